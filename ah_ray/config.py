@@ -7,8 +7,9 @@ import json
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ah_ray.errors import ConfigError
 from ah_ray.profile import Profile
 
 SCORING_VERSION = 1
@@ -75,6 +76,14 @@ class Arithmetic(StrEnum):
     BF16 = "bf16"
 
 
+class Device(StrEnum):
+    """Where replicas run."""
+
+    AUTO = "auto"  # GPU where there is one; `tiny` stays on CPU
+    CPU = "cpu"
+    GPU = "gpu"
+
+
 class Reduction(_Frozen):
     """How clips become a verdict. Cheap: a change of it needs no new scoring."""
 
@@ -104,3 +113,74 @@ class Scoring(_Frozen):
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class ScoreSettings(_Frozen):
+    """All settings of `jobs/score.py`, by the names of its flags (and of `--config FILE`)."""
+
+    videos: str
+    out: str
+    model: str
+    profile: str | None = None  # `seed`; `tiny` for the tiny checkpoint
+    endings: tuple[str, ...] = VIDEO_ENDINGS
+    id_key: str | None = Field(None, description="file whose bytes key the video_id")
+    hide_uris: bool = False
+
+    window_s: float = 5.0
+    hop_s: float = 5.0
+    tail: Tail = Tail.DROP
+    min_tail_s: float = 3.0
+
+    reducer: str = "any"
+    threshold: float = Field(0.5, ge=0, le=1)
+
+    arithmetic: Arithmetic | None = None  # float32 on CPU, bf16 on GPU
+    device: Device = Device.AUTO
+    decoders: int | None = Field(None, ge=1)
+    replicas: int | None = Field(None, ge=1)
+
+    plan: bool = False
+    limit: int | None = Field(None, ge=1)
+    retry_failed: bool = False
+    rescore: bool = False
+    max_failed: float = Field(0.2, ge=0, le=1)
+    cost_per_hour: float | None = Field(None, ge=0, description="of all machines of the run")
+
+    max_bytes: int = Limits.model_fields["max_bytes"].default
+    max_pixels: int = Limits.model_fields["max_pixels"].default
+    max_duration_s: float = Limits.model_fields["max_duration_s"].default
+    timeout_s: float = Limits.model_fields["timeout_s"].default
+    timeout_s_per_mb: float = Limits.model_fields["timeout_s_per_mb"].default
+    max_memory_bytes: int = Limits.model_fields["max_memory_bytes"].default
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _ = (self.windows, self.limits)  # whose own checks speak of these same names
+        return self
+
+    @property
+    def windows(self) -> Windows:
+        return Windows(**self.model_dump(include=set(Windows.model_fields)))
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**self.model_dump(include=set(Limits.model_fields)))
+
+    @property
+    def reduction(self) -> Reduction:
+        return Reduction(reducer=self.reducer, threshold=self.threshold)
+
+
+def score_settings(**values: object) -> ScoreSettings:
+    """Validated settings; raises ConfigError with one sentence that names the flag."""
+    try:
+        return ScoreSettings(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(sorted(ScoreSettings.model_fields))
+            raise ConfigError(f"{name}: no such setting; there are {known}") from None
+        flag = f"--{name.replace('_', '-')}: " if name else ""
+        raise ConfigError(f"{flag}{message}") from None

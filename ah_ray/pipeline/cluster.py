@@ -1,0 +1,116 @@
+"""Where the run takes place: a Ray of its own in this process, or a cluster that is there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+if "RAY_ADDRESS" not in os.environ:  # its advice is about constructor arguments, at each start
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+
+import ray
+import ray._private.worker
+import ray.data
+
+from ah_ray.pipeline.graph import Pools
+
+OBJECT_STORE_SHARE = 0.2
+MAX_OBJECT_STORE_BYTES = 4 * 1024**3
+
+
+def on_cluster() -> bool:
+    """True if this process is to join a cluster rather than to start a Ray of its own."""
+    return "RAY_ADDRESS" in os.environ or ray.is_initialized()
+
+
+def has_local_gpu() -> bool:
+    return Path("/dev/nvidia0").exists()
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Ray, joined or started; one that was started here is stopped at the end."""
+    if ray.is_initialized():
+        _hush()
+        yield
+        return
+    if on_cluster():
+        ray.init(logging_level=logging.WARNING)
+    else:
+        memory = psutil.virtual_memory().available
+        with _stderr_muted():
+            ray.init(
+                num_cpus=max(2, len(os.sched_getaffinity(0))),  # a decoder and a replica at least
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=int(min(OBJECT_STORE_SHARE * memory, MAX_OBJECT_STORE_BYTES)),
+            )
+    _hush()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def pools(*, gpus_per_replica: float, decoders: int | None, replicas: int | None) -> Pools:
+    """Actor pools that fit the cluster as it is now; given numbers win.
+
+    On GPUs: as many replicas as fit. On CPUs alone (the tiny checkpoint): one replica to eight
+    cores, since there the decoders are the slower side.
+    """
+    there = ray.cluster_resources()
+    cpus = int(there.get("CPU", 2))
+    if replicas is None:
+        fit = int(there.get("GPU", 0) / gpus_per_replica) if gpus_per_replica else cpus // 8
+        replicas = max(1, fit)
+    free_cpus = max(1, cpus - replicas)
+    decoders = decoders or free_cpus
+    return Pools(
+        min_decoders=1,
+        max_decoders=decoders,
+        min_replicas=1,
+        max_replicas=replicas,
+        replica_cpus=1,
+        replica_gpus=gpus_per_replica,
+        clips_per_batch=32 if gpus_per_replica else 8,
+    )
+
+
+@contextmanager
+def _stderr_muted() -> Iterator[None]:
+    """Nothing reaches descriptor 2: Ray's C++ part announces there how loud it is told to be.
+
+    What goes wrong in `ray.init` is raised as an exception all the same.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _hush() -> None:
+    """Keeps Ray's own words off the terminal: the progress display says what is to be said.
+
+    Its logs stay where they are, under the session's folder.
+    """
+    logger = logging.getLogger("ray.data")
+    for handler in list(logger.handlers):
+        if isinstance(handler, logging.StreamHandler):
+            logger.removeHandler(handler)
+    if hasattr(ray._private.worker, "print_to_stdstream"):
+        # "(raylet) A worker died …": it is retried, and counted in the summary if it stays dead.
+        ray._private.worker.print_to_stdstream = lambda *_args, **_kwargs: None

@@ -1,0 +1,98 @@
+"""The decoder: a CPU actor that turns a video into clips, one window after another."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from ah_ray import storage
+from ah_ray.config import Limits, Windows
+from ah_ray.errors import (
+    ErrorKind,
+    ObjectChanged,
+    ObjectDenied,
+    ObjectMissing,
+    StorageError,
+    VideoError,
+)
+from ah_ray.media.decode import decode
+from ah_ray.pipeline import blocks
+from ah_ray.profile import Profile
+from ah_ray.records import Clip, Video, VideoFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeSettings:
+    """All that a decoder needs to know."""
+
+    profile: Profile
+    windows: Windows
+    limits: Limits
+
+
+class Decoder:
+    """Reads one video after another; yields its clips while it decodes, then its facts.
+
+    Nothing that is wrong with a video gets out as an exception: it becomes a clip without frames,
+    or facts with an error. What storage fails to deliver becomes a `lost` row.
+    """
+
+    def __init__(self, settings: DecodeSettings):
+        self._settings = settings
+
+    def __call__(self, videos: pa.Table) -> Iterator[pa.Table]:
+        """VIDEOS in, FRAMES out, one clip a table: memory does not grow with the length."""
+        for video in blocks.videos_of(videos):
+            try:
+                yield from self._frames(video)
+            except VideoError as error:
+                facts = VideoFacts(n_clips=0, error_kind=error.kind, error=str(error))
+                yield blocks.video_frames(video, facts)
+            except StorageError as error:
+                yield blocks.lost_frames(video, str(error))
+
+    def _frames(self, video: Video) -> Iterator[pa.Table]:
+        with _local_copy(video, self._settings.limits) as path:
+            with closing(decode(path, **_fields(self._settings))) as parts:
+                for part in parts:
+                    if isinstance(part, Clip):
+                        yield blocks.clip_frames(video, part)
+                    else:
+                        facts = part
+            if storage.local_path(video.uri) and storage.stat(video.uri).etag != video.etag:
+                raise ObjectChanged(f"{video.uri} changed while it was read")
+            yield blocks.video_frames(video, facts)
+
+
+def _fields(settings: DecodeSettings) -> dict:
+    return {name: getattr(settings, name) for name in ("profile", "windows", "limits")}
+
+
+@contextmanager
+def _local_copy(video: Video, limits: Limits) -> Iterator[Path]:
+    """The video as a file: in place if it is local, else copied to this node's disk."""
+    if video.size_bytes is not None and video.size_bytes > limits.max_bytes:
+        raise VideoError(
+            ErrorKind.REFUSED,
+            f"{video.size_bytes:,} bytes are over --max-bytes {limits.max_bytes:,}",
+        )
+    try:
+        path = storage.local_path(video.uri)
+        if path is not None:
+            if storage.stat(video.uri).etag != video.etag:
+                raise ObjectChanged(f"{video.uri} changed since it was listed")
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="ah_ray-") as folder:
+            path = Path(folder) / "video"
+            storage.download(video.uri, path, etag=video.etag, size_bytes=video.size_bytes)
+            yield path
+    except ObjectMissing:
+        raise VideoError(ErrorKind.MISSING, "the object vanished after it was listed") from None
+    except ObjectDenied:
+        raise VideoError(ErrorKind.DENIED, "reading the object is not permitted") from None

@@ -1,0 +1,100 @@
+"""The Ray Data graph, whole: videos ──Decoder──▶ clips ──Replica──▶ scores."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext, Dataset
+
+from ah_ray.pipeline import blocks
+from ah_ray.pipeline.decoder import Decoder, DecodeSettings
+from ah_ray.pipeline.replica import Replica, ReplicaSettings
+from ah_ray.records import Video
+
+MAX_BLOCKS = 10_000
+CLIPS_PER_BLOCK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pools:
+    """How many actors work, and what each of them asks of Ray."""
+
+    min_decoders: int
+    max_decoders: int
+    min_replicas: int
+    max_replicas: int
+    replica_cpus: float
+    replica_gpus: float
+    clips_per_batch: int
+
+
+def scores(
+    videos: Sequence[Video],
+    *,
+    decode: DecodeSettings,
+    replica: ReplicaSettings,
+    pools: Pools,
+    replica_class: Callable = Replica,
+) -> Dataset:
+    """The lazy graph: VIDEOS rows in, SCORES rows out, in no particular order.
+
+    A video is one block of its own (up to `MAX_BLOCKS` blocks), so a long one holds up nobody and
+    a lost process costs little. A process that dies comes back, and its work is tried twice more;
+    then the block is given up, and the healing loop finds the rows missing.
+    """
+    n_blocks = min(len(videos), MAX_BLOCKS)
+    source = ray.data.from_arrow(_split(blocks.videos_table(videos), n_blocks))
+    clips = source.map_batches(
+        Decoder,
+        fn_constructor_args=(decode,),
+        batch_format="pyarrow",
+        batch_size=None,
+        num_cpus=1,
+        compute=ActorPoolStrategy(
+            min_size=pools.min_decoders,
+            max_size=pools.max_decoders,
+            max_tasks_in_flight_per_actor=2,
+        ),
+        **_FORGIVING,
+    )
+    return clips.map_batches(
+        replica_class,
+        fn_constructor_args=(replica,),
+        batch_format="pyarrow",
+        batch_size=pools.clips_per_batch,
+        zero_copy_batch=True,
+        num_cpus=pools.replica_cpus,
+        num_gpus=pools.replica_gpus,
+        compute=ActorPoolStrategy(
+            min_size=pools.min_replicas,
+            max_size=pools.max_replicas,
+            max_tasks_in_flight_per_actor=4,
+        ),
+        max_concurrency=2,  # the host work of one batch overlaps the other's pass
+        **_FORGIVING,
+    )
+
+
+# By name they are gone from 2.64 on; until then there is no other way to bound the retries.
+_FORGIVING = {"max_restarts": -1, "max_task_retries": 2}
+warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+
+
+def configure(clip_bytes: int) -> None:
+    """Settings of Ray Data that the graph relies on; `clip_bytes` is the size of one clip."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1
+    context.execution_options.preserve_order = False
+    context.target_max_block_size = max(1, CLIPS_PER_BLOCK * clip_bytes)
+    context.execution_no_progress_timeout_s = 24 * 3600  # GPU nodes may be hours in coming
+
+
+def _split(table: pa.Table, n_blocks: int) -> list[pa.Table]:
+    bounds = [round(i * table.num_rows / n_blocks) for i in range(n_blocks + 1)]
+    return [table.slice(a, b - a) for a, b in pairwise(bounds)]

@@ -1,0 +1,145 @@
+"""One pass over pending videos: the graph runs, its scores go to reducers, rows are written."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray
+from ray.exceptions import RayActorError, RayError
+
+from ah_ray.pipeline import blocks, graph
+from ah_ray.pipeline.decoder import DecodeSettings
+from ah_ray.pipeline.progress import Progress
+from ah_ray.pipeline.reducer import Commit, Committed, Lost, Reducer
+from ah_ray.pipeline.replica import ReplicaSettings
+from ah_ray.records import Video
+
+MAX_WAITING = 32  # calls under way to one reducer, before the driver stops reading scores
+FLUSH_S = 20.0  # for the calls under way, when a pass is stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """What the stages of a pass are made of."""
+
+    decode: DecodeSettings
+    replica: ReplicaSettings
+    pools: graph.Pools
+    commit: Commit
+    n_reducers: int = 1
+    replica_class: type = graph.Replica
+
+
+@dataclass(slots=True, kw_only=True)
+class PassResult:
+    """What a pass came to; a video that is in neither was lost with a process."""
+
+    committed: dict[str, Committed] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)  # video_id → what storage said
+    trouble: str | None = None  # why the pass ended early, if it did
+
+
+def run_pass(videos: Sequence[Video], stages: Stages, progress: Progress) -> PassResult:
+    """Scores the videos; each row is written as soon as its video is complete.
+
+    Returns what was committed. A stopped run (KeyboardInterrupt) still waits for the rows that
+    are being written, then lets the exception go on.
+    """
+    result = PassResult()
+    pool = _ReducerPool(stages, result, progress)
+    dataset = graph.scores(
+        videos,
+        decode=stages.decode,
+        replica=stages.replica,
+        pools=stages.pools,
+        replica_class=stages.replica_class,
+    )
+    try:
+        for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+            progress.tally.stage = "scoring"
+            _count(table, result, progress)
+            pool.send(table)
+    except RayError as error:
+        result.trouble = first_line(error)
+    finally:
+        pool.flush()
+    return result
+
+
+def _count(table: pa.Table, result: PassResult, progress: Progress) -> None:
+    scores = table["score"].combine_chunks()
+    score_s = pc.sum(pc.struct_field(scores, "score_s")).as_py() or 0.0
+    facts = table["facts"].combine_chunks()
+    decode_s = pc.sum(pc.struct_field(facts, "decode_s")).as_py() or 0.0
+    progress.tally.scored(len(scores) - scores.null_count, score_s, decode_s)
+    for row in table.filter(pc.equal(table["event"], blocks.LOST)).to_pylist():
+        result.lost[row["video_id"]] = row["error"]
+
+
+class _ReducerPool:
+    """Reducer actors, each for the videos whose id falls to it."""
+
+    def __init__(self, stages: Stages, result: PassResult, progress: Progress):
+        actor = ray.remote(Reducer).options(num_cpus=0, max_concurrency=8, max_restarts=-1)
+        self._reducers = [actor.remote(stages.commit) for _ in range(stages.n_reducers)]
+        self._waiting: list[ray.ObjectRef] = []
+        self._result = result
+        self._progress = progress
+
+    def send(self, table: pa.Table) -> None:
+        for reducer, part in zip(self._reducers, self._parts(table), strict=True):
+            if part.num_rows:
+                self._waiting.append(reducer.add.remote(part))
+        self._collect(until=MAX_WAITING * len(self._reducers))
+
+    def flush(self) -> None:
+        """Waits for the rows under way, and ends the actors."""
+        self._collect(until=0, timeout_s=FLUSH_S)
+        for reducer in self._reducers:
+            ray.kill(reducer)
+
+    def _parts(self, table: pa.Table) -> Iterator[pa.Table]:
+        if len(self._reducers) == 1:
+            yield table
+            return
+        ids = table["video_id"].to_pylist()
+        places = np.array([zlib.crc32(i.encode()) % len(self._reducers) for i in ids])
+        for place in range(len(self._reducers)):
+            yield table.filter(pa.array(places == place))
+
+    def _collect(self, *, until: int, timeout_s: float | None = None) -> None:
+        """Takes in what is ready; waits only while more than `until` calls are under way."""
+        excess = len(self._waiting) - until
+        ready, self._waiting = (
+            ray.wait(
+                self._waiting, num_returns=max(1, excess), timeout=timeout_s if excess > 0 else 0
+            )
+            if self._waiting
+            else ([], [])
+        )
+        for ref in ready:
+            self._take(ref)
+
+    def _take(self, ref: ray.ObjectRef) -> None:
+        try:
+            outcomes: list[Committed | Lost] = ray.get(ref)
+        except RayActorError:
+            return  # the reducer died: rows it had not written are found missing after the pass
+        for outcome in outcomes:
+            if isinstance(outcome, Lost):
+                self._result.lost[outcome.video_id] = outcome.error
+            else:
+                self._result.committed[outcome.video_id] = outcome
+                self._progress.tally.committed([outcome])
+
+
+def first_line(error: BaseException) -> str:
+    """The sentence at the root of an error that came through Ray."""
+    cause = getattr(error, "cause", None) or error.__cause__ or error
+    text = str(cause).strip() or type(cause).__name__
+    return text.splitlines()[-1][:300]

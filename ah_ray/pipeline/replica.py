@@ -1,0 +1,62 @@
+"""The replica: an actor with a loaded model that gives each clip its P(A/H)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from ah_ray.config import Arithmetic
+from ah_ray.pipeline import blocks
+from ah_ray.profile import Profile
+from ah_ray.records import Clip, ClipScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSettings:
+    """All that a replica needs to know."""
+
+    checkpoint: Path
+    profile: Profile
+    arithmetic: Arithmetic
+
+
+class Scorer(Protocol):
+    """What a replica asks of the model."""
+
+    def score(self, clips: list[Clip]) -> list[ClipScore]: ...
+
+
+class Replica:
+    """FRAMES in, SCORES out. Clips that came without frames pass through with their error."""
+
+    def __init__(self, settings: ReplicaSettings):
+        self._scorer = load_scorer(settings)
+
+    def __call__(self, frames: pa.Table) -> pa.Table:
+        clips = blocks.clips_of(frames)
+        whole = [clip for clip in clips if clip.frames is not None]
+        scored = iter(self._scorer.score(whole) if whole else [])
+        scores = [failed(clip) if clip.frames is None else next(scored) for clip in clips]
+        return blocks.scores_table(frames, scores)
+
+
+def load_scorer(settings: ReplicaSettings) -> Scorer:
+    from ah_ray.omni.scorer import Scorer as OmniScorer  # torch: only where a model is loaded
+
+    return OmniScorer.load(
+        settings.checkpoint, profile=settings.profile, arithmetic=settings.arithmetic
+    )
+
+
+def failed(clip: Clip) -> ClipScore:
+    return ClipScore(
+        clip_index=clip.clip_index,
+        start_s=clip.start_s,
+        end_s=clip.end_s,
+        p_ah=None,
+        error_kind=clip.error_kind,
+        error=clip.error,
+    )
