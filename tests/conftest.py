@@ -1,0 +1,70 @@
+"""What tests of several packages share: a real S3 protocol over HTTP, in a process of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port: int, process: subprocess.Popen, limit_s: float = 60) -> None:
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        assert process.poll() is None, f"the server on port {port} ended with {process.returncode}"
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port} after {limit_s:.0f} s")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of moto's server. AWS_* name it, for this process and those it starts."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for_port(port, server)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", address)
+            patch.setenv("AWS_ACCESS_KEY_ID", "test")
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+            patch.setenv("AWS_CONFIG_FILE", "/dev/null")
+            patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            patch.delenv("AWS_SESSION_TOKEN", raising=False)
+            patch.delenv("AWS_PROFILE", raising=False)
+            yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_server: str):
+    """boto3's own client: what the tests themselves use, so that ours is checked by another."""
+    return boto3.client("s3", endpoint_url=s3_server)
+
+
+@pytest.fixture
+def bucket(s3_client) -> str:
+    """The name of a fresh, empty bucket."""
+    name = f"test-{uuid.uuid4().hex[:20]}"
+    s3_client.create_bucket(Bucket=name)
+    return name
