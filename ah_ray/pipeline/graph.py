@@ -31,6 +31,7 @@ class Pools:
     replica_cpus: float
     replica_gpus: float
     clips_per_batch: int
+    retries: int = 2  # of the work of a process that died
 
 
 def scores(
@@ -60,7 +61,8 @@ def scores(
             max_size=pools.max_decoders,
             max_tasks_in_flight_per_actor=2,
         ),
-        **_FORGIVING,
+        max_restarts=-1,
+        max_task_retries=pools.retries,
     )
     return clips.map_batches(
         replica_class,
@@ -76,12 +78,12 @@ def scores(
             max_tasks_in_flight_per_actor=4,
         ),
         max_concurrency=2,  # the host work of one batch overlaps the other's pass
-        **_FORGIVING,
+        max_restarts=-1,
+        max_task_retries=pools.retries,
     )
 
 
-# By name they are gone from 2.64 on; until then there is no other way to bound the retries.
-_FORGIVING = {"max_restarts": -1, "max_task_retries": 2}
+# max_restarts and the like, which from Ray 2.64 on must be given in another way.
 warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,11 +44,13 @@ class PassResult:
     trouble: str | None = None  # why the pass ended early, if it did
 
 
-def run_pass(videos: Sequence[Video], stages: Stages, progress: Progress) -> PassResult:
+def run_pass(
+    videos: Sequence[Video], stages: Stages, progress: Progress, check: Callable[[], None]
+) -> PassResult:
     """Scores the videos; each row is written as soon as its video is complete.
 
-    Returns what was committed. A stopped run (KeyboardInterrupt) still waits for the rows that
-    are being written, then lets the exception go on.
+    `check` is called now and then, and raises if the run must end. A stopped run
+    (KeyboardInterrupt) still waits for the rows that are being written.
     """
     result = PassResult()
     pool = _ReducerPool(stages, result, progress)
@@ -61,6 +63,7 @@ def run_pass(videos: Sequence[Video], stages: Stages, progress: Progress) -> Pas
     )
     try:
         for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+            check()
             progress.tally.stage = "scoring"
             _count(table, result, progress)
             pool.send(table)

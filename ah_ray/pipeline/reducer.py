@@ -90,10 +90,15 @@ class Reducer:
             row = self._commit(scored)
         except StorageError as error:
             return Lost(video_id=scored.video.video_id, error=str(error))
-        return Committed(
-            video_id=row["video_id"],
-            status=row["status"],
-            error_kind=row["error_kind"],
-            n_clips=row["n_clips"],
-            duration_s=row["duration_s"] or 0.0,
-        )
+        return committed_row(row)
+
+
+def committed_row(row: dict) -> Committed:
+    """What is told of a row that has been written."""
+    return Committed(
+        video_id=row["video_id"],
+        status=row["status"],
+        error_kind=row["error_kind"],
+        n_clips=row["n_clips"],
+        duration_s=row["duration_s"] or 0.0,
+    )

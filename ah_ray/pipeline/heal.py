@@ -1,0 +1,58 @@
+"""The healing loop: whatever is lost, and however, it shows as a row that is missing.
+
+    pending ──score──▶ rows …            until nothing is pending or a pass brings nothing more;
+    what is left ──score alone──▶ rows   and what still kills its process gets a `crash` row.
+
+One mechanism for every loss: a killed decoder, replica or reducer, a lost node, storage that was
+away. No ledger: only the rows themselves are believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from ah_ray.pipeline.passes import PassResult
+from ah_ray.records import Video
+
+MAX_ALONE = 64
+"""Beyond this many left over, it is the machines that fail, not the videos."""
+
+
+def heal(
+    pending: Sequence[Video],
+    *,
+    score: Callable[[Sequence[Video]], PassResult],
+    score_alone: Callable[[Video], PassResult],
+    find_pending: Callable[[Collection[str]], Sequence[Video]],
+    give_up: Callable[[Video], None],
+) -> dict[str, str]:
+    """Works until each video has its row; returns those that have none, with the reason.
+
+    `find_pending(ids)` looks at storage anew and returns which of these videos still lack a row
+    for their present content. `give_up(video)` writes the `crash` row.
+    """
+    reasons: dict[str, str] = {}
+    while pending:
+        result = score(pending)
+        reasons |= result.lost
+        left = {video.video_id for video in pending} - result.committed.keys()
+        if not left:
+            return {}
+        pending = find_pending(left)
+        if not result.committed:
+            if result.trouble:  # no replica could start, say: no video is to blame
+                return {video.video_id: result.trouble for video in pending}
+            break
+    missing = {}
+    for video in pending[MAX_ALONE:]:
+        missing[video.video_id] = reasons.get(video.video_id, "its process died; not tried alone")
+    for video in pending[:MAX_ALONE]:
+        result = score_alone(video)
+        reason = result.lost.get(video.video_id) or result.trouble
+        if video.video_id in result.committed:
+            continue
+        if reason:
+            missing[video.video_id] = reason
+        else:
+            give_up(video)
+    return missing

@@ -1,0 +1,102 @@
+"""Score every video of a cohort: one Parquet row per video, whatever fails.
+
+    python jobs/score.py --demo
+    python jobs/score.py --videos s3://bucket/cohort --out s3://bucket/scores --model /models/omni
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ah_ray.config import Arithmetic, Device, Tail, score_settings
+from ah_ray.exit_status import exits, read_config_file
+
+COHORT, MODEL, WINDOWS, VERDICT, MACHINES, LIMITS = (
+    "Which videos", "Model", "Windows", "Verdict", "Machines", "Limits for one video",
+)  # fmt: skip
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def option(text: str, panel: str | None = None, *names: str):
+    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+
+
+@app.command()
+@exits
+def score(
+    demo: Annotated[bool, option("Score a small invented cohort with the tiny model.")] = False,
+    videos: Annotated[str | None, option("Folder, s3://…, or manifest (.parquet, .csv).")] = None,
+    out: Annotated[str | None, option("Folder or s3://… for rows and tables.")] = None,
+    model: Annotated[str | None, option("Checkpoint directory, or `tiny`.")] = None,
+    profile: Annotated[str | None, option("seed (default), seed-448, or a YAML file.", MODEL)] = None,
+    config: Annotated[Path | None, option("YAML with these same names; flags win.")] = None,
+    plan: Annotated[bool | None, option("Print what would be done; do nothing.", COHORT)] = None,
+    limit: Annotated[int | None, option("Score at most this many of the pending.", COHORT)] = None,
+    retry_failed: Annotated[bool | None, option("Also those that failed.", COHORT)] = None,
+    rescore: Annotated[
+        bool | None, option("Replace the rows of another model, profile or window.", COHORT)
+    ] = None,
+    endings: Annotated[
+        str | None, option("Names that count as video, as .mp4,.webm.", COHORT)
+    ] = None,
+    id_key: Annotated[
+        str | None, option("File whose content keys the video_id (names can be guessed).", COHORT)
+    ] = None,
+    hide_uris: Annotated[
+        bool | None, option("Keep names and paths out of all outputs.", COHORT)
+    ] = None,
+    arithmetic: Annotated[
+        Arithmetic | None, option("bf16 on GPU, float32 on CPU unless named.", MODEL)
+    ] = None,
+    window_s: Annotated[float | None, option("Length of a window: 5.", WINDOWS)] = None,
+    hop_s: Annotated[float | None, option("From one start to the next: 5.", WINDOWS)] = None,
+    tail: Annotated[Tail | None, option("A short last window: drop, keep, shift.", WINDOWS)] = None,
+    min_tail_s: Annotated[float | None, option("Shorter than this is short: 3.", WINDOWS)] = None,
+    reducer: Annotated[
+        str | None, option("any (default), mean, topk3, noisyor, share, duration.", VERDICT)
+    ] = None,
+    threshold: Annotated[float | None, option("Yes from this p_ah on: 0.5.", VERDICT)] = None,
+    max_failed: Annotated[
+        float | None, option("Exit 5 above this share of failed videos: 0.2.", VERDICT)
+    ] = None,
+    device: Annotated[Device | None, option("auto (default), cpu, gpu.", MACHINES)] = None,
+    decoders: Annotated[int | None, option("CPU actors; default: all cores.", MACHINES)] = None,
+    replicas: Annotated[int | None, option("Loaded models; default: all GPUs.", MACHINES)] = None,
+    cost_per_hour: Annotated[
+        float | None, option("Of all machines together; for plan and summary.", MACHINES)
+    ] = None,
+    max_bytes: Annotated[int | None, option("20 GiB.", LIMITS)] = None,
+    max_pixels: Annotated[int | None, option("Of a source frame: 8192 x 4352.", LIMITS)] = None,
+    max_duration_s: Annotated[float | None, option("6 hours.", LIMITS)] = None,
+    timeout_s: Annotated[float | None, option("Seconds for decoding: 120 …", LIMITS)] = None,
+    timeout_s_per_mb: Annotated[float | None, option("… and 2 for each 10^6 bytes.", LIMITS)] = None,
+    max_memory_bytes: Annotated[int | None, option("Address space of ffmpeg: 3 GiB.", LIMITS)] = None,
+) -> int:
+    """Score every video of a cohort for ambivalence/hesitancy (A/H).
+
+    Needed: --videos, --out and --model; or --demo alone.
+
+    Exit status: 0 complete, 2 wrong configuration, 3 rows are missing, 4 another run holds OUT,
+    5 complete, but too many videos failed.
+    """
+    given = {name: value for name, value in locals().items() if value is not None}
+    for name in ("demo", "config"):
+        given.pop(name, None)
+    if "endings" in given:
+        given["endings"] = tuple(part.strip() for part in endings.split(",") if part.strip())
+    settings = {**read_config_file(config), **given}
+    if demo:
+        from ah_ray.pipeline.demo import run_demo
+
+        return run_demo(settings)
+    from ah_ray.pipeline.run import run
+
+    return run(score_settings(**settings))
+
+
+if __name__ == "__main__":
+    app()
