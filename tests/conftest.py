@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from faulty_proxy import FaultyProxy, faulty_proxy
 
 
 def free_port() -> int:
@@ -68,3 +69,11 @@ def bucket(s3_client) -> str:
     name = f"test-{uuid.uuid4().hex[:20]}"
     s3_client.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def proxy(s3_server: str, monkeypatch) -> Iterator[FaultyProxy]:
+    """Between ah_ray and moto's server, for this test: passes all on until it is told otherwise."""
+    with faulty_proxy(s3_server) as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.address)
+        yield running

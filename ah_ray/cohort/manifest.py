@@ -1,0 +1,158 @@
+"""A manifest: a .csv or .parquet file with a column `uri`, and `video_id` if the owner has names.
+
+It may come from someone else, so every entry is checked, and what is wrong is told all at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ah_ray import storage
+from ah_ray.cohort.identity import VIDEO_ID
+from ah_ray.errors import ConfigError
+
+MANIFEST_ENDINGS = (".csv", ".parquet")
+_SHOWN = 10
+_Rows = Iterator[tuple[int, str | None, str | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One entry of a manifest."""
+
+    video_id: str
+    uri: str
+
+
+@dataclass(slots=True)
+class _Problems:
+    file: str
+    place: str  # "line" or "row"
+    shown: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, number: int, problem: str) -> None:
+        self.count += 1
+        if len(self.shown) < _SHOWN:
+            self.shown.append(f"{self.place} {number}: {problem}")
+
+    def raise_any(self) -> None:
+        if not self.count:
+            return
+        more = f"; and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
+        raise ConfigError(f"{self.file}: {'; '.join(self.shown)}{more}")
+
+
+def read_manifest(uri: str, identify: Callable[[str], str]) -> list[Listed]:
+    """All entries, in order.
+
+    `identify` names those without a video_id: by the URI as written where that is relative, by
+    the whole URI otherwise. Raises ConfigError that names file, line and mend of the first wrong
+    entries and the number of all.
+    """
+    uri = storage.normalise(uri)
+    is_csv = uri.lower().endswith(".csv")
+    problems = _Problems(uri, "line" if is_csv else "row")
+    with storage.open_read(uri) as file:
+        rows = _csv_rows(uri, file) if is_csv else _parquet_rows(uri, file)
+        found = _checked(rows, storage.parent(uri), identify, problems)
+    problems.raise_any()
+    if not found:
+        raise ConfigError(f"{uri} names no video")
+    return found
+
+
+def _csv_rows(uri: str, file) -> _Rows:
+    try:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        reader = csv.DictReader(text, strict=True)
+        _check_columns(uri, reader.fieldnames or ())
+        for row in reader:
+            if None in row:
+                raise ConfigError(
+                    f"{uri}: line {reader.line_num} has more cells than the header; "
+                    "put quotes around a URI that holds a comma"
+                )
+            yield reader.line_num, row["uri"], row.get("video_id", _NOT_GIVEN)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{uri} is not a CSV file in UTF-8: {error}") from None
+
+
+def _parquet_rows(uri: str, file) -> _Rows:
+    try:
+        table = pq.ParquetFile(file)
+        _check_columns(uri, table.schema_arrow.names)
+        columns = [name for name in ("uri", "video_id") if name in table.schema_arrow.names]
+        for name in columns:
+            kind = table.schema_arrow.field(name).type
+            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                raise ConfigError(f"{uri}: column {name} is {kind}; make it a string")
+        number = 0
+        for batch in table.iter_batches(batch_size=10_000, columns=columns):
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row["uri"], row.get("video_id", _NOT_GIVEN)
+    except pa.ArrowException as error:
+        raise ConfigError(f"{uri} is not a Parquet file: {error}") from None
+
+
+_NOT_GIVEN = "\0"  # no cell: the column is not there
+
+
+def _check_columns(uri: str, names) -> None:
+    if "uri" not in names:
+        shown = ", ".join(map(str, names)) or "none"
+        raise ConfigError(f"{uri} has no column `uri` (its columns: {shown})")
+
+
+def _checked(
+    rows: _Rows, folder: str, identify: Callable[[str], str], problems: _Problems
+) -> list[Listed]:
+    found: list[Listed] = []
+    first_line: dict[str, int] = {}
+    for number, written, given in rows:
+        try:
+            uri = _resolved(written, folder)
+            video_id = identify(written) if given == _NOT_GIVEN else _checked_id(given)
+        except ConfigError as error:
+            problems.add(number, str(error))
+            continue
+        if (before := first_line.setdefault(video_id, number)) != number:
+            problems.add(number, f"the same video_id as {problems.place} {before}; name it once")
+            continue
+        found.append(Listed(video_id=video_id, uri=uri))
+    return found
+
+
+def _checked_id(given: str | None) -> str:
+    if not given:
+        raise ConfigError("video_id is empty; give all of them, or leave out the column")
+    if not VIDEO_ID.fullmatch(given):
+        raise ConfigError(f"video_id {given!r} is not of [A-Za-z0-9._-], 1 to 64 characters")
+    return given
+
+
+def _resolved(written: str | None, folder: str) -> str:
+    """The URI that an entry means. Raises ConfigError with the reason and the mend."""
+    if not written:
+        raise ConfigError("uri is empty")
+    if "\0" in written:
+        raise ConfigError("uri holds a NUL character")
+    kind = storage.scheme(written)
+    if kind != "file" or written.startswith("file://"):
+        is_local_file = kind == "file"
+    elif written.startswith("/"):
+        is_local_file = True
+    else:
+        if ".." in written.split("/"):
+            raise ConfigError(f"{written!r} leaves the manifest's folder; give the whole URI")
+        return storage.normalise(storage.join(folder, written))
+    if is_local_file and storage.scheme(folder) != "file":
+        raise ConfigError(f"{written!r} is a file of this machine, but the manifest is not")
+    return storage.normalise(written)

@@ -1,0 +1,133 @@
+"""Which videos of a cohort are to be scored now, and why. Pure.
+
+pending = cohort − done, and of the done, those that failed and may pass now
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from ah_ray.cohort.cohort import Cohort
+from ah_ray.cohort.identity import row_name
+from ah_ray.errors import MAX_ATTEMPTS, ErrorKind
+from ah_ray.records import Video
+
+Failures = Mapping[str, tuple[ErrorKind, int]]
+"""Of committed rows that failed: name → its kind, and how often that content was tried."""
+
+
+class State(StrEnum):
+    """Where a video stands."""
+
+    DONE = "done"  # its row is there, scored
+    FAILED = "failed"  # its row is there and says why not; not to be tried again by itself
+    NEW = "new"  # it has no row at all
+    CHANGED = "changed"  # its rows are of other content, or of another configuration
+    RETRY = "retry"  # it failed, and is to be tried again
+
+    @property
+    def pending(self) -> bool:
+        return self in {self.NEW, self.CHANGED, self.RETRY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """About one video: its state, what its next row needs to know, and what is left over."""
+
+    state: State
+    attempts: int = 0
+    stale: tuple[str, ...] = ()  # names of its rows other than the current one
+
+
+def decide(
+    video: Video,
+    names: tuple[str, ...],
+    failures: Failures,
+    *,
+    config_fingerprint: str,
+    retry_failed: bool = False,
+) -> Decision:
+    """What is to be done about one video whose committed rows are `names`."""
+    if not names:
+        return Decision(state=State.NEW)
+    current = row_name(video.video_id, video.etag, config_fingerprint)
+    stale = tuple(name for name in names if name != current)
+    if current not in names:
+        return Decision(state=State.CHANGED, stale=stale)
+    if current not in failures:
+        return Decision(state=State.DONE, stale=stale)
+    kind, attempts = failures[current]
+    again = retry_failed or (kind.may_pass and attempts < MAX_ATTEMPTS)
+    return Decision(state=State.RETRY if again else State.FAILED, attempts=attempts, stale=stale)
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What a run is to do. Iterating gives the pending videos, in the order of the cohort."""
+
+    cohort: Cohort
+    counts: Counter[State] = field(default_factory=Counter)  # of the whole cohort
+    put_off: int = 0  # pending, but over the limit
+    leftover: list[str] = field(default_factory=list)  # stale names of videos that are not pending
+    pending_bytes: int = 0
+    _rows: array = field(default_factory=lambda: array("Q"))
+    _decisions: dict[int, Decision] = field(default_factory=dict)  # where they say more than "new"
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Video]:
+        wanted = iter(self._rows)
+        next_row = next(wanted, None)
+        for row, video in enumerate(self.cohort):
+            if next_row is None:
+                return
+            if row == next_row:
+                decision = self._decisions.get(row)
+                yield (
+                    video
+                    if decision is None
+                    else replace(video, attempts=decision.attempts, stale=decision.stale)
+                )
+                next_row = next(wanted, None)
+
+
+def plan(
+    cohort: Cohort,
+    committed: Mapping[str, tuple[str, ...]],
+    failures: Failures,
+    *,
+    config_fingerprint: str,
+    retry_failed: bool = False,
+    limit: int | None = None,
+) -> Plan:
+    """Decides about each video of the cohort. At most `limit` of the pending are taken.
+
+    `committed` is from `committed_names`. `--rescore` needs no more than this: rows of another
+    configuration make their videos `changed`.
+    """
+    made = Plan(cohort=cohort)
+    for row, video in enumerate(cohort):
+        names = committed.get(video.video_id, ())
+        decision = decide(
+            video,
+            names,
+            failures,
+            config_fingerprint=config_fingerprint,
+            retry_failed=retry_failed,
+        )
+        made.counts[decision.state] += 1
+        if not decision.state.pending:
+            made.leftover.extend(decision.stale)
+        elif limit is not None and len(made) >= limit:
+            made.put_off += 1
+        else:
+            made._rows.append(row)
+            made.pending_bytes += video.size_bytes or 0
+            if decision.attempts or decision.stale:
+                made._decisions[row] = decision
+    return made
