@@ -1,0 +1,145 @@
+"""A video to clips, in one streaming pass of one ffmpeg process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ah_ray.config import Limits, Windows
+from ah_ray.errors import ErrorKind, VideoError
+from ah_ray.media import sound
+from ah_ray.media.child import Child
+from ah_ray.media.cutter import Cutter
+from ah_ray.media.ffmpeg import input_options
+from ah_ray.media.probe import Probe, out_of_memory, probe
+from ah_ray.media.refuse import check_file
+from ah_ray.media.resize import target_size
+from ah_ray.media.select import expected_picks, select_expression
+from ah_ray.media.windows import plan
+from ah_ray.profile import Profile
+from ah_ray.records import Clip, VideoFacts
+
+_SCALING = "bicubic+accurate_rnd+full_chroma_int:param0=0:param1=0.5"
+"""The reference's bicubic (a = −0.5, antialiased), chroma not subsampled on the way to RGB."""
+
+
+def decode(
+    path: Path, *, profile: Profile, windows: Windows, limits: Limits
+) -> Iterator[Clip | VideoFacts]:
+    """Yields the clips of a video in order, each as soon as its window is complete, then facts.
+
+    A window that cannot be decoded is a Clip without frames and samples, with its error; a video
+    that cannot be planned has facts alone. What is wrong with a video is never raised. Closing
+    the iterator ends the ffmpeg process and leaves nothing behind. The time limit does not run
+    while the caller keeps a clip before asking for the next.
+    """
+    started = time.monotonic()
+    try:
+        deadline = started + limits.timeout_for(check_file(path, limits))
+        found = probe(path, limits=limits, deadline=deadline)
+        size_px = target_size(
+            found.width_px, found.height_px, profile.min_pixels, profile.max_pixels
+        )
+    except VideoError as error:
+        wall_s = time.monotonic() - started
+        yield VideoFacts(n_clips=0, decode_s=wall_s, error_kind=error.kind, error=str(error))
+        return
+    cutter = Cutter(found, size_px, profile, windows)
+    failure: VideoError | None = None
+    cpu_s = waited_s = 0.0
+    child = Child(
+        lambda pipes: _command(path, found, limits, pipes),
+        limits=limits,
+        deadline=deadline,
+        outputs=() if found.audio_stream is None else ("sound",),
+        script=_picture_filter(found, size_px, profile, windows).encode(),
+    )
+    with child:
+        try:
+            for pipe, chunk in child.chunks():
+                cutter.feed(pipe, chunk)
+                _check_duration(cutter.decoded_s, limits)
+                for clip in cutter.ready():
+                    handed_over = time.monotonic()
+                    yield clip
+                    waited_s += child.extend(time.monotonic() - handed_over)
+            failure = _failure(child, cutter, limits)
+        except VideoError as error:
+            failure = error
+    cpu_s = child.cpu_s
+    wall_s = time.monotonic() - started - waited_s
+    yield from cutter.rest(failure)
+    yield _facts(cutter, found, wall_s=wall_s, cpu_s=cpu_s)
+
+
+def _picture_filter(
+    found: Probe, size_px: tuple[int, int], profile: Profile, windows: Windows
+) -> str:
+    picked_s = expected_picks(found.times_s, plan(found.duration_s, windows), profile)
+    width_px, height_px = size_px
+    return (
+        f"select='{select_expression(found.times_s, picked_s)}',"
+        f"scale={width_px}:{height_px}:flags={_SCALING},format=rgb24"
+    )
+
+
+def _command(path: Path, found: Probe, limits: Limits, pipes: dict[str, int]) -> list[str]:
+    picture = [
+        *("-map", "0:V:0", "-/vf", f"pipe:{pipes['script']}"),
+        *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
+        *("-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"),
+    ]
+    sounds = [
+        *("-map", f"0:{found.audio_stream}", "-af", sound.FILTER),
+        *("-c:a", "pcm_f32le", "-f", "f32le", f"pipe:{pipes.get('sound')}"),
+    ]
+    return [
+        *input_options(path, limits),
+        "-debug_ts",
+        *picture,
+        *(sounds if "sound" in pipes else []),
+    ]
+
+
+def _check_duration(decoded_s: float, limits: Limits) -> None:
+    if decoded_s > limits.max_duration_s:
+        raise VideoError(
+            ErrorKind.REFUSED, f"it is longer than --max-duration-s {limits.max_duration_s:g}"
+        )
+
+
+def _failure(child: Child, cutter: Cutter, limits: Limits) -> VideoError | None:
+    """What was wrong with the process as a whole, by the way it ended."""
+    status = child.exit_status or 0
+    if cutter.log.out_of_memory:
+        return out_of_memory(limits)
+    if status < 0:
+        return VideoError(ErrorKind.DECODE, f"ffmpeg was ended by signal {-status}")
+    if cutter.log.first_s is None:
+        return VideoError(ErrorKind.DECODE, "none of its pictures could be decoded")
+    if status > 0:
+        return VideoError(
+            ErrorKind.DECODE, f"ffmpeg gave up after {cutter.decoded_s:.1f} s (status {status})"
+        )
+    return None
+
+
+def _facts(cutter: Cutter, found: Probe, *, wall_s: float, cpu_s: float) -> VideoFacts:
+    duration_s = cutter.decoded_s or found.duration_s
+    failed = cutter.first_failed
+    return VideoFacts(
+        n_clips=cutter.n_clips,
+        duration_s=duration_s,
+        fps=cutter.log.n_frames / duration_s if duration_s else None,
+        width_px=found.width_px,
+        height_px=found.height_px,
+        has_audio=cutter.sound is not None,
+        picture_is_still=cutter.stillness.is_still,
+        sound_is_silent=cutter.sound is None or cutter.sound.is_silent,
+        decode_s=wall_s,
+        probe_cpu_s=found.cpu_s,
+        decode_cpu_s=cpu_s,
+        error_kind=failed.error_kind if failed else None,
+        error=failed.error if failed else None,
+    )

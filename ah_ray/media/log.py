@@ -1,0 +1,120 @@
+"""What ffmpeg says while it decodes (`-debug_ts` on stderr): when each frame is, what is damaged.
+
+The decoder's lines stand in the order in which it worked, so a complaint belongs to the frame
+whose line precedes it. That is what tells a sound clip from one that error concealment painted
+over, and it is the only full list of decoded timestamps that costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+_DECODED = re.compile(
+    rb"\[vist#.* decoder -> pts:(-?\d+|NOPTS) .*duration:(-?\d+|NOPTS) .*"
+    rb"keyframe:(\d) .*time_base:(\d+)/(\d+)"
+)
+_FILTERED = re.compile(rb"\[([va])f#.* filter_raw -> pts:(-?\d+|NOPTS) .*time_base:(\d+)/(\d+)")
+_TIMING = re.compile(
+    rb"\[.*(?:(?:demuxer|demuxer\+\w+|decoder|filter|filter_raw|encoder) ->|(?:encoder|muxer) <-) "
+)
+_DAMAGED = (b"corrupt decoded frame", b"Error submitting packet to decoder")
+_CUT_OFF = (b"partial file", b"File ended prematurely", b"Truncat", b"truncated")
+_OUT_OF_MEMORY = (b"Cannot allocate memory", b"get_buffer() failed", b"Failed to allocate")
+_KEPT_LINES = 40
+
+
+@dataclass(slots=True)
+class Damage:
+    """A stretch of the picture that cannot be trusted: [start, end) in the file's own seconds."""
+
+    start_s: float
+    end_s: float = float("inf")
+
+
+@dataclass(slots=True, kw_only=True)
+class DecodeLog:
+    """What one decoding process has said so far. Times are the file's own, in seconds."""
+
+    first_s: float | None = None  # of the first picture
+    end_s: float = 0.0  # where the last picture ends
+    n_frames: int = 0
+    times_s: deque[float] = field(default_factory=deque)  # of decoded frames not yet dropped
+    selected_s: deque[float] = field(default_factory=deque)  # of frames that go to the pipe
+    sound_starts_s: float | None = None
+    damages: list[Damage] = field(default_factory=list)
+    cut_off: bool = False  # the file ends before its own index says so
+    out_of_memory: bool = False
+    notes: deque[bytes] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
+    _last_s: float = 0.0
+    _rest: bytes = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes of stderr."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > 1 << 16:
+            self._rest = b""
+        for line in lines:
+            if b"decoder -> " in line:
+                if line.startswith(b"[vist#"):
+                    self._decoded(line)
+            elif b"filter_raw -> " in line:
+                self._filtered(line)
+            elif not _TIMING.match(line):
+                self._noted(line)
+
+    def drop_before(self, time_s: float) -> None:
+        """Forgets the times of frames that no open window needs."""
+        while self.times_s and self.times_s[0] < time_s:
+            self.times_s.popleft()
+
+    def damage_in(self, start_s: float, end_s: float) -> Damage | None:
+        """The first damage that touches the interval."""
+        for damage in self.damages:
+            if damage.start_s < end_s and damage.end_s > start_s:
+                return damage
+        return None
+
+    def _decoded(self, line: bytes) -> None:
+        found = _DECODED.match(line)
+        if not found:
+            return
+        tick_s = int(found[4]) / int(found[5])
+        gap_s = self.end_s - self._last_s
+        if found[1] == b"NOPTS":
+            time_s = self.end_s
+        else:
+            time_s = int(found[1]) * tick_s
+        if self.first_s is None:
+            self.first_s = time_s
+        elif time_s > self._last_s:
+            gap_s = time_s - self._last_s
+        duration_s = 0.0 if found[2] == b"NOPTS" else int(found[2]) * tick_s
+        self._last_s = time_s
+        self.end_s = time_s + (duration_s if duration_s > 0 else gap_s)
+        self.n_frames += 1
+        self.times_s.append(time_s)
+        if found[3] == b"1" and self.damages and self.damages[-1].end_s == float("inf"):
+            self.damages[-1].end_s = time_s
+
+    def _filtered(self, line: bytes) -> None:
+        found = _FILTERED.match(line)
+        if not found or found[2] == b"NOPTS":
+            return
+        time_s = int(found[2]) * int(found[3]) / int(found[4])
+        if found[1] == b"v":
+            self.selected_s.append(time_s)
+        elif self.sound_starts_s is None:
+            self.sound_starts_s = time_s
+
+    def _noted(self, line: bytes) -> None:
+        if line.startswith(b"[vist#") and any(mark in line for mark in _DAMAGED):
+            # What refers to a damaged picture is damaged too, up to the next keyframe.
+            if not self.damages or self.damages[-1].end_s != float("inf"):
+                self.damages.append(Damage(self._last_s))
+        elif any(mark in line for mark in _CUT_OFF):
+            self.cut_off = True
+        if any(mark in line for mark in _OUT_OF_MEMORY):
+            self.out_of_memory = True
+        self.notes.append(line)

@@ -1,0 +1,64 @@
+"""The sound of a video, laid out on the picture's time: second 0 is the first picture's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+RATE_HZ = 16_000
+_SILENT = 2.0**-16  # under the last bit of 16-bit sound
+
+FILTER = (
+    f"aresample={RATE_HZ}:async=1:out_chlayout=mono:out_sample_fmt=flt:rematrix_maxval=1,"
+    f"aformat=sample_fmts=flt:channel_layouts=mono:sample_rates={RATE_HZ}"
+)
+"""Gaps are filled with silence, overlaps trimmed; channels are averaged, so none clips."""
+
+
+class Sound:
+    """16 kHz mono float32 that comes in pieces of any size and is taken window by window."""
+
+    def __init__(self) -> None:
+        self.is_silent = True
+        self._bytes = bytearray()
+        self._first: int | None = None  # which sample of the video the first byte is
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes of the pipe."""
+        self._bytes += chunk
+        if self.is_silent and self._first is not None:
+            self.is_silent = not (np.abs(self._samples()) > _SILENT).any()
+
+    def place(self, start_s: float) -> None:
+        """Says where the first byte belongs, in seconds from the first picture; once."""
+        if self._first is None:
+            self._first = round(start_s * RATE_HZ)
+            self.drop_before(0.0)
+            self.feed(b"")
+
+    @property
+    def end_s(self) -> float:
+        """How far the sound has come."""
+        return 0.0 if self._first is None else (self._first + len(self._bytes) // 4) / RATE_HZ
+
+    def take(self, start_s: float, end_s: float) -> np.ndarray:
+        """The samples of an interval, silence where there is no sound: `[N] float32`, −1…1."""
+        start, n_samples = round(start_s * RATE_HZ), round((end_s - start_s) * RATE_HZ)
+        taken = np.zeros(n_samples, np.float32)
+        if self._first is not None:
+            samples = self._samples()
+            low, high = max(start, self._first), min(start + n_samples, self._first + len(samples))
+            if low < high:
+                taken[low - start : high - start] = samples[low - self._first : high - self._first]
+        return np.clip(np.nan_to_num(taken, copy=False), -1.0, 1.0, out=taken)
+
+    def drop_before(self, time_s: float) -> None:
+        """Forgets what no window needs any more."""
+        if self._first is None:
+            return
+        surplus = min(round(time_s * RATE_HZ) - self._first, len(self._bytes) // 4)
+        if surplus > 0:
+            del self._bytes[: 4 * surplus]
+            self._first += surplus
+
+    def _samples(self) -> np.ndarray:
+        return np.frombuffer(bytes(self._bytes[: len(self._bytes) // 4 * 4]), np.float32)
