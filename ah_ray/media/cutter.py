@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 
@@ -36,7 +37,8 @@ class Cutter:
         self.first_failed: Clip | None = None
         self._found, self._profile, self._windows = found, profile, windows
         self._shape = (size_px[1], size_px[0], 3)
-        self._pixels = bytearray()
+        self._filling = np.empty(math.prod(self._shape), np.uint8)
+        self._n_filled = 0
         self._untimed: deque[np.ndarray] = deque()  # frames whose time was not read yet
         self._frames: deque[tuple[float, np.ndarray]] = deque()
 
@@ -52,12 +54,7 @@ class Cutter:
         elif pipe == "sound":
             self.sound.feed(chunk)
         else:
-            self._pixels += chunk
-            size = int(np.prod(self._shape))
-            while len(self._pixels) >= size:
-                frame = np.frombuffer(bytes(self._pixels[:size]), np.uint8)
-                self._untimed.append(frame.reshape(self._shape))
-                del self._pixels[:size]
+            self._fill(np.frombuffer(chunk, np.uint8))
         self._match()
 
     def ready(self) -> Iterator[Clip]:
@@ -79,6 +76,16 @@ class Cutter:
             else:
                 ends = f"the file is cut off: its picture ends at {self.decoded_s:.1f} s"
                 yield self._failed(window, ErrorKind.DECODE, ends)
+
+    def _fill(self, pixels: np.ndarray) -> None:
+        """Adds to the frame that is coming in: `[n] uint8` of the RGB stream."""
+        while len(pixels):
+            now, pixels = np.split(pixels, [len(self._filling) - self._n_filled])
+            self._filling[self._n_filled : self._n_filled + len(now)] = now
+            self._n_filled += len(now)
+            if self._n_filled == len(self._filling):
+                self._untimed.append(self._filling.reshape(self._shape))
+                self._filling, self._n_filled = np.empty_like(self._filling), 0
 
     def _match(self) -> None:
         """Gives the frames their times; both come in the same order, through two pipes."""

@@ -20,7 +20,7 @@ from ah_ray.media.windows import plan
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, VideoFacts
 
-_SCALING = "bicubic+accurate_rnd+full_chroma_int:param0=0:param1=0.5"
+_SCALING = "bicubic+full_chroma_int:param0=0:param1=0.5"
 """The reference's bicubic (a = −0.5, antialiased), chroma not subsampled on the way to RGB."""
 
 

@@ -16,9 +16,7 @@ _DECODED = re.compile(
     rb"keyframe:(\d) .*time_base:(\d+)/(\d+)"
 )
 _FILTERED = re.compile(rb"\[([va])f#.* filter_raw -> pts:(-?\d+|NOPTS) .*time_base:(\d+)/(\d+)")
-_TIMING = re.compile(
-    rb"\[.*(?:(?:demuxer|demuxer\+\w+|decoder|filter|filter_raw|encoder) ->|(?:encoder|muxer) <-) "
-)
+_TIMING = (b"] filter -> ", b"] encoder <- ", b"] encoder -> ", b"] muxer <- ")
 _DAMAGED = (b"corrupt decoded frame", b"Error submitting packet to decoder")
 _CUT_OFF = (b"partial file", b"File ended prematurely", b"Truncat", b"truncated")
 _OUT_OF_MEMORY = (b"Cannot allocate memory", b"get_buffer() failed", b"Failed to allocate")
@@ -56,12 +54,14 @@ class DecodeLog:
         if len(self._rest) > 1 << 16:
             self._rest = b""
         for line in lines:
-            if b"decoder -> " in line:
+            if b" -> ist_index:" in line:
+                continue  # the demuxer's, most of the log
+            if b"] decoder -> " in line:
                 if line.startswith(b"[vist#"):
                     self._decoded(line)
-            elif b"filter_raw -> " in line:
+            elif b"] filter_raw -> " in line:
                 self._filtered(line)
-            elif not _TIMING.match(line):
+            elif not any(mark in line for mark in _TIMING):
                 self._noted(line)
 
     def drop_before(self, time_s: float) -> None:
@@ -82,10 +82,7 @@ class DecodeLog:
             return
         tick_s = int(found[4]) / int(found[5])
         gap_s = self.end_s - self._last_s
-        if found[1] == b"NOPTS":
-            time_s = self.end_s
-        else:
-            time_s = int(found[1]) * tick_s
+        time_s = self.end_s if found[1] == b"NOPTS" else int(found[1]) * tick_s
         if self.first_s is None:
             self.first_s = time_s
         elif time_s > self._last_s:

@@ -9,9 +9,11 @@ _SILENT = 2.0**-16  # under the last bit of 16-bit sound
 
 FILTER = (
     f"aresample={RATE_HZ}:async=1:out_chlayout=mono:out_sample_fmt=flt:rematrix_maxval=1,"
-    f"aformat=sample_fmts=flt:channel_layouts=mono:sample_rates={RATE_HZ}"
+    f"aformat=sample_fmts=flt:channel_layouts=mono:sample_rates={RATE_HZ},"
+    f"asetnsamples=n={RATE_HZ // 2}:p=0"
 )
-"""Gaps are filled with silence, overlaps trimmed; channels are averaged, so none clips."""
+"""Gaps are filled with silence, overlaps trimmed; channels are averaged, so none clips.
+Half a second at a time: every piece costs the log a few lines."""
 
 
 class Sound:
