@@ -1,0 +1,101 @@
+"""How a job ends: its exit status, and one line on stderr instead of a traceback.
+
+A jobs/*.py is a `Job` with one command, which is wrapped in `exits`.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+import yaml
+
+from ah_ray.errors import ConfigError, OutputBusy, StorageError
+
+
+class ExitStatus(IntEnum):
+    """What the shell, cron and Ray's job driver see. Where several apply: 2, 4, 3, 5, 0."""
+
+    COMPLETE = 0
+    CONFIG = 2  # found before any replica starts
+    MISSING_ROWS = 3  # stopped, or lost to infrastructure: the same command goes on from there
+    BUSY = 4  # another run holds the output
+    TOO_MANY_FAILED = 5  # rows are complete, but too large a share of them are failed
+
+
+def final_status(*, n_videos: int, n_rows: int, n_failed: int, max_failed: float) -> ExitStatus:
+    """Of a run that came to its end: over the whole cohort, scored now or earlier."""
+    if n_rows < n_videos:
+        return ExitStatus.MISSING_ROWS
+    if n_failed > max_failed * n_videos:
+        return ExitStatus.TOO_MANY_FAILED
+    return ExitStatus.COMPLETE
+
+
+class Job(typer.Typer):
+    """A command line of one command, whose wrong arguments are one line on stderr and exit 2."""
+
+    def __init__(self) -> None:
+        super().__init__(add_completion=False, pretty_exceptions_enable=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        try:
+            sys.exit(super().__call__(*args, standalone_mode=False, **kwargs))
+        except typer.TyperException as error:
+            sys.exit(_said(f"{error.format_message()} (--help says more)", ExitStatus.CONFIG))
+
+
+def exits(main: Callable[..., int]) -> Callable[..., NoReturn]:
+    """Makes a job's function exit with the status that it returns, or that its error means.
+
+    ConfigError → 2; OutputBusy → 4; Ctrl-C, SIGTERM, and storage that stays away → 3.
+    """
+
+    @functools.wraps(main)
+    def run(*args: Any, **kwargs: Any) -> NoReturn:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            status = main(*args, **kwargs)
+        except ConfigError as error:
+            status = _said(error, ExitStatus.CONFIG)
+        except OutputBusy as error:
+            status = _said(error, ExitStatus.BUSY)
+        except StorageError as error:
+            status = _said(f"{error}. Run it again to go on", ExitStatus.MISSING_ROWS)
+        except KeyboardInterrupt:
+            status = _said("stopped. Run it again to go on", ExitStatus.MISSING_ROWS)
+        sys.exit(int(status))
+
+    return run
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _said(message: object, status: ExitStatus) -> ExitStatus:
+    print("error: " + " ".join(str(message).split()), file=sys.stderr)
+    return status
+
+
+def read_config_file(path: Path | None) -> dict[str, Any]:
+    """The settings in a YAML file, by name; none without a file. Raises ConfigError."""
+    if path is None:
+        return {}
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config {path}: not valid YAML: {error}") from None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise ConfigError(f"--config {path}: not a mapping of names to values")
+    return {str(name).replace("-", "_"): value for name, value in settings.items()}

@@ -1,0 +1,142 @@
+"""One video's row: what was found, its verdict, and where both come from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import PurePosixPath
+
+from ah_ray.config import Reduction, Scoring
+from ah_ray.errors import ErrorKind
+from ah_ray.records import SCHEMA_VERSION, ClipScore, Scored
+from ah_ray.results.redaction import redacted
+from ah_ray.results.reducers import answer, clip_threshold, reduce_scores
+
+OK, PARTIAL, FAILED = "ok", "partial", "failed"
+STATUSES = (OK, PARTIAL, FAILED)
+
+
+def ah_ray_version() -> str:
+    return version("ah_ray")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What all rows of a run have in common, beside its settings."""
+
+    run_id: str
+    ah_ray_version: str
+    ffmpeg_version: str
+    hide_uris: bool = False
+
+
+def verdict_row(
+    scored: Scored,
+    *,
+    reduction: Reduction,
+    scoring: Scoring,
+    provenance: Provenance,
+    scored_at: datetime | None = None,
+) -> dict:
+    """One row of records.VERDICT. `scored_at` is now, unless given."""
+    video, facts = scored.video, scored.facts
+    kind, error = _first_error(scored)
+    row = {
+        "schema_version": SCHEMA_VERSION,
+        "video_id": video.video_id,
+        "uri": video.uri,
+        "etag": video.etag,
+        "size_bytes": video.size_bytes,
+        "last_modified": video.last_modified,
+        "status": _status(scored.clips),
+        "error_kind": kind,
+        "error": error and " ".join(error.split()),
+        "attempts": video.attempts + 1,
+        "duration_s": facts.duration_s,
+        "fps": facts.fps,
+        "width_px": facts.width_px,
+        "height_px": facts.height_px,
+        "has_audio": facts.has_audio,
+        "picture_is_still": facts.picture_is_still,
+        "sound_is_silent": facts.sound_is_silent,
+        "n_clips": facts.n_clips,
+        "n_failed_clips": sum(clip.p_ah is None for clip in scored.clips),
+        "profile": scoring.profile.name,
+        "model": scoring.model,
+        "model_fingerprint": scoring.model_fingerprint,
+        "config_fingerprint": scoring.fingerprint,
+        "ah_ray_version": provenance.ah_ray_version,
+        "ffmpeg_version": provenance.ffmpeg_version,
+        "run_id": provenance.run_id,
+        "scored_at": scored_at or datetime.now(UTC),
+        "decode_s": facts.decode_s,
+        "score_s": sum(clip.score_s for clip in scored.clips),
+        "clips": [_clip(clip) for clip in scored.clips],
+    }
+    row = with_verdict(row, reduction)
+    return without_names(row) if provenance.hide_uris else row
+
+
+def _status(clips: Sequence[ClipScore]) -> str:
+    good = sum(clip.p_ah is not None for clip in clips)
+    if good == 0:
+        return FAILED
+    return OK if good == len(clips) else PARTIAL
+
+
+def _first_error(scored: Scored) -> tuple[str | None, str | None]:
+    """Of the first clip that failed, or of the video as a whole if it has no clips."""
+    for clip in scored.clips:
+        if clip.p_ah is None:
+            # The decoder knows the sentence for the clip that it was the first to miss.
+            same = clip.error is None and clip.error_kind == scored.facts.error_kind
+            return clip.error_kind, scored.facts.error if same else clip.error
+    if scored.clips:
+        return None, None
+    if scored.facts.error_kind is not None:
+        return scored.facts.error_kind, scored.facts.error
+    return scored.video.problem_kind or ErrorKind.DECODE, scored.video.problem
+
+
+def _clip(clip: ClipScore) -> dict:
+    return {
+        "clip_index": clip.clip_index,
+        "start_s": clip.start_s,
+        "end_s": clip.end_s,
+        "p_ah": clip.p_ah,
+        "answer_mass": clip.answer_mass,
+        "model_p_ah": clip.model_p_ah,
+        "n_frames": clip.n_frames,
+        "error_kind": clip.error_kind,
+    }
+
+
+def with_verdict(row: dict, reduction: Reduction) -> dict:
+    """The row with its verdict, and its clips' answers, formed anew from the clips."""
+    clips = row["clips"]
+    p_ah, video_answer = reduce_scores(
+        [clip["p_ah"] for clip in clips],
+        [clip["end_s"] - clip["start_s"] for clip in clips],
+        reduction,
+    )
+    threshold = clip_threshold(reduction)
+    return row | {
+        "p_ah": p_ah,
+        "answer": video_answer,
+        "reducer": reduction.reducer,
+        "threshold": reduction.threshold,
+        "calibration_fingerprint": reduction.calibration_fingerprint,
+        "clips": [clip | {"answer": answer(clip["p_ah"], threshold)} for clip in clips],
+    }
+
+
+def without_names(row: dict) -> dict:
+    """The row with nothing in it that tells what the video, or a folder above it, is called."""
+    error = row["error"]
+    return row | {
+        "uri": None,
+        "error": redacted(error, row["uri"]) if error and row["uri"] else error,
+        "model": PurePosixPath(row["model"]).name,
+    }
