@@ -221,7 +221,7 @@ def _take(uri: str, ours: bytes) -> str:
     watched: str | None = None  # the etag of the lease that is watched, since when
     since = 0.0
     while True:
-        with suppress(PreconditionFailed):
+        with suppress(PreconditionFailed, ObjectMissing):
             return storage.create_exclusive(uri, ours)
         try:
             data, etag = storage.read_versioned(uri)

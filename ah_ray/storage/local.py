@@ -27,6 +27,7 @@ from ah_ray.errors import (
     StorageError,
 )
 from ah_ray.storage.entry import Entry
+from ah_ray.storage.uri import shown
 
 _PAGE = 1_000
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
@@ -39,7 +40,7 @@ def _told(doing: str, path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"{doing} {path}: {error.strerror or error}"
+        message = f"{doing} {shown(str(path))}: {error.strerror or error}"
         if error.errno in _MISSING:
             raise ObjectMissing(message) from None
         if error.errno in _DENIED:

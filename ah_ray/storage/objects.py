@@ -110,7 +110,8 @@ def write_whole(uri: str, data: bytes) -> None:
 def create_exclusive(uri: str, data: bytes) -> str:
     """Writes an object that is not there yet; returns its etag for `replace_if`.
 
-    Raises PreconditionFailed if it is there.
+    Raises PreconditionFailed if it is there. No two writers may bring the same `data` (a run's
+    id in it will do): by that a writer knows its own object, if the answer to its write was lost.
     """
     uri = normalise(uri)
     return _store(uri).create_exclusive(uri, data)
@@ -119,8 +120,9 @@ def create_exclusive(uri: str, data: bytes) -> str:
 def replace_if(uri: str, data: bytes, etag: str) -> str:
     """Replaces the object that has this etag; returns the new one.
 
-    `etag` comes from `read_versioned`, `create_exclusive` or this. Raises PreconditionFailed if
-    the object is another by now, ObjectMissing if it is gone.
+    `etag` comes from `read_versioned`, `create_exclusive` or this, and `data` is unlike that
+    of other writers. Raises PreconditionFailed if the object is another by now, ObjectMissing if
+    it is gone.
     """
     uri = normalise(uri)
     return _store(uri).replace_if(uri, data, etag)

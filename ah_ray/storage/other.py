@@ -26,7 +26,7 @@ from ah_ray.errors import (
 )
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
-from ah_ray.storage.uri import as_folder, parent, scheme
+from ah_ray.storage.uri import as_folder, parent, scheme, shown
 
 
 def _files(uri: str) -> fsspec.AbstractFileSystem:
@@ -39,7 +39,7 @@ def _files(uri: str) -> fsspec.AbstractFileSystem:
 
 @contextmanager
 def _told(doing: str, uri: str) -> Iterator[None]:
-    what = f"{doing} {uri}"
+    what = f"{doing} {shown(uri)}"
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -62,7 +62,7 @@ def _call(doing: str, uri: str, action) -> Any:
             files = _files(uri)
             return action(files, files._strip_protocol(uri))
 
-    return retry.call(attempt, f"{doing} {uri}")
+    return retry.call(attempt, f"{doing} {shown(uri)}")
 
 
 def _entry(uri: str, key: str, found: dict) -> Entry:

@@ -24,7 +24,7 @@ from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
 from ah_ray.storage.ranged import open_ranged
 from ah_ray.storage.s3_errors import told
-from ah_ray.storage.uri import bucket_and_key
+from ah_ray.storage.uri import bucket_and_key, shown
 
 _PIECE_BYTES = 1 << 20
 _BULK = 1_000  # keys that one DeleteObjects takes
@@ -69,7 +69,7 @@ def _once(doing: str, uri: str, operation: str, **fields) -> dict:
 
 def _call(doing: str, uri: str, operation: str, **fields) -> dict:
     """One small request, with retries."""
-    return retry.call(lambda: _once(doing, uri, operation, **fields), f"{doing} {uri}")
+    return retry.call(lambda: _once(doing, uri, operation, **fields), f"{doing} {shown(uri)}")
 
 
 def list_pages(prefix: str) -> Iterator[list[Entry]]:
@@ -121,7 +121,7 @@ def read_bytes(uri: str) -> bytes:
 
 
 def read_versioned(uri: str) -> tuple[bytes, str]:
-    return retry.call(lambda: _get(uri), f"reading {uri}")
+    return retry.call(lambda: _get(uri), f"reading {shown(uri)}")
 
 
 def _get(uri: str, **condition: str) -> tuple[bytes, str]:
@@ -145,14 +145,14 @@ def open_read(uri: str) -> BinaryIO:
 
     def read_range(start: int, stop: int) -> bytes:
         condition = {"Range": f"bytes={start}-{stop - 1}", "IfMatch": f'"{entry.etag}"'}
-        return retry.call(lambda: _get(uri, **condition)[0], f"reading {uri}")
+        return retry.call(lambda: _get(uri, **condition)[0], f"reading {shown(uri)}")
 
     return open_ranged(read_range, entry.size_bytes)
 
 
 def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
     """Streams to `path`; after a fault it goes on from where it was, on the same version."""
-    attempts = retry.Attempts(f"reading {uri}")
+    attempts = retry.Attempts(f"reading {shown(uri)}")
     with path.open("wb") as file:
         while True:
             before = file.tell()
@@ -198,22 +198,15 @@ def replace_if(uri: str, data: bytes, etag: str) -> str:
 
 
 def _put_if(uri: str, data: bytes, **condition: str) -> str:
+    """An attempt whose answer was lost (aiohttp repeats some unseen) may be the one that won."""
     bucket, key = _object(uri)
-    tries = 0
-
-    def put() -> str:
-        nonlocal tries
-        tries += 1
-        fields = {"Bucket": bucket, "Key": key, "Body": data, **condition}
-        return _once("writing", uri, "put_object", **fields)["ETag"].strip('"')
-
     try:
-        return retry.call(put, f"writing {uri}")
-    except (PreconditionFailed, ObjectMissing):
-        if tries > 1:  # an attempt whose answer was lost may have been the one that won
-            written, etag = read_versioned(uri)
-            if written == data:
-                return etag
+        fields = {"Bucket": bucket, "Key": key, "Body": data, **condition}
+        return _call("writing", uri, "put_object", **fields)["ETag"].strip('"')
+    except PreconditionFailed:
+        written, etag = read_versioned(uri)
+        if written == data:
+            return etag
         raise
 
 

@@ -18,6 +18,7 @@ from ah_ray.errors import (
     StorageError,
 )
 from ah_ray.storage.retry import Transient
+from ah_ray.storage.uri import shown
 
 _PASSING = (
     boto.ConnectionError,  # not reached
@@ -50,7 +51,7 @@ _CREDENTIALS = (
 @contextmanager
 def told(doing: str, uri: str) -> Iterator[None]:
     """Translates what happens within; `doing` and `uri` begin every message."""
-    what = f"{doing} {uri}"
+    what = f"{doing} {shown(uri)}"
     try:
         yield
     except boto.ClientError as error:

@@ -15,7 +15,7 @@ import fsspec
 from ah_ray.errors import ConfigError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
-_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::.*[A-Za-z]://", re.ASCII | re.DOTALL)
+_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::.*[A-Za-z0-9]://", re.ASCII | re.DOTALL)
 _S3 = {"s3", "s3a"}
 _LOCAL = {"file", "local"}
 _NOT_STORES = {
@@ -57,6 +57,11 @@ def normalise(uri: str) -> str:
     if kind == "s3" and not rest.split("/", 1)[0]:
         raise ConfigError(f"{uri!r} names no bucket; write s3://bucket/folder")
     return f"{kind}://{rest}"
+
+
+def shown(uri: str) -> str:
+    """For messages: on one line, whatever a name holds."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in uri)
 
 
 def join(base: str, *parts: str) -> str:

@@ -1,0 +1,179 @@
+"""S3 over real HTTP: pages, faults that pass, faults that do not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from ah_ray import storage
+from ah_ray.errors import ConfigError, ObjectDenied, ObjectMissing, PreconditionFailed, StorageError
+from ah_ray.storage import retry
+
+N_KEYS = 1_100
+
+
+@pytest.fixture(scope="module")
+def filled_bucket(s3_client) -> str:
+    """More keys than one page holds."""
+    name = "test-filled"
+    s3_client.create_bucket(Bucket=name)
+
+    def put(n: int) -> None:
+        s3_client.put_object(Bucket=name, Key=f"videos/{n:05}.mp4", Body=b"x" * (n % 7))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(put, range(N_KEYS)))
+    s3_client.put_object(Bucket=name, Key="videos/", Body=b"")  # what the console calls a folder
+    return name
+
+
+@pytest.fixture
+def quick():
+    with retry.patience(retry.Patience(attempts=4, first_pause_s=0.01, longest_pause_s=0.02)):
+        yield
+
+
+def test_a_listing_goes_on_after_the_first_page(filled_bucket, proxy):
+    pages = list(storage.list_pages(f"s3://{filled_bucket}/videos"))
+    assert [len(page) for page in pages] == [999, 101]
+    entries = [entry for page in pages for entry in page]
+    assert [entry.key for entry in entries] == [f"{n:05}.mp4" for n in range(N_KEYS)]
+    assert [entry.size_bytes for entry in entries] == [n % 7 for n in range(N_KEYS)]
+    assert entries[8] == storage.stat(entries[8].uri)
+    assert len([path for _, path in proxy.requests if "list-type=2" in path]) == 2
+
+
+def test_many_are_removed_by_few_requests(s3_client, bucket, proxy):
+    s3_client.put_object(Bucket=bucket, Key="0", Body=b"")
+    s3_client.put_object(Bucket=bucket, Key="1050", Body=b"")
+    storage.remove(f"s3://{bucket}/{n}" for n in range(1_100))
+    assert [method for method, _ in proxy.requests] == ["POST", "POST"]
+    assert "Contents" not in s3_client.list_objects_v2(Bucket=bucket)
+
+
+@pytest.mark.parametrize("fault", [500, 503, "reset", "short"])
+def test_faults_that_pass_are_tried_again(fault, bucket, proxy, quick, tmp_path):
+    uri = f"s3://{bucket}/x"
+    storage.write_whole(uri, b"content" * 1000)
+    entry = storage.stat(uri)
+    for read in (
+        lambda: list(storage.list_pages(f"s3://{bucket}")),
+        lambda: storage.stat(uri),
+        lambda: storage.read_bytes(uri),
+        lambda: storage.open_read(uri).read(),
+        lambda: storage.download(uri, tmp_path / "x", etag=entry.etag, size_bytes=7000),
+    ):
+        before = retry.retries()
+        proxy.fail(2, fault)
+        read()
+        if fault in (500, 503):  # aiohttp hides a reset, and HEAD's answer has nothing to cut
+            assert retry.retries() - before == 2
+    assert (tmp_path / "x").read_bytes() == b"content" * 1000
+    for write in (
+        partial(storage.write_whole, uri, b"new"),
+        partial(storage.create_exclusive, uri + "2", b"new"),
+        partial(storage.remove, [uri]),
+    ):
+        proxy.fail(2, fault)
+        write()
+    assert storage.read_bytes(uri + "2") == b"new"
+    assert not storage.exists(uri)
+
+
+def test_a_download_goes_on_where_it_was_cut(bucket, proxy, quick, tmp_path):
+    data = bytes(range(251)) * 40_000  # 10 MB
+    storage.write_whole(f"s3://{bucket}/x", data)
+    proxy.requests.clear()
+    proxy.fail(6, "short")  # each time half of what is left: more often than patience lasts
+    storage.download(f"s3://{bucket}/x", tmp_path / "x", etag=None, size_bytes=len(data))
+    assert (tmp_path / "x").read_bytes() == data
+    assert len(proxy.requests) == 7
+
+
+def test_a_fault_that_stays_ends_in_one_sentence(bucket, proxy, quick):
+    proxy.fail(100, 503)
+    with pytest.raises(StorageError, match=r"^reading .*/x failed 4 times in \d s: SlowDown"):
+        storage.read_bytes(f"s3://{bucket}/x")
+
+
+def test_denied_is_not_missing_and_not_tried_again(bucket, proxy, tmp_path):
+    uri = f"s3://{bucket}/x"
+    proxy.fail(100, 403)
+    for touch in (
+        lambda: storage.stat(uri),
+        lambda: storage.read_bytes(uri),
+        lambda: storage.download(uri, tmp_path / "x", etag=None, size_bytes=None),
+        lambda: list(storage.list_pages(uri)),
+        lambda: storage.write_whole(uri, b""),
+        lambda: storage.create_exclusive(uri, b""),
+    ):
+        proxy.requests.clear()
+        with pytest.raises(ObjectDenied, match="give the job's role access"):
+            touch()
+        assert len(proxy.requests) == 1
+
+
+def test_a_write_whose_answer_was_lost_is_known_as_ours(bucket, proxy, quick):
+    uri = f"s3://{bucket}/lease.json"
+    proxy.fail(1, "lost", method="PUT")
+    etag = storage.create_exclusive(uri, b"ours")
+    proxy.fail(1, "lost", method="PUT")
+    etag = storage.replace_if(uri, b"ours again", etag)
+    assert storage.read_versioned(uri) == (b"ours again", etag)
+    proxy.fail(1, 503, method="PUT")
+    with pytest.raises(PreconditionFailed):
+        storage.create_exclusive(uri, b"of another")
+
+
+def test_bad_places_are_told_within_seconds(s3_server, proxy, monkeypatch):
+    def told(uri: str) -> str:
+        began = time.monotonic()
+        with pytest.raises(ConfigError) as caught:
+            storage.check_readable(uri)
+        with pytest.raises(ConfigError):
+            storage.check_writable(uri)
+        assert time.monotonic() - began < 10
+        return str(caught.value)
+
+    assert "NoSuchBucket" in told("s3://no-such-bucket/videos")
+    assert "allows no such name" in told("s3://not a bucket/videos")
+    proxy.fail(1000, 403)
+    assert "check AWS_PROFILE" in told("s3://test-filled/videos")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert "AWS_ENDPOINT_URL" in told("s3://test-filled/videos")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert "no credentials were found; set AWS_PROFILE or" in told("s3://test-filled/videos")
+
+
+def test_a_store_that_never_answers_is_given_up_within_seconds(bucket, proxy):
+    proxy.fail(1000, "never")
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        storage.check_readable(f"s3://{bucket}/videos")
+    assert time.monotonic() - began < 10
+
+
+def _reads(uri: str, data: bytes) -> None:
+    assert storage.read_bytes(uri) == data
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_it_works_in_processes_that_come_after(method, bucket):
+    uri = f"s3://{bucket}/x"
+    storage.write_whole(uri, b"content")
+    process = multiprocessing.get_context(method).Process(target=_reads, args=(uri, b"content"))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    _reads(uri, b"content")
+
+
+def test_a_bucket_is_no_object(bucket):
+    with pytest.raises(ObjectMissing, match="is a bucket, not an object"):
+        storage.stat(f"s3://{bucket}")
