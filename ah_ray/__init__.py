@@ -1,0 +1,47 @@
+"""Score every video of a cohort for ambivalence/hesitancy (A/H): Qwen3-Omni on Ray.
+
+from ah_ray import score, read_verdicts, read_clips
+
+summary = score(videos="s3://bucket/cohort", out="s3://bucket/scores", model="/models/omni")
+table = read_verdicts("s3://bucket/scores").to_pandas()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ah_ray.results.runs import RunSummary
+
+__all__ = ["read_clips", "read_verdicts", "score"]
+
+
+def score(**settings: Any) -> RunSummary:
+    """Scores what is pending of a cohort, as `jobs/score.py` does; returns the run's summary.
+
+    Takes the settings of config.ScoreSettings by name: `videos`, `out` and `model` are needed.
+    Raises ConfigError if one is wrong, OutputBusy if another run holds `out`. Videos that cannot
+    be scored raise nothing: each has its row.
+    """
+    from rich.console import Console
+
+    from ah_ray.config import score_settings
+    from ah_ray.pipeline.run import score as score_cohort
+
+    return score_cohort(score_settings(**settings), Console(quiet=True)).summary
+
+
+def read_verdicts(out: str, columns: list[str] | None = None) -> pa.Table:
+    """One row per video of the cohort, as the last run left them (records.VERDICTS)."""
+    from ah_ray.results.read import read_verdicts as read
+
+    return read(out, columns)
+
+
+def read_clips(out: str, columns: list[str] | None = None) -> pa.Table:
+    """One row per clip: video_id, then when, how sure, and which answer (records.CLIPS)."""
+    from ah_ray.results.read import read_clips as read
+
+    return read(out, columns)

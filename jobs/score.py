@@ -1,7 +1,7 @@
 """Score every video of a cohort: one Parquet row per video, whatever fails.
 
-    python jobs/score.py --demo
-    python jobs/score.py --videos s3://bucket/cohort --out s3://bucket/scores --model /models/omni
+python jobs/score.py --demo
+python jobs/score.py --videos s3://bucket/cohort --out s3://bucket/scores --model /models/omni
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def score(
     videos: Annotated[str | None, option("Folder, s3://…, or manifest (.parquet, .csv).")] = None,
     out: Annotated[str | None, option("Folder or s3://… for rows and tables.")] = None,
     model: Annotated[str | None, option("Checkpoint directory, or `tiny`.")] = None,
-    profile: Annotated[str | None, option("seed (default), seed-448, or a YAML file.", MODEL)] = None,
+    profile: Annotated[
+        str | None, option("seed (default), seed-448, or a YAML file.", MODEL)
+    ] = None,
     config: Annotated[Path | None, option("YAML with these same names; flags win.")] = None,
     plan: Annotated[bool | None, option("Print what would be done; do nothing.", COHORT)] = None,
     limit: Annotated[int | None, option("Score at most this many of the pending.", COHORT)] = None,
@@ -73,8 +75,12 @@ def score(
     max_pixels: Annotated[int | None, option("Of a source frame: 8192 x 4352.", LIMITS)] = None,
     max_duration_s: Annotated[float | None, option("6 hours.", LIMITS)] = None,
     timeout_s: Annotated[float | None, option("Seconds for decoding: 120 …", LIMITS)] = None,
-    timeout_s_per_mb: Annotated[float | None, option("… and 2 for each 10^6 bytes.", LIMITS)] = None,
-    max_memory_bytes: Annotated[int | None, option("Address space of ffmpeg: 3 GiB.", LIMITS)] = None,
+    timeout_s_per_mb: Annotated[
+        float | None, option("… and 2 for each 10^6 bytes.", LIMITS)
+    ] = None,
+    max_memory_bytes: Annotated[
+        int | None, option("Address space of ffmpeg: 3 GiB.", LIMITS)
+    ] = None,
 ) -> int:
     """Score every video of a cohort for ambivalence/hesitancy (A/H).
 

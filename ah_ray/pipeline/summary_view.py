@@ -1,0 +1,94 @@
+"""The closing words of a run: what was done, what failed and how to mend it, what lies where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table
+
+from ah_ray.errors import ErrorKind
+from ah_ray.exit_status import ExitStatus
+from ah_ray.pipeline.progress import clock
+from ah_ray.results.read import read_verdicts
+from ah_ray.results.runs import RunSummary
+
+EXAMPLES = 3
+_MEANING = {
+    ExitStatus.COMPLETE: "complete",
+    ExitStatus.MISSING_ROWS: "rows are missing: the same command goes on from here",
+    ExitStatus.TOO_MANY_FAILED: "complete, but more videos failed than --max-failed allows",
+}
+
+
+def print_summary(console: Console, out: str, summary: RunSummary, missing: dict[str, str]) -> None:
+    """Prints what a person wants to know in the morning, a screen at most."""
+    for text in _lines(out, summary):
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
+    counts = summary.counts
+    if counts and (counts.failed_by_kind or counts.partial_by_kind):
+        verdicts = read_verdicts(out, ["video_id", "uri", "status", "error_kind", "error"])
+        console.print()
+        console.print(_failures(verdicts))
+    for reason, n in _grouped(missing):
+        console.print(f"{n:,} without a row: {reason}", soft_wrap=True, markup=False)
+    console.print()
+    meaning = _MEANING[summary.exit_status]
+    console.print(f"Exit status {int(summary.exit_status)}: {meaning}.", highlight=False)
+
+
+def _lines(out: str, summary: RunSummary) -> Iterator[str]:
+    counts = summary.counts
+    status = counts.by_status
+    yield (
+        f"Cohort   {counts.videos:,} videos: {status.get('ok', 0):,} ok, "
+        f"{status.get('partial', 0):,} partial, {status.get('failed', 0):,} failed"
+        + (f", {counts.missing:,} without a row" if counts.missing else "")
+    )
+    if summary.videos_done:
+        rate = summary.clips_scored / summary.wall_s
+        hours = summary.video_s / summary.wall_s
+        yield (
+            f"This run {summary.videos_done:,} videos, {summary.clips_scored:,} clips in "
+            f"{clock(summary.wall_s)}: {rate:.1f} clips/s, {hours:.1f} hours of video per hour"
+        )
+    else:
+        yield f"This run nothing was pending ({clock(summary.wall_s)})"
+    if summary.plan.get("put off"):
+        yield f"Put off  {summary.plan['put off']:,} videos by --limit"
+    if summary.ignored_endings:
+        most = sorted(summary.ignored_endings.items(), key=lambda pair: -pair[1])
+        yield "Ignored  " + ", ".join(f"{n:,} {ending}" for ending, n in most[:8]) + " (no video)"
+    if summary.trouble:
+        yield f"Trouble  {summary.trouble}"
+    yield f"Tables   {out}/verdicts.parquet, clips.parquet"
+    yield f"Run      {out}/runs/{summary.run_id}.json"
+
+
+def _failures(verdicts: pa.Table) -> Table:
+    """Failed and partial videos by kind: how many, what to do, and some of them."""
+    bad = verdicts.filter(pc.is_valid(verdicts["error_kind"]))
+    view = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("failed or partial", "videos", "what to do", "for example"):
+        view.add_column(title, justify="right" if title == "videos" else "left")
+    kinds = pc.value_counts(bad["error_kind"]).to_pylist()
+    for kind in sorted(kinds, key=lambda entry: -entry["counts"]):
+        rows = bad.filter(pc.equal(bad["error_kind"], kind["values"])).slice(0, EXAMPLES)
+        examples = "\n".join(f"{_name(row)}: {row['error']}" for row in rows.to_pylist())
+        view.add_row(
+            kind["values"], f"{kind['counts']:,}", ErrorKind(kind["values"]).mend, examples
+        )
+    return view
+
+
+def _name(row: dict) -> str:
+    return row["uri"].rsplit("/", 1)[-1] if row["uri"] else row["video_id"]
+
+
+def _grouped(missing: dict[str, str]) -> list[tuple[str, int]]:
+    by_reason: dict[str, int] = {}
+    for reason in missing.values():
+        by_reason[reason] = by_reason.get(reason, 0) + 1
+    return sorted(by_reason.items(), key=lambda pair: -pair[1])[:5]
