@@ -182,5 +182,8 @@ def score_settings(**values: object) -> ScoreSettings:
         if problem["type"] == "extra_forbidden":
             known = ", ".join(sorted(ScoreSettings.model_fields))
             raise ConfigError(f"{name}: no such setting; there are {known}") from None
+        if problem["type"] == "missing":
+            needed = "--videos, --out and --model are needed (or --demo alone)"
+            raise ConfigError(f"--{name} is missing: {needed}") from None
         flag = f"--{name.replace('_', '-')}: " if name else ""
         raise ConfigError(f"{flag}{message}") from None

@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from ah_ray.config import Arithmetic, Device, Tail, score_settings
-from ah_ray.exit_status import exits, read_config_file
+from ah_ray.exit_status import Job, exits, read_config_file
 
 COHORT, MODEL, WINDOWS, VERDICT, MACHINES, LIMITS = (
     "Which videos", "Model", "Windows", "Verdict", "Machines", "Limits for one video",
 )  # fmt: skip
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Job()
 
 
 def option(text: str, panel: str | None = None, *names: str):

@@ -71,9 +71,9 @@ _RECORDINGS: dict[str, Callable[[Path], None]] = {
     "visit-01/answer 2.mp4": _faces(2, seed=12),
     "visit-01/answer 3.mp4": _faces(4, seed=13),
     "visit-02/answer 1.mp4": _faces(2, seed=14),
-    "visit-02/answer 2 (50%).mp4": _faces(3, seed=15),
-    "visit-02/from a browser.webm": _live,
-    "visit-02/held upright.mp4": _remade(22, "-c", "copy", reading=("-display_rotation", "90")),
+    "visit-02/answer 2 50%.mp4": _faces(3, seed=15),
+    "visit-02/browser.webm": _live,
+    "visit-02/upright.mp4": _remade(22, "-c", "copy", reading=("-display_rotation", "90")),
     "visit-03/no sound.mp4": _remade(23, "-c:v", "copy", "-an"),
     "visit-03/frozen picture.mp4": _remade(
         24, "-vf", "loop=loop=-1:size=1:start=0", "-frames:v", "150", "-shortest"

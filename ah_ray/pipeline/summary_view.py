@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from ah_ray.errors import ErrorKind
 from ah_ray.exit_status import ExitStatus
@@ -31,7 +31,9 @@ def print_summary(console: Console, out: str, summary: RunSummary, missing: dict
     if counts and (counts.failed_by_kind or counts.partial_by_kind):
         verdicts = read_verdicts(out, ["video_id", "uri", "status", "error_kind", "error"])
         console.print()
-        console.print(_failures(verdicts))
+        console.print("Failed or partial, by kind", style="bold")
+        for line in _failures(verdicts):
+            console.print(line, soft_wrap=True, highlight=False)
     for reason, n in _grouped(missing):
         console.print(f"{n:,} without a row: {reason}", soft_wrap=True, markup=False)
     console.print()
@@ -43,7 +45,7 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
     counts = summary.counts
     status = counts.by_status
     yield (
-        f"Cohort   {counts.videos:,} videos: {status.get('ok', 0):,} ok, "
+        f"Cohort    {counts.videos:,} videos: {status.get('ok', 0):,} ok, "
         f"{status.get('partial', 0):,} partial, {status.get('failed', 0):,} failed"
         + (f", {counts.missing:,} without a row" if counts.missing else "")
     )
@@ -51,36 +53,36 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
         rate = summary.clips_scored / summary.wall_s
         hours = summary.video_s / summary.wall_s
         yield (
-            f"This run {summary.videos_done:,} videos, {summary.clips_scored:,} clips in "
+            f"This run  {summary.videos_done:,} videos, {summary.clips_scored:,} clips in "
             f"{clock(summary.wall_s)}: {rate:.1f} clips/s, {hours:.1f} hours of video per hour"
         )
     else:
-        yield f"This run nothing was pending ({clock(summary.wall_s)})"
+        yield f"This run  nothing was pending ({clock(summary.wall_s)})"
     if summary.plan.get("put off"):
-        yield f"Put off  {summary.plan['put off']:,} videos by --limit"
+        yield f"Put off   {summary.plan['put off']:,} videos by --limit"
     if summary.ignored_endings:
         most = sorted(summary.ignored_endings.items(), key=lambda pair: -pair[1])
-        yield "Ignored  " + ", ".join(f"{n:,} {ending}" for ending, n in most[:8]) + " (no video)"
+        yield "Ignored   " + ", ".join(f"{n:,} {ending}" for ending, n in most[:8]) + " (no video)"
     if summary.trouble:
-        yield f"Trouble  {summary.trouble}"
-    yield f"Tables   {out}/verdicts.parquet, clips.parquet"
-    yield f"Run      {out}/runs/{summary.run_id}.json"
+        yield f"Trouble   {summary.trouble}"
+    yield f"Tables    {out}/verdicts.parquet"
+    yield f"          {out}/clips.parquet"
+    yield f"Run       {out}/runs/{summary.run_id}.json"
 
 
-def _failures(verdicts: pa.Table) -> Table:
+def _failures(verdicts: pa.Table) -> Iterator[Text]:
     """Failed and partial videos by kind: how many, what to do, and some of them."""
     bad = verdicts.filter(pc.is_valid(verdicts["error_kind"]))
-    view = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("failed or partial", "videos", "what to do", "for example"):
-        view.add_column(title, justify="right" if title == "videos" else "left")
     kinds = pc.value_counts(bad["error_kind"]).to_pylist()
-    for kind in sorted(kinds, key=lambda entry: -entry["counts"]):
-        rows = bad.filter(pc.equal(bad["error_kind"], kind["values"])).slice(0, EXAMPLES)
-        examples = "\n".join(f"{_name(row)}: {row['error']}" for row in rows.to_pylist())
-        view.add_row(
-            kind["values"], f"{kind['counts']:,}", ErrorKind(kind["values"]).mend, examples
+    for kind, n in sorted(((e["values"], e["counts"]) for e in kinds), key=lambda pair: -pair[1]):
+        yield Text(f"{n:>6,} {kind}", style="bold").append(
+            f" – {ErrorKind(kind).mend}", style="not bold"
         )
-    return view
+        rows = bad.filter(pc.equal(bad["error_kind"], kind))
+        for row in rows.slice(0, EXAMPLES).to_pylist():
+            yield Text(f"       {_name(row)}: {row['error']}", style="dim")
+        if n > EXAMPLES:
+            yield Text(f"       … and {n - EXAMPLES:,} more", style="dim")
 
 
 def _name(row: dict) -> str:

@@ -1,0 +1,120 @@
+"""`jobs/score.py --demo`: a small invented cohort, scored for real, and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ah_ray.config import score_settings
+from ah_ray.errors import ConfigError
+from ah_ray.exit_status import ExitStatus
+from ah_ray.media.demo_cohort import make_cohort
+from ah_ray.omni.checkpoint import TINY
+from ah_ray.pipeline.run import score
+from ah_ray.pipeline.summary_view import print_summary
+from ah_ray.results.read import read_clips, read_verdicts
+
+FOLDER = Path("ah_ray_demo")
+BAR_CELLS = 24
+
+_UNTRAINED = """\
+The tiny model has not been trained: its weights are random, so its verdicts mean nothing.
+They show the way from videos to Parquet; give a real checkpoint with --model."""
+
+
+def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitStatus:
+    """Makes the cohort, scores it with `tiny`, prints verdicts, a timeline and the failures.
+
+    `settings` are those of score.py that the user gave, if any. A second call finds nothing
+    pending; delete the folder to begin anew.
+    """
+    console = console or Console()
+    videos = FOLDER / "cohort"
+    console.print(f"Making a cohort of drawn faces in {videos}/ …", highlight=False)
+    try:
+        make_cohort(videos)
+    except OSError as error:
+        raise ConfigError(f"--demo writes to {FOLDER}/ here, which failed: {error}") from None
+    console.print("Scoring it: starting Ray, decoders and a replica …", highlight=False)
+    mine = {"videos": str(videos), "out": str(FOLDER / "scores"), "model": TINY}
+    outcome = score(
+        score_settings(**{**mine, "rescore": True, "max_failed": 1.0, **settings}), console
+    )
+    verdicts, clips = read_verdicts(outcome.out), read_clips(outcome.out)
+    console.print()
+    console.print(verdict_table(verdicts))
+    console.print()
+    longest = verdicts.sort_by([("n_failed_clips", "descending"), ("n_clips", "descending")])
+    for line in timeline(longest.slice(0, 1).to_pylist()[0], clips):
+        console.print(line)
+    console.print()
+    print_summary(console, outcome.out, outcome.summary, outcome.missing)
+    console.print()
+    console.print(_UNTRAINED, highlight=False)
+    console.print(
+        "Read it:  import pandas as pd; "
+        f"pd.read_parquet({str(FOLDER / 'scores' / 'verdicts.parquet')!r})",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return outcome.summary.exit_status
+
+
+def verdict_table(verdicts: pa.Table) -> Table:
+    """One line per video."""
+    view = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for title in ("video", "status", "A/H", "p_ah", "clips", "length", "remark"):
+        justify = "right" if title in ("p_ah", "clips", "length") else "left"
+        view.add_column(title, justify=justify, no_wrap=True)
+    for row in verdicts.sort_by("uri").to_pylist():
+        p_ah, seconds = row["p_ah"], row["duration_s"]
+        view.add_row(
+            _name(row),
+            Text(row["status"], style=_STYLES[row["status"]]),
+            row["answer"] or "–",
+            "–" if p_ah is None else f"{p_ah:.3f}",
+            f"{row['n_clips'] - row['n_failed_clips']}/{row['n_clips']}",
+            "–" if seconds is None else f"{seconds:.0f} s",
+            _remark(row),
+        )
+    return view
+
+
+_STYLES = {"ok": "green", "partial": "yellow", "failed": "red"}
+
+
+def timeline(row: dict, clips: pa.Table) -> list[Text]:
+    """The clips of one video, one line each, with a bar for P(A/H)."""
+    lines = [Text(f"Timeline of {_name(row)}", style="bold")]
+    for clip in clips.filter(pc.equal(clips["video_id"], row["video_id"])).to_pylist():
+        span = f"{clip['start_s']:6.1f} – {clip['end_s']:4.1f} s  "
+        if clip["p_ah"] is None:
+            lines.append(Text(span).append(f"not scored: {clip['error_kind']}", style="yellow"))
+            continue
+        filled = round(clip["p_ah"] * BAR_CELLS)
+        bar = "█" * filled + "·" * (BAR_CELLS - filled)
+        lines.append(Text(f"{span}{bar}  {clip['p_ah']:.3f}  {clip['answer']}"))
+    return lines
+
+
+def _name(row: dict) -> str:
+    if row["uri"] is None:
+        return row["video_id"]
+    return "/".join(Path(row["uri"]).parts[-2:])
+
+
+def _remark(row: dict) -> str:
+    remarks = [row["error_kind"]] if row["error_kind"] else []
+    if row["has_audio"] is False:
+        remarks.append("no sound")
+    elif row["sound_is_silent"]:
+        remarks.append("silent")
+    if row["picture_is_still"]:
+        remarks.append("still picture")
+    return ", ".join(remarks)
