@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
@@ -68,6 +69,24 @@ def bucket(s3_client) -> str:
     """The name of a fresh, empty bucket."""
     name = f"test-{uuid.uuid4().hex[:20]}"
     s3_client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def filled_bucket(s3_client) -> str:
+    """The name of a bucket with more keys than one page of a listing holds: not to be changed.
+
+    1,100 objects videos/00000.mp4 …, of 0 to 6 bytes, and what a console calls a folder.
+    """
+    name = "test-filled"
+    s3_client.create_bucket(Bucket=name)
+    s3_client.put_object(Bucket=name, Key="videos/", Body=b"")
+
+    def put(n: int) -> None:
+        s3_client.put_object(Bucket=name, Key=f"videos/{n:05}.mp4", Body=b"x" * (n % 7))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(put, range(1_100)))
     return name
 
 
