@@ -18,7 +18,7 @@ _ROWS, _COLUMNS = 3, 4
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-bf", "2")
 VP8_LIVE = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "500k")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "800k")
-AV1 = ("-c:v", "libsvtav1", "-preset", "11", "-svtav1-params", "lp=1")
+AV1 = ("-c:v", "libsvtav1", "-preset", "10", "-svtav1-params", "lp=1:enable-tf=0")
 MPEG4 = ("-c:v", "mpeg4", "-bf", "2", "-q:v", "3")
 TONE = "0.5*sin(2*PI*440*t)"
 

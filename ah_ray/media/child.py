@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import selectors
@@ -109,6 +110,11 @@ class Child:
             time.sleep(min(0.005, self._seconds_left()))
         if self.exit_status == -signal.SIGXCPU:
             raise _timed_out()
+
+    @property
+    def met_memory_limit(self) -> bool:
+        """True if it ended for want of memory, or of room for the stack of a thread."""
+        return self.exit_status in (256 - errno.ENOMEM, 256 - errno.EAGAIN)
 
     def extend(self, seconds: float) -> float:
         """Moves the deadline, for time that was not the child's; returns the seconds."""

@@ -110,7 +110,7 @@ class Cutter:
     def _planned_s(self, failure: VideoError | None) -> float:
         """How long the video was meant to be: longer than what was decoded if it is damaged."""
         promised = [self.decoded_s]
-        if failure or (self.log.damages and self.log.damages[-1].end_s == float("inf")):
+        if failure or (self.log.damages and not self.log.damages[-1].is_over):
             promised.append(self._found.duration_s)
         if self.log.cut_off and self._found.container_s:
             promised.append(self._found.container_s)

@@ -112,7 +112,7 @@ def _check_duration(decoded_s: float, limits: Limits) -> None:
 def _failure(child: Child, cutter: Cutter, limits: Limits) -> VideoError | None:
     """What was wrong with the process as a whole, by the way it ended."""
     status = child.exit_status or 0
-    if cutter.log.out_of_memory:
+    if cutter.log.out_of_memory or child.met_memory_limit:
         return out_of_memory(limits)
     if status < 0:
         return VideoError(ErrorKind.DECODE, f"ffmpeg was ended by signal {-status}")

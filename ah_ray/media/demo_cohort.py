@@ -18,7 +18,9 @@ def make_cohort(folder: Path) -> int:
         path = folder / name
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            partial = path.with_name(f".{path.name}")  # a run that is killed leaves no half recording
+            partial = path.with_name(
+                f".{path.name}"
+            )  # a run that is killed leaves no half recording
             make(partial)
             partial.rename(path)
             written += 1

@@ -7,6 +7,7 @@ over, and it is the only full list of decoded timestamps that costs next to noth
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from dataclasses import dataclass, field
@@ -17,10 +18,16 @@ _DECODED = re.compile(
 )
 _FILTERED = re.compile(rb"\[([va])f#.* filter_raw -> pts:(-?\d+|NOPTS) .*time_base:(\d+)/(\d+)")
 _TIMING = (b"] filter -> ", b"] encoder <- ", b"] encoder -> ", b"] muxer <- ")
+_DEMUXED = re.compile(rb"\[vist#.* pkt_pts_time:(-?[\d.]+)")
+_HOLES = (
+    b"corrupt input packet",
+    b"exceeds containing master element",
+    b"EBML number",
+    b"Invalid length",
+)
 _DAMAGED = (b"corrupt decoded frame", b"Error submitting packet to decoder")
 _CUT_OFF = (b"partial file", b"File ended prematurely", b"Truncat", b"truncated")
 _OUT_OF_MEMORY = (b"Cannot allocate memory", b"get_buffer() failed", b"Failed to allocate")
-_KEPT_LINES = 40
 
 
 @dataclass(slots=True)
@@ -28,7 +35,11 @@ class Damage:
     """A stretch of the picture that cannot be trusted: [start, end) in the file's own seconds."""
 
     start_s: float
-    end_s: float = float("inf")
+    end_s: float = math.inf
+
+    @property
+    def is_over(self) -> bool:
+        return self.end_s < math.inf
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,8 +55,8 @@ class DecodeLog:
     damages: list[Damage] = field(default_factory=list)
     cut_off: bool = False  # the file ends before its own index says so
     out_of_memory: bool = False
-    notes: deque[bytes] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     _last_s: float = 0.0
+    _demuxed: bytes = b""
     _rest: bytes = b""
 
     def feed(self, chunk: bytes) -> None:
@@ -55,7 +66,8 @@ class DecodeLog:
             self._rest = b""
         for line in lines:
             if b" -> ist_index:" in line:
-                continue  # the demuxer's, most of the log
+                self._demuxed = line  # most of the log: read only if the demuxer complains next
+                continue
             if b"] decoder -> " in line:
                 if line.startswith(b"[vist#"):
                     self._decoded(line)
@@ -92,8 +104,8 @@ class DecodeLog:
         self.end_s = time_s + (duration_s if duration_s > 0 else gap_s)
         self.n_frames += 1
         self.times_s.append(time_s)
-        if found[3] == b"1" and self.damages and self.damages[-1].end_s == float("inf"):
-            self.damages[-1].end_s = time_s
+        if found[3] == b"1":
+            self._heal(time_s)
 
     def _filtered(self, line: bytes) -> None:
         found = _FILTERED.match(line)
@@ -107,11 +119,25 @@ class DecodeLog:
 
     def _noted(self, line: bytes) -> None:
         if line.startswith(b"[vist#") and any(mark in line for mark in _DAMAGED):
-            # What refers to a damaged picture is damaged too, up to the next keyframe.
-            if not self.damages or self.damages[-1].end_s != float("inf"):
-                self.damages.append(Damage(self._last_s))
-        elif any(mark in line for mark in _CUT_OFF):
-            self.cut_off = True
+            self._harm(self._last_s)
+        elif line.startswith(b"[in#"):
+            self._demuxer_noted(line)
         if any(mark in line for mark in _OUT_OF_MEMORY):
             self.out_of_memory = True
-        self.notes.append(line)
+
+    def _demuxer_noted(self, line: bytes) -> None:
+        if any(mark in line for mark in _CUT_OFF):
+            self.cut_off = True
+        elif any(mark in line for mark in _HOLES) and self.first_s is not None:
+            found = _DEMUXED.match(self._demuxed)
+            self._harm(float(found[1]) if found else self._last_s)
+
+    def _harm(self, time_s: float) -> None:
+        """Notes damage from here on: what refers to a damaged picture is damaged too."""
+        if not self.damages or self.damages[-1].is_over:
+            self.damages.append(Damage(time_s))
+
+    def _heal(self, time_s: float) -> None:
+        """Ends the damage at a keyframe, which refers to nothing before it."""
+        if self.damages and not self.damages[-1].is_over and time_s > self.damages[-1].start_s:
+            self.damages[-1].end_s = time_s

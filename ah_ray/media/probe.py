@@ -63,7 +63,7 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     text = log.decode("utf-8", "replace")
     size = _DIMENSIONS.search(picture)
     if not size:
-        raise _why_not(text, child.exit_status or 0, limits)
+        raise _why_not(text, child, limits)
     width_px, height_px = int(size[1]), int(size[2])
     times_s, duration_s = listing.timeline()
     _check(width_px, height_px, duration_s, limits)
@@ -168,18 +168,18 @@ def out_of_memory(limits: Limits) -> VideoError:
     )
 
 
-def _why_not(text: str, exit_status: int, limits: Limits) -> VideoError:
+def _why_not(text: str, child: Child, limits: Limits) -> VideoError:
     """The reason why no picture came, from what ffmpeg said."""
     too_large = re.search(r"Picture size (\d+)x(\d+) exceeds specified max pixel", text)
     if too_large:
         return _too_many_pixels(f"{too_large[1]}×{too_large[2]}", limits)
-    if "Cannot allocate memory" in text or "get_buffer() failed" in text:
+    if child.met_memory_limit or "Cannot allocate memory" in text or "get_buffer() failed" in text:
         return out_of_memory(limits)
     for mark, kind, message in _REASONS:
         if mark in text:
             return VideoError(kind, message)
-    if exit_status < 0:
-        return VideoError(ErrorKind.DECODE, f"ffmpeg was ended by signal {-exit_status}")
+    if (child.exit_status or 0) < 0:
+        return VideoError(ErrorKind.DECODE, f"ffmpeg was ended by signal {-child.exit_status}")
     return VideoError(ErrorKind.DECODE, "it opens, but none of its pictures can be decoded")
 
 

@@ -38,7 +38,7 @@ def plan(duration_s: float, windows: Windows) -> list[Window]:
     """
     if duration_s <= 0:
         return []
-    if duration_s < windows.min_tail_s - TOLERANCE_S:
+    if duration_s < min(windows.min_tail_s, windows.window_s) - TOLERANCE_S:
         return [Window(index=0, start_s=0.0, end_s=duration_s)]
     spans: list[tuple[float, float]] = []
     for index in range(int(duration_s / windows.hop_s) + 2):

@@ -1,0 +1,120 @@
+"""Damaged videos: what is sound survives, what is not says so."""
+
+import videos
+from decoding import decode_all
+
+from ah_ray.config import Limits
+from ah_ray.errors import ErrorKind
+
+
+def long_video(tmp_path, name="long.mp4", **settings):
+    return videos.make_numbered(tmp_path / name, n_frames=750, sound=videos.TONE, **settings)
+
+
+def test_a_damaged_stretch_fails_its_clips_and_the_others_survive(tmp_path):
+    bad = videos.make_flipped(tmp_path / "bad.mp4", long_video(tmp_path))
+    decoded = decode_all(bad)
+    failed = [clip.clip_index for clip in decoded.clips if clip.error]
+    assert decoded.facts.n_clips == 6
+    assert failed and set(failed) <= {2, 3}
+    assert decoded.facts.error_kind is ErrorKind.DECODE
+    assert "damaged" in decoded.facts.error
+    for clip in decoded.clips:
+        if not clip.error:
+            first = 125 * clip.clip_index
+            assert videos.read_number(clip.frames[0]) == first
+
+
+def test_damage_is_found_in_every_codec(tmp_path):
+    for name, codec in {
+        "vp9.webm": videos.VP9,
+        "mpeg4.avi": videos.MPEG4,
+        "h264.ts": videos.X264,
+    }.items():
+        source = videos.make_numbered(tmp_path / name, n_frames=750, codec=(*codec, "-g", "50"))
+        decoded = decode_all(videos.make_flipped(tmp_path / f"bad-{name}", source))
+        failed = [clip.clip_index for clip in decoded.clips if clip.error]
+        assert failed and set(failed) <= {2, 3, 4}, name
+        assert decoded.facts.n_clips == 6, name
+
+
+def test_an_upload_that_was_cut_off_keeps_what_came(tmp_path):
+    cut = videos.make_truncated(tmp_path / "cut.mp4", long_video(tmp_path), share=0.5)
+    decoded = decode_all(cut)
+    assert decoded.facts.n_clips == 6
+    assert decoded.kinds[:2] == [None, None]
+    assert set(decoded.kinds[3:]) == {ErrorKind.DECODE}
+    assert "cut off" in decoded.facts.error
+    assert 10 <= decoded.facts.duration_s <= 20
+
+
+def test_an_index_that_was_cut_off_is_unreadable(tmp_path):
+    cut = videos.make_truncated(
+        tmp_path / "cut.mp4", long_video(tmp_path), share=0.5, moov_first=False
+    )
+    facts = decode_all(cut).facts
+    assert (facts.n_clips, facts.error_kind) == (0, ErrorKind.UNREADABLE)
+    assert "moov" in facts.error
+
+
+def test_garbage_and_nothing_are_unreadable(tmp_path):
+    for path in (videos.make_garbage(tmp_path / "g.mp4"), videos.make_empty(tmp_path / "e.mp4")):
+        facts = decode_all(path).facts
+        assert (facts.n_clips, facts.error_kind) == (0, ErrorKind.UNREADABLE)
+    assert "empty" in facts.error
+
+
+def test_a_missing_file_and_a_directory_are_unreadable(tmp_path):
+    for path in (tmp_path / "none.mp4", tmp_path):
+        assert decode_all(path).facts.error_kind is ErrorKind.UNREADABLE
+
+
+def test_sound_alone_is_no_video(tmp_path):
+    for path in (
+        videos.make_sound_only(tmp_path / "a.mp3"),
+        videos.make_sound_only(tmp_path / "b.m4a"),
+        videos.make_sound_only(tmp_path / "c.wav"),
+        videos.make_sound_only(tmp_path / "cover.mp3", cover=True),
+        videos.make_sound_only(tmp_path / "cover.m4a", cover=True),
+    ):
+        facts = decode_all(path).facts
+        assert (facts.n_clips, facts.error_kind) == (0, ErrorKind.NO_VIDEO), path.name
+
+
+def test_a_single_picture_is_no_video(tmp_path):
+    for name in ("p.png", "p.jpg"):
+        videos.run_ffmpeg(
+            "-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1", tmp_path / name
+        )
+        assert decode_all(tmp_path / name).facts.error_kind is ErrorKind.NO_VIDEO
+
+
+def test_a_cover_beside_a_real_video_is_left_out(tmp_path, numbered):
+    path = tmp_path / "v.mp4"
+    videos.run_ffmpeg(
+        *("-i", numbered, "-f", "lavfi", "-t", "0.04", "-i", "color=red:s=64x64"),
+        *("-map", "1:v", "-map", "0", "-c:v:0", "mjpeg", "-c:v:1", "copy", "-c:a", "copy"),
+        *("-disposition:v:0", "attached_pic", path),
+    )
+    assert decode_all(path).numbers == decode_all(numbered).numbers
+
+
+def test_still_and_black_pictures_are_flagged(tmp_path):
+    for picture, still in {
+        "color=black:s=320x240:r=25": True,
+        "smptebars=s=320x240:r=25": True,
+        "testsrc2=s=320x240:r=25": False,
+    }.items():
+        path = videos.make_plain(tmp_path / "v.mp4", picture, seconds=6)
+        assert decode_all(path).facts.picture_is_still is still, picture
+
+
+def test_a_limit_that_is_met_is_named(tmp_path, numbered):
+    for limits, name in {
+        Limits(max_bytes=1000): "--max-bytes",
+        Limits(max_pixels=1000): "--max-pixels",
+        Limits(max_duration_s=5): "--max-duration-s",
+    }.items():
+        facts = decode_all(numbered, limits=limits).facts
+        assert (facts.n_clips, facts.error_kind) == (0, ErrorKind.REFUSED)
+        assert name in facts.error

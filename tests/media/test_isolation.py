@@ -1,0 +1,170 @@
+"""A crash, a hang or greed of the decoder costs one video, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import videos
+from decoding import PROFILE, decode_all
+
+from ah_ray.config import Limits, Windows
+from ah_ray.errors import ErrorKind
+from ah_ray.media import ffmpeg
+from ah_ray.media.decode import decode
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def descriptors() -> list[str]:
+    return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())
+
+
+def start(path: Path, **limits: object):
+    return decode(path, profile=PROFILE, windows=Windows(), limits=Limits(**limits))
+
+
+@pytest.fixture(scope="module")
+def minutes(tmp_path_factory) -> Path:
+    """Ten minutes of 25 fps video with sound."""
+    folder = tmp_path_factory.mktemp("minutes")
+    source = videos.make_numbered(folder / "s.mp4", n_frames=500, sound=videos.TONE)
+    return videos.make_looped(folder / "m.mp4", source, times=30)
+
+
+@pytest.fixture
+def fake_ffmpeg(tmp_path, monkeypatch):
+    """Lets a shell script stand in for ffmpeg; `$REAL` is the true one."""
+
+    def install(script: str) -> None:
+        path = tmp_path / "ffmpeg"
+        path.write_text(f"#!/bin/sh\nREAL='{ffmpeg.imageio_ffmpeg.get_ffmpeg_exe()}'\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("AH_RAY_FFMPEG", str(path))
+        ffmpeg.ffmpeg_path.cache_clear()
+
+    yield install
+    ffmpeg.ffmpeg_path.cache_clear()
+
+
+DECODING = 'case "$*" in *debug_ts*) ;; *) exec "$REAL" "$@";; esac\n'
+"""The probe runs as it is; what follows happens to the decoding process."""
+
+
+def test_closing_early_leaves_no_process_descriptor_or_file(minutes):
+    before, files = descriptors(), sorted(minutes.parent.iterdir())
+    clips = start(minutes)
+    next(clips)
+    assert children()
+    clips.close()
+    assert not children()
+    assert descriptors() == before
+    assert sorted(minutes.parent.iterdir()) == files
+
+
+def test_a_whole_run_leaves_nothing_either(numbered):
+    before = descriptors()
+    decode_all(numbered)
+    assert descriptors() == before and not children()
+
+
+def test_a_killed_decoder_costs_the_clips_that_were_not_done(minutes):
+    clips = start(minutes)
+    done = [next(clips)]
+    for child in children():
+        child.send_signal(signal.SIGKILL)
+    *rest, facts = clips
+    assert facts.n_clips == 120 and len(done) + len(rest) == 120
+    assert facts.error_kind is ErrorKind.DECODE and "signal 9" in facts.error
+    good = [clip.clip_index for clip in (*done, *rest) if clip.frames is not None]
+    assert good == list(range(len(good)))
+
+
+def test_a_hanging_decoder_is_ended_with_its_whole_group(numbered, fake_ffmpeg):
+    fake_ffmpeg(DECODING + "trap '' TERM; sleep 600 & sleep 600")
+    started = time.monotonic()
+    facts = decode_all(numbered, limits=Limits(timeout_s=1.0, timeout_s_per_mb=0)).facts
+    assert time.monotonic() - started < 4
+    assert (facts.n_clips, facts.error_kind) == (2, ErrorKind.TIMEOUT)
+    assert "--timeout-s" in facts.error
+    assert not children()
+
+
+def test_a_hanging_probe_is_a_timeout_too(numbered, fake_ffmpeg):
+    fake_ffmpeg("sleep 600")
+    facts = decode_all(numbered, limits=Limits(timeout_s=0.5, timeout_s_per_mb=0)).facts
+    assert (facts.n_clips, facts.error_kind) == (0, ErrorKind.TIMEOUT)
+
+
+def test_a_decoder_that_closes_its_pipes_and_stays_is_ended(numbered, fake_ffmpeg):
+    close_all = "import os, time; os.closerange(0, 256); time.sleep(600)"
+    fake_ffmpeg(DECODING + f"exec {sys.executable} -c '{close_all}'")
+    facts = decode_all(numbered, limits=Limits(timeout_s=1.0, timeout_s_per_mb=0)).facts
+    assert facts.error_kind is ErrorKind.TIMEOUT
+    assert not children()
+
+
+def test_time_that_the_caller_takes_is_not_the_videos(minutes):
+    clips = start(minutes, timeout_s=4.0, timeout_s_per_mb=0)
+    next(clips)
+    time.sleep(4.5)
+    *_, facts = clips
+    assert facts.error is None and facts.n_clips == 120
+    assert facts.decode_s < 4.0
+
+
+def test_a_crash_is_a_row_and_not_an_exception(numbered, fake_ffmpeg):
+    fake_ffmpeg(DECODING + "kill -SEGV $$")
+    facts = decode_all(numbered).facts
+    assert (facts.n_clips, facts.error_kind) == (2, ErrorKind.DECODE)
+    assert "signal 11" in facts.error
+
+
+def test_greed_meets_the_address_space_limit(tmp_path):
+    large = tmp_path / "large.mp4"
+    videos.run_ffmpeg(
+        *("-f", "lavfi", "-i", "color=gray:s=4096x2304:r=5:d=5"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", large),
+    )
+    facts = decode_all(large, limits=Limits(max_memory_bytes=340 * 1024**2)).facts
+    assert facts.error_kind is ErrorKind.REFUSED
+    assert "--max-memory-bytes" in facts.error
+
+
+def test_the_child_is_told_no_credentials(numbered, fake_ffmpeg, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    fake_ffmpeg(f'env > {tmp_path}/seen; exec "$REAL" "$@"')
+    assert decode_all(numbered).facts.error is None
+    seen = (tmp_path / "seen").read_text()
+    assert "PATH" in seen and "AWS" not in seen and "secret" not in seen
+
+
+def test_many_threads_may_decode_at_once(numbered):
+    expected = decode_all(numbered).numbers
+    found: list[list[list[int]]] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(decode_all(numbered).numbers))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 6
+
+
+def test_a_missing_ffmpeg_is_a_wrong_setting(monkeypatch):
+    monkeypatch.setenv("AH_RAY_FFMPEG", "/nowhere/ffmpeg")
+    ffmpeg.ffmpeg_path.cache_clear()
+    with pytest.raises(ffmpeg.ConfigError, match="AH_RAY_FFMPEG"):
+        ffmpeg.ffmpeg_path()
+    monkeypatch.undo()
+    ffmpeg.ffmpeg_path.cache_clear()
+    assert ffmpeg.ffmpeg_version()[0] in "n789N"
