@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
@@ -89,7 +89,8 @@ def _local_copy(video: Video, limits: Limits) -> Iterator[Path]:
             yield path
             return
         with tempfile.TemporaryDirectory(prefix="ah_ray-") as folder:
-            path = Path(folder) / "video"
+            # With its ending, which ffmpeg weighs too: a bucket and a folder give the same rows.
+            path = Path(folder) / f"video{PurePosixPath(video.uri).suffix[:16]}"
             storage.download(video.uri, path, etag=video.etag, size_bytes=video.size_bytes)
             yield path
     except ObjectMissing:
