@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import takewhile
 
 from ah_ray import storage
@@ -16,6 +17,7 @@ from ah_ray.records import Video
 _THREADS = 16
 _BATCH = 1_000
 _LISTING_PAYS_FROM = 20  # entries
+_NOT_LISTED = object()
 _ENTRIES_PER_PAGE = 10  # a page of a listing costs about as much time as this many single looks
 
 
@@ -33,9 +35,11 @@ def look_up(listed: Sequence[Listed]) -> Iterator[list[Video]]:
 
 
 def _video(one: Listed, known: dict[str, storage.Entry | None]) -> Video:
-    """`known` holds None for what a whole listing of its folder did not show."""
+    """`known` holds None for what a whole listing of its folder did not show; it is used up."""
     try:
-        entry = known[one.uri] if one.uri in known else storage.stat(one.uri)
+        entry = known.pop(one.uri, _NOT_LISTED)
+        if entry is _NOT_LISTED:
+            entry = storage.stat(one.uri)
     except ObjectMissing as error:
         return _unreadable(one, ErrorKind.MISSING, str(error))
     except ObjectDenied as error:
@@ -82,12 +86,14 @@ def common_folder(first: str, last: str) -> str:
 
 def _listed_below(folder: str, uris: Sequence[str]) -> dict[str, storage.Entry | None]:
     """Of `uris`, those that were met; the others are None only if the listing was whole."""
-    wanted = set(uris)
+    wanted = {uri: uri for uri in uris}
     met: dict[str, storage.Entry | None] = {}
     pages_left = len(uris) // _ENTRIES_PER_PAGE
     try:
         for page in storage.list_pages(folder):
-            met.update((entry.uri, entry) for entry in page if entry.uri in wanted)
+            for entry in page:
+                if uri := wanted.get(entry.uri):
+                    met[uri] = replace(entry, uri=uri, key="")  # one string for each of a million
             pages_left -= 1
             if len(met) == len(wanted) or pages_left <= 0:
                 return met

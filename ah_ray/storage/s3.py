@@ -1,82 +1,33 @@
 """Amazon S3 and what speaks its protocol, through the client of s3fs.
 
-Only the client is s3fs's (credentials, endpoint, connection pool, its thread and loop). Its file
-system calls are not used: they read `?` and trailing slashes in keys as syntax, cache listings
-without bound, and drop conditions that they do not know. botocore's environment applies:
-AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION and the rest.
+Only the client is s3fs's. Its file system calls are not used: they read `?` and trailing slashes
+in keys as syntax, cache listings without bound, and drop conditions that they do not know.
 """
 
 from __future__ import annotations
 
-import functools
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import s3fs
-from fsspec.asyn import sync
+from typing import BinaryIO
 
 from ah_ray.errors import ObjectChanged, ObjectMissing, PreconditionFailed, StorageError
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
 from ah_ray.storage.ranged import open_ranged
-from ah_ray.storage.s3_errors import told
+from ah_ray.storage.s3_client import call, once, run
 from ah_ray.storage.uri import bucket_and_key, shown
 
 _PIECE_BYTES = 1 << 20
 _BULK = 1_000  # keys that one DeleteObjects takes
-_CLIENT = {
-    "connect_timeout": 3,
-    "read_timeout": 20,
-    "max_pool_connections": 32,
-    "retries": {"mode": "standard", "total_max_attempts": 1},  # retry.py's are counted
-}
-
-
-@functools.cache
-def _file_system(_process: int, _settings: frozenset[tuple[str, str]]) -> s3fs.S3FileSystem:
-    return s3fs.S3FileSystem(
-        skip_instance_cache=True, use_listings_cache=False, config_kwargs=dict(_CLIENT)
-    )
-
-
-def _current() -> s3fs.S3FileSystem:
-    """One for each process (its loop does not survive a fork) and each set of AWS_* settings."""
-    settings = frozenset((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))
-    return _file_system(os.getpid(), settings)
-
-
-def _run(doing: str, uri: str, coroutine, *args, timeout_s: float | None = None) -> Any:
-    """Runs `coroutine(client, *args)` once; raises `Transient` or one of the project's errors."""
-    files = _current()
-
-    async def connected():
-        return await coroutine(await files.set_session(), *args)
-
-    with told(doing, uri):
-        return sync(files.loop, connected, timeout=timeout_s)
-
-
-def _once(doing: str, uri: str, operation: str, **fields) -> dict:
-    async def request(client):
-        return await getattr(client, operation)(**fields)
-
-    return _run(doing, uri, request, timeout_s=retry.current_patience().call_timeout_s)
-
-
-def _call(doing: str, uri: str, operation: str, **fields) -> dict:
-    """One small request, with retries."""
-    return retry.call(lambda: _once(doing, uri, operation, **fields), f"{doing} {shown(uri)}")
 
 
 def list_pages(prefix: str) -> Iterator[list[Entry]]:
     bucket, folder = bucket_and_key(prefix)
     folder = folder.rstrip("/") + "/" if folder else ""
     place = {"Bucket": bucket, "Prefix": folder, "MaxKeys": 1_000}
-    page = _call("listing", prefix, "list_objects_v2", **place)
+    page = call("listing", prefix, "list_objects_v2", **place)
     if not page.get("Contents"):
         raise ObjectMissing(f"listing {prefix}: nothing in the bucket has a name that begins so")
     while True:
@@ -90,7 +41,7 @@ def list_pages(prefix: str) -> Iterator[list[Entry]]:
         if not page.get("IsTruncated"):
             return
         place["ContinuationToken"] = page["NextContinuationToken"]
-        page = _call("listing", prefix, "list_objects_v2", **place)
+        page = call("listing", prefix, "list_objects_v2", **place)
 
 
 def _entry(bucket: str, key: str, n_folder: int, size_bytes: int, found: dict) -> Entry:
@@ -105,7 +56,7 @@ def _entry(bucket: str, key: str, n_folder: int, size_bytes: int, found: dict) -
 
 def stat(uri: str) -> Entry:
     bucket, key = _object(uri)
-    found = _call("reading", uri, "head_object", Bucket=bucket, Key=key)
+    found = call("reading", uri, "head_object", Bucket=bucket, Key=key)
     return _entry(bucket, key, key.rfind("/") + 1, found["ContentLength"], found)
 
 
@@ -136,7 +87,7 @@ def _get(uri: str, **condition: str) -> tuple[bytes, str]:
             raise retry.Transient(f"{len(data)} of {response['ContentLength']} bytes came")
         return data, response["ETag"].strip('"')
 
-    return _run("reading", uri, get, timeout_s=retry.current_patience().call_timeout_s)
+    return run("reading", uri, get, timeout_s=retry.current_patience().call_timeout_s)
 
 
 def open_read(uri: str) -> BinaryIO:
@@ -152,41 +103,42 @@ def open_read(uri: str) -> BinaryIO:
 
 def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
     """Streams to `path`; after a fault it goes on from where it was, on the same version."""
+    if etag is None or size_bytes is None:
+        now = stat(uri)
+        etag, size_bytes = etag or now.etag, now.size_bytes if size_bytes is None else size_bytes
     attempts = retry.Attempts(f"reading {shown(uri)}")
     with path.open("wb") as file:
         while True:
             before = file.tell()
             try:
-                etag, whole_bytes = _run("reading", uri, _stream, uri, file, etag)
-                break
+                return run("reading", uri, _stream, uri, file, etag, size_bytes)
             except retry.Transient as fault:
-                if file.tell() > before:
+                if file.tell() >= size_bytes:  # all of it came, but its checksum is another
+                    file.seek(0)
+                    file.truncate()
+                elif file.tell() > before:
                     attempts.reset()
                 attempts.after(fault)
-    if size_bytes not in (None, whole_bytes):
-        raise ObjectChanged(f"{uri} has {whole_bytes} bytes, but {size_bytes} were listed")
 
 
-async def _stream(client, uri: str, file: BinaryIO, etag: str | None) -> tuple[str, int]:
-    """Appends what is not yet in `file`. Returns the version that was read, and its length."""
+async def _stream(client, uri: str, file: BinaryIO, etag: str, size_bytes: int) -> None:
+    """Appends to `file` what it does not have yet."""
     bucket, key = _object(uri)
     start = file.tell()
-    condition = {"IfMatch": f'"{etag}"'} if etag else {}
-    if start:
-        condition["Range"] = f"bytes={start}-"
+    condition = {"IfMatch": f'"{etag}"'} | ({"Range": f"bytes={start}-"} if start else {})
     response = await client.get_object(Bucket=bucket, Key=key, **condition)
-    whole_bytes = start + response["ContentLength"]
     async with response["Body"] as body:
+        if start + response["ContentLength"] != size_bytes:
+            raise ObjectChanged(f"{shown(uri)} no longer has the {size_bytes} bytes it had")
         while piece := await body.read(_PIECE_BYTES):
             file.write(piece)
-    if file.tell() != whole_bytes:
-        raise retry.Transient(f"{file.tell()} of {whole_bytes} bytes came")
-    return response["ETag"].strip('"'), whole_bytes
+    if file.tell() != size_bytes:
+        raise retry.Transient(f"{file.tell()} of {size_bytes} bytes came")
 
 
 def write_whole(uri: str, data: bytes) -> None:
     bucket, key = _object(uri)
-    _call("writing", uri, "put_object", Bucket=bucket, Key=key, Body=data)
+    call("writing", uri, "put_object", Bucket=bucket, Key=key, Body=data)
 
 
 def create_exclusive(uri: str, data: bytes) -> str:
@@ -202,7 +154,7 @@ def _put_if(uri: str, data: bytes, **condition: str) -> str:
     bucket, key = _object(uri)
     try:
         fields = {"Bucket": bucket, "Key": key, "Body": data, **condition}
-        return _call("writing", uri, "put_object", **fields)["ETag"].strip('"')
+        return call("writing", uri, "put_object", **fields)["ETag"].strip('"')
     except PreconditionFailed:
         written, etag = read_versioned(uri)
         if written == data:
@@ -212,7 +164,7 @@ def _put_if(uri: str, data: bytes, **condition: str) -> str:
 
 def remove_if(uri: str, etag: str) -> None:
     bucket, key = _object(uri)
-    _call("removing", uri, "delete_object", Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+    call("removing", uri, "delete_object", Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
 
 
 def remove(uris: Iterable[str]) -> None:
@@ -231,7 +183,7 @@ def _remove_bulk(bucket: str, keys: list[dict]) -> None:
 
     def delete() -> None:
         fields = {"Bucket": bucket, "Delete": {"Objects": keys, "Quiet": True}}
-        kept = _once("removing from", place, "delete_objects", **fields).get("Errors", ())
+        kept = once("removing from", place, "delete_objects", **fields).get("Errors", ())
         if any(error["Code"] in ("InternalError", "SlowDown") for error in kept):
             raise retry.Transient(kept[0]["Code"])
         if kept:

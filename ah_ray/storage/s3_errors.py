@@ -91,7 +91,7 @@ def _of_answer(what: str, error: boto.ClientError) -> Exception:
 
 
 def _endpoint(error: Exception) -> str:
-    text = str(error) or type(error).__name__
+    text = str(error) or "no answer in time"
     if isinstance(error, boto.EndpointConnectionError | boto.ConnectTimeoutError):
         text += " (check the network, and AWS_ENDPOINT_URL if it is set)"
     return text

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
+import threading
 import time
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
 from ah_ray import storage
-from ah_ray.errors import ConfigError, ObjectDenied, ObjectMissing, PreconditionFailed, StorageError
+from ah_ray.errors import (
+    ConfigError,
+    ObjectChanged,
+    ObjectDenied,
+    ObjectMissing,
+    PreconditionFailed,
+    StorageError,
+)
 from ah_ray.storage import retry
+from ah_ray.storage.s3_client import _timestamp
 
 
 @pytest.fixture
@@ -70,10 +81,11 @@ def test_a_download_goes_on_where_it_was_cut(bucket, proxy, quick, tmp_path):
     data = bytes(range(251)) * 40_000  # 10 MB
     storage.write_whole(f"s3://{bucket}/x", data)
     proxy.requests.clear()
-    proxy.fail(6, "short")  # each time half of what is left: more often than patience lasts
+    proxy.fail(6, "short", method="GET")  # half of what is left, more often than patience lasts
     storage.download(f"s3://{bucket}/x", tmp_path / "x", etag=None, size_bytes=len(data))
     assert (tmp_path / "x").read_bytes() == data
-    assert len(proxy.requests) == 7
+    ranges = [path for method, path in proxy.requests if method == "GET"]
+    assert len(ranges) == 7
 
 
 def test_a_fault_that_stays_ends_in_one_sentence(bucket, proxy, quick):
@@ -159,3 +171,42 @@ def test_it_works_in_processes_that_come_after(method, bucket):
 def test_a_bucket_is_no_object(bucket):
     with pytest.raises(ObjectMissing, match="is a bucket, not an object"):
         storage.stat(f"s3://{bucket}")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_one_fault_in_five_calls_changes_nothing(seed, bucket, proxy, tmp_path):
+    dice = random.Random(seed)
+    faults = [500, 503, "reset", "short"]
+    proxy.rule = lambda *_: dice.choice(faults) if dice.random() < 0.2 else None
+    data = {f"{n:02}": dice.randbytes(dice.randrange(200_000)) for n in range(40)}
+    with retry.patience(retry.Patience(first_pause_s=0.005, longest_pause_s=0.05)):
+        for key, content in data.items():
+            storage.write_whole(f"s3://{bucket}/{key}", content)
+        (page,) = storage.list_pages(f"s3://{bucket}")
+        assert [(e.key, e.size_bytes) for e in page] == [(k, len(c)) for k, c in data.items()]
+        for entry in page:
+            copy = tmp_path / entry.key
+            storage.download(entry.uri, copy, etag=entry.etag, size_bytes=entry.size_bytes)
+            assert copy.read_bytes() == data[entry.key]
+
+
+def test_times_are_read_as_botocore_reads_them():
+    iso, http = "2026-01-02T03:04:05.678Z", "Fri, 02 Jan 2026 03:04:05 GMT"
+    assert _timestamp(iso) == datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
+    assert _timestamp(http) == datetime(2026, 1, 2, 3, 4, 5, 0, UTC)
+
+
+def test_halves_of_two_versions_are_never_joined(bucket, proxy, quick, tmp_path):
+    uri = f"s3://{bucket}/x"
+    storage.write_whole(uri, b"1" * 3_000_000)
+
+    def changes_after_the_first_half(method: str, _path: str, _count: int):
+        if method != "GET":
+            return None
+        proxy.rule = lambda *_: None
+        threading.Timer(0, storage.write_whole, (uri, b"2" * 3_000_000)).start()
+        return "short"
+
+    proxy.rule = changes_after_the_first_half
+    with retry.patience(retry.Patience(first_pause_s=1)), pytest.raises(ObjectChanged):
+        storage.download(uri, tmp_path / "x", etag=None, size_bytes=None)
