@@ -1,0 +1,51 @@
+"""A process of its own that decodes one video and prints what it took, as JSON.
+
+Run by test_memory.py: `python decode_and_measure.py VIDEO PROFILE`. Peak memory is the private one
+(RssAnon + RssFile) of this process and its ffmpeg together, looked at every few milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+
+from ah_ray.config import Limits, Windows
+from ah_ray.media.decode import decode
+from ah_ray.profile import load_profile
+
+
+def private_bytes(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    rows = dict(line.split(":", 1) for line in status.splitlines())
+    return sum(int(rows.get(name, "0 kB").split()[0]) for name in ("RssAnon", "RssFile")) * 1024
+
+
+def main(video: str, profile: str) -> None:
+    me, done, peak_bytes = psutil.Process(), threading.Event(), 0
+
+    def watch() -> None:
+        nonlocal peak_bytes
+        while not done.wait(0.02):
+            pids = [me.pid, *(child.pid for child in me.children())]
+            peak_bytes = max(peak_bytes, sum(map(private_bytes, pids)))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for last in decode(
+        Path(video), profile=load_profile(profile), windows=Windows(), limits=Limits()
+    ):
+        facts = last
+    done.set()
+    watcher.join()
+    print(json.dumps({"peak_mb": peak_bytes / 1e6, "n_clips": facts.n_clips, "error": facts.error}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,39 @@
+"""Memory of a decoder and its ffmpeg does not depend on how long the video is."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import videos
+
+SCRIPT = Path(__file__).with_name("decode_and_measure.py")
+
+
+def measure(path: Path) -> dict:
+    """Decodes in a fresh process, so that what pytest holds does not count."""
+    command = [sys.executable, str(SCRIPT), str(path), "seed"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("memory")
+    return videos.make_numbered(folder / "s.mp4", n_frames=500, sound=videos.TONE)
+
+
+def test_ten_times_the_length_is_the_same_memory(tmp_path, source):
+    short = measure(videos.make_looped(tmp_path / "short.mp4", source, times=6))
+    long = measure(videos.make_looped(tmp_path / "long.mp4", source, times=60))
+    assert (short["n_clips"], long["n_clips"]) == (24, 240)
+    assert long["peak_mb"] < 400
+    assert long["peak_mb"] < short["peak_mb"] + 25
+
+
+@pytest.mark.heavy
+def test_three_hours_stay_under_400_megabytes(tmp_path, source):
+    found = measure(videos.make_looped(tmp_path / "v.mp4", source, times=540))
+    assert (found["n_clips"], found["error"]) == (2160, None)
+    assert found["peak_mb"] < 400
