@@ -109,28 +109,29 @@ def claim(
         write_config(out, config_of(scoring, reduction))
 
 
-def matches(out: str, wanted: OutputConfig, *, rescore: bool = False) -> bool:
-    """As `check`, for any configuration, an ensemble's too."""
+def matches(out: str, wanted: OutputConfig, *, rescore: bool | None = None) -> bool:
+    """As `check`, for any configuration, an ensemble's too; `rescore` is null where none can be."""
     found = read_config(out)
+    mend = "choose another --out" + ("" if rescore is None else ", or replace them with --rescore")
     if found is None:
         if not rescore and _has_rows(out):
             raise ConfigError(
                 f"--out {out} holds rows but no config.json, so what scored them is not known: "
-                "bring it back from a copy, choose another --out, or replace them with --rescore"
+                f"bring it back from a copy, {mend}"
             )
         return False
     if found.config_fingerprint != wanted.config_fingerprint:
         if rescore:
             return False
         raise ConfigError(
-            f"--out {out} was scored in another way ({_difference(found, wanted)}): choose another "
-            "--out, or replace its rows with --rescore"
+            f"the rows in --out {out} were scored in another way ({_difference(found, wanted)}): "
+            f"{mend}"
         )
     if found.reduction != wanted.reduction:
         changes = _changes(found.reduction.model_dump(), wanted.reduction.model_dump())
         raise ConfigError(
-            f"--out {out} was reduced in another way ({changes}): this needs no new scoring; "
-            "form new verdicts with `python jobs/reduce.py`, into another folder"
+            f"the rows in --out {out} were reduced in another way ({changes}): this needs no new "
+            "scoring; form new verdicts with `python jobs/reduce.py`, into another folder"
         )
     return True
 

@@ -1,0 +1,226 @@
+"""New verdicts from finished clips: another reducer or threshold, or an ensemble of outputs.
+
+No model and no video is needed. The inputs stay as they are; the result is an output of its own,
+in the same contract. Where it exists already, only rows that would differ are written, so it may
+be stopped and run again, and be run every night after the inputs have grown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from operator import attrgetter, itemgetter
+
+from ah_ray import storage
+from ah_ray.cohort.identity import row_name
+from ah_ray.config import Reduction
+from ah_ray.errors import ConfigError, StorageError
+from ah_ray.exit_status import ExitStatus
+from ah_ray.results.commit import commit
+from ah_ray.results.ensembles import Ensemble, combined_row, ensemble_config
+from ah_ray.results.lease import Lease
+from ah_ray.results.outputs import OutputConfig, config_of, matches, read_config, write_config
+from ah_ray.results.reducers import parse_reducer
+from ah_ray.results.row import ah_ray_version, with_verdict
+from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
+from ah_ray.results.stream import Content, side_by_side, stream_contents, stream_rows
+from ah_ray.results.table_files import open_tables
+from ah_ray.results.tables import Counts, write_tables
+
+_WRITERS = 16
+_UNDER_WAY = 64  # writes that may wait, so that memory stays bounded
+_NAMED = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Reduced:
+    """What came of it."""
+
+    run_id: str
+    config: OutputConfig
+    counts: Counts
+    written: int = 0
+    unchanged: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
+    exit_status: ExitStatus = ExitStatus.MISSING_ROWS
+    trouble: str | None = None
+
+
+def reduce_outputs(
+    inputs: Sequence[str],
+    out: str,
+    *,
+    reduction: Reduction,
+    ensemble: Ensemble | None = None,
+) -> Reduced:
+    """Forms OUT from one input, or an ensemble from several.
+
+    Several inputs without an `ensemble` are a vote. Raises ConfigError before anything is
+    written, OutputBusy if another run holds OUT. If it is interrupted, or storage fails, the
+    tables still say what is there, and `exit_status` is MISSING_ROWS.
+    """
+    inputs, out = [storage.normalise(uri) for uri in inputs], storage.normalise(out)
+    config = _config(inputs, out, reduction, ensemble)
+    matches(out, config)
+    contents = _check_contents(inputs)
+    storage.check_writable(out)
+    run_id, started_at = new_run_id(), datetime.now(UTC)
+    reduced = Reduced(run_id=run_id, config=config, counts=Counts(n_videos=contents))
+    with Lease.acquire(out, run_id):
+        if not matches(out, config):
+            write_config(out, config)
+        try:
+            _write_rows(inputs, out, reduction, reduced)
+            reduced.exit_status = ExitStatus.COMPLETE
+        except (KeyboardInterrupt, StorageError) as error:
+            reduced.trouble = str(error) or "stopped"
+        reduced.counts = write_tables(out, _row_names(inputs, config))
+        if reduced.counts.n_missing:
+            reduced.exit_status = ExitStatus.MISSING_ROWS
+        write_summary(out, _summary(reduced, started_at, reduction))
+    return reduced
+
+
+def _config(
+    inputs: Sequence[str], out: str, reduction: Reduction, ensemble: Ensemble | None
+) -> OutputConfig:
+    """The configuration of the result. Raises ConfigError if this cannot be formed."""
+    parse_reducer(reduction.reducer)
+    if len(set(inputs)) < len(inputs):
+        raise ConfigError("an input is named twice; it would count twice")
+    if out in inputs:
+        raise ConfigError(
+            f"--out {out} is an input: new verdicts go to a folder of their own, where score.py "
+            "can go on, too"
+        )
+    if ensemble is not None and len(inputs) < 2:
+        raise ConfigError("--ensemble needs two inputs or more")
+    members = [_input_config(uri) for uri in inputs]
+    if len(members) > 1:
+        return ensemble_config(ensemble or Ensemble.VOTE, members, reduction)
+    # As score.py would make it with this reducer, so that the output can go on being scored into.
+    return config_of(members[0].scoring, reduction).model_copy(
+        update={
+            "scoring_version": members[0].scoring_version,
+            "config_fingerprint": members[0].config_fingerprint,
+        }
+    )
+
+
+def _input_config(uri: str) -> OutputConfig:
+    config = read_config(uri)
+    if config is None:
+        raise ConfigError(f"{uri} is no output of ah_ray: it has no config.json")
+    if config.scoring is None:
+        raise ConfigError(f"{uri} is an ensemble itself ({config.described()}); name its inputs")
+    return config
+
+
+def _check_contents(inputs: Sequence[str]) -> int:
+    """How many videos there are in all. Raises ConfigError if the inputs do not fit together."""
+    fingerprints = [read_config(uri).config_fingerprint for uri in inputs]
+    n_videos, differing = 0, []
+    for video_id, contents in _contents(inputs):
+        n_videos += 1
+        found = [content for content in contents if content is not None]
+        if len({content.etag for content in found if content.etag is not None}) > 1:
+            differing.append(video_id)
+        for uri, wanted, content in zip(inputs, fingerprints, contents, strict=True):
+            if content is not None and content.config_fingerprint != wanted:
+                raise ConfigError(
+                    f"{uri} is in the middle of a --rescore: run its score.py again to finish it"
+                )
+    if differing:
+        named = ", ".join(differing[:_NAMED]) + (" …" if len(differing) > _NAMED else "")
+        raise ConfigError(
+            f"the inputs scored different content of {len(differing)} videos ({named}): run "
+            "score.py again for the older ones"
+        )
+    return n_videos
+
+
+def _contents(inputs: Sequence[str]) -> Iterator[tuple[str, list[Content | None]]]:
+    return side_by_side([stream_contents(uri) for uri in inputs], attrgetter("video_id"))
+
+
+def _row_names(inputs: Sequence[str], config: OutputConfig) -> Iterator[str]:
+    for video_id, contents in _contents(inputs):
+        etags = (content.etag for content in contents if content is not None)
+        etag = next((etag for etag in etags if etag is not None), None)
+        yield row_name(video_id, etag, config.config_fingerprint)
+
+
+def _write_rows(inputs: Sequence[str], out: str, reduction: Reduction, reduced: Reduced) -> None:
+    streams = [stream_rows(uri) for uri in inputs]
+    with open_tables(out) as tables:
+        streams.append(iter(()) if tables is None else stream_rows(out))
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        under_way: deque[Future] = deque()
+        for _, (*members, before) in side_by_side(streams, itemgetter("video_id")):
+            if not any(members):
+                continue  # it has left the inputs: it leaves the tables
+            _note(members, reduced.notes)
+            row = _formed(members, reduced.config, reduction)
+            if before is not None and _same(row, before):
+                reduced.unchanged += 1
+                continue
+            stale = [] if before is None else [_name(before)]
+            row |= {"run_id": reduced.run_id}
+            under_way.append(pool.submit(commit, out, row, stale=stale))
+            reduced.written += 1
+            if len(under_way) >= _UNDER_WAY:
+                under_way.popleft().result()
+        for write in under_way:
+            write.result()
+
+
+def _formed(members: Sequence[dict | None], config: OutputConfig, reduction: Reduction) -> dict:
+    rows = [row and with_verdict(row, reduction) for row in members]
+    return rows[0] if config.ensemble is None else combined_row(rows, config, reduction)
+
+
+def _same(row: dict, before: dict) -> bool:
+    return {**row, "run_id": None} == {**before, "run_id": None}
+
+
+def _name(row: dict) -> str:
+    return row_name(row["video_id"], row["etag"], row["config_fingerprint"])
+
+
+def _note(members: Sequence[dict | None], notes: Counter[str]) -> None:
+    """Counts what an ensemble does without, so that it is said."""
+    if len(members) == 1:
+        return
+    for number, row in enumerate(members, start=1):
+        if row is None:
+            notes[f"not in input {number}"] += 1
+        elif row["status"] == "failed":
+            notes[f"failed in input {number}"] += 1
+
+
+def _summary(reduced: Reduced, started_at: datetime, reduction: Reduction) -> RunSummary:
+    config = reduced.config
+    return RunSummary(
+        run_id=reduced.run_id,
+        job="reduce",
+        started_at=started_at,
+        ended_at=datetime.now(UTC),
+        exit_status=reduced.exit_status,
+        trouble=reduced.trouble,
+        config_fingerprint=config.config_fingerprint,
+        settings={
+            "reducer": reduction.reducer,
+            "threshold": reduction.threshold,
+            "ensemble": config.ensemble,
+            "inputs": [member.config_fingerprint for member in config.members]
+            or [config.config_fingerprint],
+        },
+        versions={"ah_ray": ah_ray_version()},
+        counts=TableCounts.of(reduced.counts),
+        notes=dict(reduced.notes) | {"unchanged": reduced.unchanged},
+        videos_done=reduced.written,
+        storage_retries=storage.retries(),
+    )

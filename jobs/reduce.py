@@ -1,0 +1,74 @@
+"""Form new verdicts from finished outputs: another reducer, another threshold, or an ensemble.
+
+python jobs/reduce.py scores --out scores-mean --reducer mean --threshold 0.6
+python jobs/reduce.py scores-1 scores-2 scores-3 --out scores-vote
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ah_ray.config import Reduction
+from ah_ray.exit_status import Job, exits
+from ah_ray.results.ensembles import Ensemble
+from ah_ray.results.reduce import Reduced, reduce_outputs
+
+job = Job()
+
+
+@job.command()
+@exits
+def reduce(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="IN", help="Finished outputs of score.py.")
+    ],
+    out: Annotated[str, typer.Option(help="Where the new output goes: not one of IN.")],
+    reducer: Annotated[
+        str, typer.Option(help="any, mean, topk3 (any k), noisyor, share, duration.")
+    ] = "any",
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Yes from this p_ah on.")] = 0.5,
+    ensemble: Annotated[
+        Ensemble | None,
+        typer.Option(help="For several IN: vote (default) or mean.", show_default=False),
+    ] = None,
+) -> int:
+    """Form new verdicts from finished clips: no model, no video.
+
+    One IN: another reducer or threshold; score.py can go on in OUT with these. Several: their
+    verdicts, each formed with this reducer and threshold, are combined video by video. `vote`: p_ah
+    is the share of Yes, and a tie is a No. `mean`: p_ah is the mean, and Yes from --threshold on.
+    A member that has no verdict of a video is left out, counted, and named in the row.
+
+    IN stays as it is; OUT is in the same form, and only rows that would differ are written.
+
+    Exit status: 0 complete, 2 wrong configuration, 3 rows are missing, 4 another run holds OUT.
+    """
+    reduced = reduce_outputs(
+        inputs, out, reduction=Reduction(reducer=reducer, threshold=threshold), ensemble=ensemble
+    )
+    _show(reduced, out)
+    return reduced.exit_status
+
+
+def _show(reduced: Reduced, out: str) -> None:
+    counts, reduction = reduced.counts, reduced.config.reduction
+    table = Table("videos")
+    table.add_column("n", justify="right")
+    for status, n in sorted(counts.by_status.items(), reverse=True):
+        table.add_row(status, f"{n:,}")
+    rows = {"missing": counts.n_missing, "written now": reduced.written} | reduced.notes
+    for name, n in rows.items():
+        table.add_row(name, f"{n:,}")
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{out}: {reduction.reducer}, threshold {reduction.threshold:g}")
+    console.print(table)
+    if reduced.trouble:
+        console.print(f"Stopped early: {reduced.trouble}. Run it again to go on.")
+
+
+if __name__ == "__main__":
+    job()

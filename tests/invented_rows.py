@@ -1,0 +1,124 @@
+"""Rows and outputs of invented videos, made by the project's own code, with no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from ah_ray import cohort
+from ah_ray.config import Arithmetic, Reduction, Scoring, Windows
+from ah_ray.errors import ErrorKind
+from ah_ray.profile import load_profile
+from ah_ray.records import ClipScore, Scored, Video, VideoFacts
+from ah_ray.results.commit import commit
+from ah_ray.results.outputs import claim
+from ah_ray.results.row import Provenance, verdict_row
+from ah_ray.results.tables import write_tables
+
+SCORED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+Probabilities = Sequence[float | ErrorKind]
+"""One for each clip of 5 s: its P(A/H), or why it has none."""
+
+
+def scoring(model: str = "model-a", **changes) -> Scoring:
+    fields = {
+        "model": model,
+        "model_fingerprint": f"print-of-{model}",
+        "profile": load_profile("tiny"),
+        "windows": Windows(),
+        "arithmetic": Arithmetic.FLOAT32,
+    }
+    return Scoring(**fields | changes)
+
+
+def clip(index: int, p_ah: float | ErrorKind, length_s: float = 5.0, **fields) -> ClipScore:
+    good = not isinstance(p_ah, ErrorKind)
+    made = {
+        "clip_index": index,
+        "start_s": 5.0 * index,
+        "end_s": 5.0 * index + length_s,
+        "p_ah": p_ah if good else None,
+        "answer_mass": 0.9 if good else None,
+        "n_frames": 10 if good else 0,
+        "score_s": 0.25 if good else 0.0,
+        "error_kind": None if good else p_ah,
+        "error": None if good else f"clip {index} broke",
+    }
+    return ClipScore(**made | fields)
+
+
+def scored(
+    video_id: str,
+    p_ah: Probabilities | ErrorKind,
+    *,
+    etag: str | None = "etag-1",
+    attempts: int = 0,
+    error: str = "it broke",
+    uri: str | None = None,
+) -> Scored:
+    """A video with these clips; an ErrorKind in their place makes one that has none."""
+    whole = isinstance(p_ah, ErrorKind)
+    clips = [] if whole else [clip(index, p) for index, p in enumerate(p_ah)]
+    facts = VideoFacts(
+        n_clips=len(clips),
+        duration_s=None if whole else 5.0 * len(clips),
+        fps=None if whole else 25.0,
+        width_px=None if whole else 640,
+        height_px=None if whole else 480,
+        has_audio=None if whole else True,
+        decode_s=0.5,
+        error_kind=p_ah if whole else None,
+        error=error if whole else None,
+    )
+    video = Video(
+        video_id=video_id,
+        uri=uri or f"/cohort/{video_id}.mp4",
+        etag=etag,
+        size_bytes=1_000,
+        last_modified=SCORED_AT,
+        attempts=attempts,
+    )
+    return Scored(video=video, facts=facts, clips=clips)
+
+
+def row(
+    video_id: str,
+    p_ah: Probabilities | ErrorKind,
+    *,
+    by: Scoring | None = None,
+    reduction: Reduction | None = None,
+    run_id: str = "run-1",
+    hide_uris: bool = False,
+    scored_at: datetime = SCORED_AT,
+    **fields,
+) -> dict:
+    return verdict_row(
+        scored(video_id, p_ah, **fields),
+        reduction=reduction or Reduction(),
+        scoring=by or scoring(),
+        provenance=Provenance(
+            run_id=run_id, ah_ray_version="0.1", ffmpeg_version="7.1", hide_uris=hide_uris
+        ),
+        scored_at=scored_at,
+    )
+
+
+def name_of(row: dict) -> str:
+    return cohort.row_name(row["video_id"], row["etag"], row["config_fingerprint"])
+
+
+def make_output(
+    out: str,
+    videos: Mapping[str, Probabilities | ErrorKind],
+    *,
+    by: Scoring | None = None,
+    **fields,
+) -> list[dict]:
+    """A finished output with these videos, as a run leaves it. Returns its rows."""
+    by = by or scoring()
+    claim(out, by, fields.get("reduction") or Reduction())
+    rows = [row(video_id, p_ah, by=by, **fields) for video_id, p_ah in videos.items()]
+    for made in rows:
+        commit(out, made, stale=())
+    write_tables(out, map(name_of, rows))
+    return rows

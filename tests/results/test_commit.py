@@ -1,0 +1,110 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from invented_rows import name_of, row
+
+from ah_ray import storage
+from ah_ray.errors import ErrorKind
+from ah_ray.records import VERDICT
+from ah_ray.results.commit import commit
+from ah_ray.results.row_files import read_row_files
+
+
+def read(path) -> pa.Table:
+    return pq.ParquetFile(path).read()
+
+
+def names_in(out):
+    return sorted(path.name for path in (out / "videos").iterdir())
+
+
+def test_a_row_is_a_file_with_the_whole_schema(tmp_path):
+    name = commit(str(tmp_path), row("v", ErrorKind.MISSING, etag=None), stale=())
+    assert names_in(tmp_path) == [name]
+    found = read(tmp_path / "videos" / name)
+    assert found.schema == VERDICT  # the columns that are all null, too
+    assert found.num_rows == 1
+    assert found["p_ah"].null_count == 1
+
+
+def test_the_same_content_replaces_its_row(tmp_path):
+    first = commit(str(tmp_path), row("v", ErrorKind.TIMEOUT), stale=())
+    second = commit(str(tmp_path), row("v", [0.9], attempts=1), stale=[first])
+    assert first == second == name_of(row("v", [0.9]))
+    assert read(tmp_path / "videos" / first)["attempts"].to_pylist() == [2]
+
+
+def test_older_content_goes(tmp_path):
+    old = [commit(str(tmp_path), row("v", [0.1], etag=f"old-{i}"), stale=()) for i in range(3)]
+    other = commit(str(tmp_path), row("w", [0.1]), stale=())
+    new = commit(str(tmp_path), row("v", [0.1], etag="new"), stale=old)
+    assert names_in(tmp_path) == sorted([new, other])
+
+
+def test_on_s3(bucket, s3_client):
+    out = f"s3://{bucket}/a b%20#/out"
+    old = commit(out, row("v", [0.1], etag="old"), stale=())
+    new = commit(out, row("v", [0.2], etag="new"), stale=[old])
+    listed = s3_client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [entry["Key"] for entry in listed] == [f"a b%20#/out/videos/{new}"]
+    ((name, found),) = read_row_files(out, [new])
+    assert name == new
+    assert found["p_ah"].to_pylist() == [0.2]
+
+
+def test_what_is_no_row_reads_as_none(tmp_path):
+    good = commit(str(tmp_path), row("v", [0.1]), stale=())
+    (tmp_path / "videos" / "w-01234567.parquet").write_bytes(b"PAR1 not at all")
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "videos" / "x-01234567.parquet")
+    names = ["gone-01234567.parquet", good, "w-01234567.parquet", "x-01234567.parquet"]
+    found = dict(read_row_files(str(tmp_path), names))
+    assert list(found) == names
+    assert [row is not None for row in found.values()] == [False, True, False, False]
+
+
+WRITER = """
+import sys
+sys.path[:0] = sys.argv[2:]
+from ah_ray.results.commit import commit
+from invented_rows import row
+commit(sys.argv[1], row("v", [0.1] * 200), stale=())
+print("ready", flush=True)
+while True:
+    commit(sys.argv[1], row("v", [0.1] * 200), stale=())
+"""
+
+
+def test_a_killed_writer_leaves_no_torn_row(tmp_path):
+    tests = str(Path(__file__).parents[1])
+    path = tmp_path / "videos" / name_of(row("v", [0.1]))
+    whole = 0
+    for n_round in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), tests], stdout=subprocess.PIPE
+        )
+        assert writer.stdout.readline() == b"ready\n"
+        until = time.monotonic() + 0.15 + 0.03 * n_round
+        while time.monotonic() < until:
+            whole += _check_whole(path)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        whole += _check_whole(path)
+    assert whole > 20
+    listed = [entry.key for page in storage.list_pages(str(path.parent)) for entry in page]
+    assert path.name in listed
+
+
+def _check_whole(path) -> int:
+    """1 if the row is there, and then it is complete."""
+    if not path.exists():
+        return 0
+    found = read(path)
+    assert found.schema == VERDICT
+    assert found["n_clips"].to_pylist() == [200]
+    return 1

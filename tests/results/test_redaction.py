@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ah_ray.results.redaction import redacted
+
+URI = "s3://study/Anna Muster/visit 3 #2.mp4"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"reading {URI}: denied",
+        "file:/Anna Muster/visit 3 #2.mp4: Invalid argument",
+        "'study/Anna Muster/visit 3 #2.mp4'",
+        "visit 3 #2.mp4, at 3 s",
+        "of Anna Muster",
+        "visit 3 #2 is broken",
+        "https://host/study/Anna%20Muster/visit%203%20%232.mp4",
+    ],
+)
+def test_nothing_of_the_name_is_left(text):
+    found = redacted(text, URI)
+    for part in ("Anna", "Muster", "visit"):
+        assert part not in found
+
+
+def test_quoted_as_python_quotes():
+    uri = "/data/O'Neil \\ \n.mp4"
+    assert "Neil" not in redacted(f"cannot open {uri!r}", uri)
+
+
+def test_other_text_stays():
+    assert redacted("moov atom not found at 1.mp4", "/a/b1.mp4") == "moov atom not found at 1.mp4"
+    assert redacted("the annals", "/x/anna.mp4") == "the annals"
+
+
+@given(
+    st.text("abcXYZ .'#%é\\-", min_size=2, max_size=12), st.sampled_from(["{}", "<{}>", "x: {}"])
+)
+def test_the_uri_itself_always_goes(name, form):
+    uri = f"/cohort/Folder-Q/{name}.mp4"
+    found = redacted(form.format(uri), uri)
+    assert "Folder-Q" not in found
+    assert f"{name}.mp4" not in found

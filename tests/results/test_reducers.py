@@ -1,0 +1,102 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invented_rows import clip
+
+from ah_ray.config import Reduction
+from ah_ray.errors import ConfigError, ErrorKind
+from ah_ray.results.reducers import answer, clip_threshold, parse_reducer, reduce_clips
+
+NAMES = ["any", "mean", "topk1", "topk3", "topk5", "noisyor", "share", "duration"]
+probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=40)
+lengths = st.floats(0.04, 5)
+clips = st.lists(st.tuples(st.floats(0, 1), lengths), min_size=1, max_size=40)
+
+
+def reduce(name, p, lengths_s=None):
+    return parse_reducer(name)(p, lengths_s or [5.0] * len(p))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("any", 0.9),
+        ("mean", (0.2 + 0.9 + 0.5 + 0.4) / 4),
+        ("topk1", 0.9),
+        ("topk3", (0.9 + 0.5 + 0.4) / 3),
+        ("topk5", (0.2 + 0.9 + 0.5 + 0.4) / 4),
+        ("noisyor", 1 - 0.8 * 0.1 * 0.5 * 0.6),
+        ("share", 2 / 4),
+        ("duration", (0.2 * 5 + 0.9 * 5 + 0.5 * 5 + 0.4 * 3) / 18),
+    ],
+)
+def test_by_hand(name, expected):
+    found = reduce(name, [0.2, 0.9, 0.5, 0.4], [5, 5, 5, 3])
+    assert found == pytest.approx(expected, abs=1e-15)
+
+
+@given(clips, st.sampled_from(NAMES))
+def test_is_a_probability_whatever_the_order(clips, name):
+    p, lengths_s = zip(*clips, strict=True)
+    found = reduce(name, list(p), list(lengths_s))
+    again = reduce(name, list(p)[::-1], list(lengths_s)[::-1])
+    assert 0 <= found <= 1
+    assert found == pytest.approx(again, abs=1e-12)
+
+
+@given(probabilities)
+def test_means_stay_between_the_extremes_and_in_order(p):
+    low, mean, top, high = (reduce(name, p) for name in ("topk1000", "mean", "topk3", "any"))
+    assert min(p) <= mean <= top <= high == max(p)
+    assert low == mean
+    assert reduce("noisyor", p) >= high
+
+
+@given(clips, st.floats(0, 1))
+def test_one_clip_more_that_is_sure_never_lowers(clips, p_more):
+    p = [p for p, _ in clips]
+    more = max([*p, p_more])
+    for name in NAMES:
+        assert reduce(name, [*p, more]) >= reduce(name, p) - 1e-12, name
+
+
+@given(st.floats(0, 1), st.integers(1, 30), st.sampled_from(["any", "mean", "topk3", "noisyor"]))
+def test_clips_at_the_threshold_make_a_yes(p, n, name):
+    reduction = Reduction(reducer=name, threshold=p)
+    found, said = reduce_clips([clip(i, p) for i in range(n)], reduction)
+    assert said == "Yes" and found >= p
+
+
+def test_only_good_clips_count():
+    found = reduce_clips(
+        [clip(0, 0.2), clip(1, ErrorKind.DECODE), clip(2, 0.4)], Reduction(reducer="mean")
+    )
+    assert found == (pytest.approx(0.3), "No")
+
+
+def test_all_failed():
+    failed = [clip(0, ErrorKind.DECODE), clip(1, ErrorKind.SCORING)]
+    assert reduce_clips(failed, Reduction()) == (None, None)
+    assert reduce_clips([], Reduction()) == (None, None)
+
+
+def test_answer_is_at_the_threshold():
+    assert answer(0.5, 0.5) == "Yes"
+    assert answer(math.nextafter(0.5, 0), 0.5) == "No"
+    assert answer(None, 0.5) is None
+
+
+def test_share_counts_clips_at_one_half_and_decides_at_the_threshold():
+    reduction = Reduction(reducer="share", threshold=0.8)
+    found = reduce_clips([clip(i, p) for i, p in enumerate([0.5, 0.6, 0.7, 0.49])], reduction)
+    assert found == (0.75, "No")
+    assert clip_threshold(reduction) == 0.5
+    assert clip_threshold(Reduction(threshold=0.8)) == 0.8
+
+
+@pytest.mark.parametrize("name", ["max", "", "topk", "topk0", "topk-1", "topk3 ", "Any", "topk٣"])
+def test_unknown_ones_are_refused_with_the_list(name):
+    with pytest.raises(ConfigError, match="any, mean, noisyor, share, duration, topk3"):
+        parse_reducer(name)

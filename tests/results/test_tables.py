@@ -1,0 +1,273 @@
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from invented_rows import name_of, row
+
+from ah_ray import cohort
+from ah_ray.errors import ConfigError, ErrorKind
+from ah_ray.records import CLIPS, VERDICTS
+from ah_ray.results import tables
+from ah_ray.results.commit import commit
+from ah_ray.results.read import read_clips, read_verdicts
+from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE
+from ah_ray.results.tables import known_failures, write_tables
+
+VIDEOS = {
+    "b": [0.1, 0.7, 0.2],
+    "a.b": [0.1, ErrorKind.DECODE],
+    "a-b": ErrorKind.UNREADABLE,
+    "a": [ErrorKind.SCORING],
+    "C": [0.4],
+}
+
+
+def put(out, rows):
+    return [commit(str(out), made, stale=()) for made in rows]
+
+
+def rows_of(videos, **fields):
+    return [row(video_id, p_ah, **fields) for video_id, p_ah in videos.items()]
+
+
+def both(out):
+    return read_verdicts(str(out)), read_clips(str(out))
+
+
+def backdate(out, seconds):
+    """As if all rows so far had been written earlier."""
+    for path in (out / "videos").iterdir():
+        then = path.stat().st_mtime - seconds
+        os.utime(path, (then, then))
+
+
+def test_both_tables(tmp_path):
+    counts = write_tables(str(tmp_path), put(tmp_path, rows_of(VIDEOS)))
+    verdicts, clips = both(tmp_path)
+    assert (verdicts.schema, clips.schema) == (VERDICTS, CLIPS)
+    assert verdicts["video_id"].to_pylist() == sorted(VIDEOS) == ["C", "a", "a-b", "a.b", "b"]
+    assert verdicts["status"].to_pylist() == ["ok", "failed", "failed", "partial", "ok"]
+    assert clips["video_id"].to_pylist() == ["C", "a", "a.b", "a.b", "b", "b", "b"]
+    assert clips["clip_index"].to_pylist() == [0, 0, 0, 1, 0, 1, 2]
+    assert clips["p_ah"].to_pylist() == [0.4, None, 0.1, None, 0.1, 0.7, 0.2]
+    assert (counts.n_videos, counts.n_rows, counts.n_clips, counts.n_missing) == (5, 5, 7, 0)
+    assert counts.by_status == {"ok": 2, "partial": 1, "failed": 2}
+    assert counts.failed_by_kind == {"unreadable": 1, "scoring": 1}
+    assert counts.partial_by_kind == {"decode": 1}
+    assert counts.duration_s == 5 * 7
+
+
+def test_types_are_kept_where_all_is_null(tmp_path):
+    write_tables(str(tmp_path), put(tmp_path, [row("v", ErrorKind.MISSING, etag=None)]))
+    verdicts, clips = both(tmp_path)
+    assert verdicts.schema == VERDICTS
+    assert clips.schema == CLIPS
+    assert clips.num_rows == 0
+
+
+def test_nothing_at_all(tmp_path):
+    counts = write_tables(str(tmp_path), ["v-01234567.parquet"])
+    assert (counts.n_rows, counts.n_missing) == (0, 1)
+    assert both(tmp_path)[0].schema == VERDICTS
+
+
+def test_incremental_is_as_from_scratch(tmp_path):
+    old = rows_of(VIDEOS)
+    write_tables(str(tmp_path), put(tmp_path, old))
+    changed = rows_of({"b": [0.9], "C": ErrorKind.CRASH}, etag="etag-2", run_id="run-2")
+    new = rows_of({"Z": [0.3], "ab": [0.6] * 3}, run_id="run-2")
+    now = changed + new + [made for made in old if made["video_id"] in ("a", "a.b")]  # a-b left
+    put(tmp_path, changed + new)
+    counts = write_tables(str(tmp_path), map(name_of, now))
+    found = both(tmp_path)
+
+    scratch = tmp_path / "scratch"
+    assert write_tables(str(scratch), put(scratch, now)) == counts
+    assert found == both(scratch)
+    assert found[0]["video_id"].to_pylist() == ["C", "Z", "a", "a.b", "ab", "b"]
+
+
+def test_old_rows_are_not_opened_again(tmp_path, monkeypatch):
+    names = put(tmp_path, rows_of(VIDEOS))
+    backdate(tmp_path, 100)
+    names += put(tmp_path, rows_of({"new": [0.1]}))
+    write_tables(str(tmp_path), names)
+    before = both(tmp_path)
+    opened = []
+    reading = tables.read_row_files
+    monkeypatch.setattr(
+        tables, "read_row_files", lambda out, names: opened.extend(names) or reading(out, names)
+    )
+    write_tables(str(tmp_path), names)
+    assert both(tmp_path) == before
+    assert opened == names[-1:]  # within the slack of the newest
+
+
+def test_a_row_rewritten_under_the_same_name_is_seen(tmp_path):
+    names = put(tmp_path, rows_of({"v": ErrorKind.TIMEOUT, "w": [0.2]}))
+    write_tables(str(tmp_path), names)
+    put(tmp_path, [row("v", [0.8], attempts=1)])
+    write_tables(str(tmp_path), names)
+    assert both(tmp_path)[0]["p_ah"].to_pylist() == [0.8, 0.2]
+    assert both(tmp_path)[1]["p_ah"].to_pylist() == [0.8, 0.2]
+
+
+def test_a_video_that_left_and_came_back(tmp_path):
+    names = put(tmp_path, rows_of(VIDEOS))
+    backdate(tmp_path, 100)
+    write_tables(str(tmp_path), names)
+    before = both(tmp_path)
+    write_tables(str(tmp_path), names[1:])
+    assert "b" not in both(tmp_path)[0]["video_id"].to_pylist()
+    assert "b" not in both(tmp_path)[1]["video_id"].to_pylist()
+    write_tables(str(tmp_path), names)
+    assert both(tmp_path) == before
+
+
+@pytest.mark.parametrize("lost", [VERDICTS_FILE, CLIPS_FILE])
+def test_killed_between_the_two_writes(tmp_path, lost):
+    """Then one table is of the run before; neither is believed."""
+    names = put(tmp_path, rows_of(VIDEOS))
+    backdate(tmp_path, 100)
+    write_tables(str(tmp_path), names[:2])
+    older = (tmp_path / lost).read_bytes()
+    write_tables(str(tmp_path), names)
+    before = both(tmp_path)
+    (tmp_path / lost).write_bytes(older)
+    write_tables(str(tmp_path), names)
+    assert both(tmp_path) == before
+
+
+def test_a_damaged_table_is_written_anew(tmp_path):
+    names = put(tmp_path, rows_of(VIDEOS))
+    write_tables(str(tmp_path), names)
+    before = both(tmp_path)
+    (tmp_path / VERDICTS_FILE).write_bytes(b"PAR1")
+    with pytest.raises(ConfigError, match=r"not a whole Parquet file.*next run writes it anew"):
+        read_verdicts(str(tmp_path))
+    write_tables(str(tmp_path), names)
+    assert both(tmp_path) == before
+
+
+def test_a_row_file_that_is_none_counts_as_missing(tmp_path):
+    names = put(tmp_path, rows_of(VIDEOS))
+    (tmp_path / "videos" / names[0]).write_bytes(b"")
+    counts = write_tables(str(tmp_path), names)
+    assert (counts.n_rows, counts.n_missing) == (4, 1)
+    failures = known_failures(str(tmp_path), cohort.committed_names(str(tmp_path)))
+    assert failures[names[0]] == (ErrorKind.CRASH, 0)  # so that it is scored again
+
+
+def test_across_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "GROUP_ROWS", 7)
+    videos = {f"v{n:03d}": [n / 100] * (n % 4) or ErrorKind.NO_VIDEO for n in range(60)}
+    rows = rows_of(videos)
+    names = put(tmp_path, rows[::2])
+    backdate(tmp_path, 100)
+    write_tables(str(tmp_path), names)
+    names += put(tmp_path, rows[1::2])
+    counts = write_tables(str(tmp_path), names[3:])
+    verdicts, clips = both(tmp_path)
+    expected = sorted({made["video_id"] for made in rows} - {"v000", "v002", "v004"})
+    assert verdicts["video_id"].to_pylist() == expected
+    assert clips["video_id"].to_pylist() == [v for v in expected for _ in range(int(v[1:]) % 4)]
+    assert pc.sum(verdicts["n_clips"]).as_py() == clips.num_rows == counts.n_clips
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_any_history_ends_as_from_scratch(tmp_path_factory, data):
+    """Nights on which videos come, change, go, come back and are retried, in any order."""
+    out = tmp_path_factory.mktemp("out")
+    (out / "videos").mkdir()
+    content = st.sampled_from([[0.2], [0.7, 0.1], ErrorKind.TIMEOUT, [ErrorKind.DECODE, 0.4]])
+    nights = data.draw(
+        st.lists(
+            st.dictionaries(st.sampled_from("abcdef"), st.tuples(content, st.integers(1, 2))),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    for night in nights:
+        now = [row(v, p_ah, etag=f"etag-{n}") for v, (p_ah, n) in night.items()]
+        counts = write_tables(str(out), put(out, now))
+        backdate(out, 10)
+    scratch = tmp_path_factory.mktemp("scratch")
+    assert write_tables(str(scratch), put(scratch, now)) == counts
+    assert both(out) == both(scratch)
+
+
+def test_on_s3(bucket):
+    out = f"s3://{bucket}/out"
+    names = put(out, rows_of(VIDEOS))
+    assert write_tables(out, names).n_rows == 5
+    put(out, [row("b", [0.9], attempts=1)])  # within the same second, as S3 tells it
+    write_tables(out, names[:3])
+    assert read_verdicts(out, ["video_id", "p_ah"]).to_pylist() == [
+        {"video_id": "a-b", "p_ah": None},
+        {"video_id": "a.b", "p_ah": 0.1},
+        {"video_id": "b", "p_ah": 0.9},
+    ]
+    assert known_failures(out, cohort.committed_names(out)).keys() == {names[2], names[3]}
+
+
+class TestKnownFailures:
+    def found(self, out):
+        return known_failures(str(out), cohort.committed_names(str(out)))
+
+    def test_without_tables(self, tmp_path):
+        names = put(tmp_path, rows_of(VIDEOS, attempts=1))
+        assert self.found(tmp_path) == {
+            names[2]: (ErrorKind.UNREADABLE, 2),
+            names[3]: (ErrorKind.SCORING, 2),
+        }
+
+    def test_nothing_there(self, tmp_path):
+        assert self.found(tmp_path) == {}
+
+    def test_what_the_table_calls_scored_is_not_opened(self, tmp_path):
+        names = put(tmp_path, rows_of(VIDEOS))
+        write_tables(str(tmp_path), names)
+        before = self.found(tmp_path)
+        for name in (names[0], names[1], names[4]):
+            (tmp_path / "videos" / name).write_bytes(b"never read")
+        assert self.found(tmp_path) == before
+
+    def test_what_was_retried_after_the_table_was_written(self, tmp_path):
+        names = put(tmp_path, rows_of({"v": ErrorKind.TIMEOUT, "w": ErrorKind.TIMEOUT}))
+        write_tables(str(tmp_path), names)
+        put(tmp_path, [row("v", [0.3], attempts=1), row("w", ErrorKind.CRASH, attempts=1)])
+        assert self.found(tmp_path) == {names[1]: (ErrorKind.CRASH, 2)}
+
+
+def test_newer_tables_are_not_overwritten(tmp_path, monkeypatch):
+    names = put(tmp_path, rows_of(VIDEOS))
+    monkeypatch.setattr("ah_ray.results.table_files.SCHEMA_VERSION", 2)
+    write_tables(str(tmp_path), names)
+    monkeypatch.undo()
+    with pytest.raises(ConfigError, match=r"schema version 2.*upgrade ah_ray"):
+        write_tables(str(tmp_path), names)
+
+
+def test_the_clock_of_this_machine_does_not_matter(tmp_path):
+    names = put(tmp_path, rows_of(VIDEOS))
+    future = datetime.now(UTC) + timedelta(days=400)
+    for path in (tmp_path / "videos").iterdir():
+        os.utime(path, (future.timestamp(), future.timestamp()))
+    write_tables(str(tmp_path), names)
+    put(tmp_path, [row("Z", [0.1])])
+    counts = write_tables(str(tmp_path), [*names, name_of(row("Z", [0.1]))])
+    assert counts.n_rows == 6
+
+
+def test_no_temporary_files_are_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    Path(tmp_path / "temporary").mkdir()
+    write_tables(str(tmp_path / "out"), put(tmp_path / "out", rows_of(VIDEOS)))
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert pq.read_metadata(tmp_path / "out" / VERDICTS_FILE).num_rows == 5
