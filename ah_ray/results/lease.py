@@ -26,7 +26,8 @@ from ah_ray.errors import ObjectMissing, OutputBusy, PreconditionFailed, Storage
 
 STALE_S = 60.0
 _LONGEST_STALE_S = 600.0  # a damaged lease must not block its OUT for long
-_LOOKS = 20  # during one stale time of another's lease
+_LOOKS = 20  # during one stale time of another's lease …
+_LONGEST_LOOK_S = 1.0  # … or more: a holder on this machine may be dead by the next
 _RENEWALS = 4  # during one stale time of ours
 
 
@@ -237,7 +238,7 @@ def _take(uri: str, ours: bytes) -> str:
             with suppress(PreconditionFailed, ObjectMissing):
                 return storage.replace_if(uri, ours, etag)
             continue
-        time.sleep(stale_s / _LOOKS)
+        time.sleep(min(stale_s / _LOOKS, _LONGEST_LOOK_S))
 
 
 def _busy(uri: str, holder: Holder | None) -> str:
