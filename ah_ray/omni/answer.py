@@ -79,6 +79,8 @@ def read_answer(tokenizer: Tokenizer) -> Answer:
         (token, text) = open_tokens.pop()
         yes, no = (_after(tokenizer, rest, token, text) for rest in (yes, no))
         fed.append(token)
+    if set(paths[YES]) & set(paths[NO]):
+        raise ConfigError("the model's tokenizer spells Yes and No alike: it is not a Qwen3-Omni's")
     return Answer((*start, *fed), len(fed) + 1, tuple(paths[YES]), tuple(paths[NO]))
 
 

@@ -17,6 +17,7 @@ _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 _SAMPLE_BYTES = 256
 _NOT_THE_THINKER = ("talker.", "code2wav.")
+_EXPERT = re.compile(r"model\.layers\.(\d+)\.mlp\.experts\.(\d+)\.(\w+)\.weight")
 # What transformers writes about itself, or what only names things: no part of the model.
 _BYSTANDERS = {"transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype"}
 
@@ -49,7 +50,7 @@ def find_checkpoint(model: str) -> Path:
             f"--model {model}: no tokenizer (tokenizer.json, or vocab.json with merges.txt and "
             "tokenizer_config.json); copy it from the model that this one was fine-tuned from"
         )
-    weight_files(checkpoint)
+    _check_experts(checkpoint)
     return checkpoint
 
 
@@ -67,6 +68,8 @@ def thinker_config(checkpoint: Path) -> dict:
         raise ConfigError(f"--model {checkpoint}: no config.json that can be read") from None
     except ValueError as error:
         raise ConfigError(f"--model {checkpoint}: config.json is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise ConfigError(f"--model {checkpoint}: config.json is not JSON of a model")
     thinker = config.get("thinker_config", config)
     if thinker.get("model_type") != "qwen3_omni_moe_thinker":
         raise ConfigError(
@@ -122,6 +125,25 @@ def weight_files(checkpoint: Path) -> list[Path]:
             "as safetensors (transformers: model.save_pretrained)"
         )
     raise ConfigError(f"--model {checkpoint}: no weights ({_SINGLE}, or shards with {_INDEX})")
+
+
+def _check_experts(checkpoint: Path) -> None:
+    """Each layer has all its experts. (transformers fails on a gap without naming it.)"""
+    found = {
+        match.groups()
+        for path in weight_files(checkpoint)
+        for tensor in _tensors(path)
+        if (match := _EXPERT.fullmatch(tensor.name))
+    }
+    n_experts = thinker_config(checkpoint)["text_config"].get("num_experts", 0)
+    for layer in sorted({layer for layer, _, _ in found}, key=int):
+        for expert in range(n_experts):
+            for part in ("gate_proj", "up_proj", "down_proj"):
+                if (layer, str(expert), part) not in found:
+                    raise ConfigError(
+                        f"--model {checkpoint}: its weights lack {part} of expert {expert} in "
+                        f"layer {layer}; fetch or save it again"
+                    )
 
 
 def fingerprint(checkpoint: Path) -> str:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import sys
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -24,7 +26,8 @@ from ah_ray.omni.answer import NO
 from ah_ray.omni.prompt import chat_text
 from ah_ray.profile import load_profile
 
-_SEED = 20_260_312
+_SEED = 2  # of the first few, one whose probabilities lie on both sides of a half
+_INCLINATION = 20.0
 _SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
     "<|image_pad|>", "<|video_pad|>", "<|audio_start|>", "<|audio_end|>", "<|audio_pad|>",
@@ -130,35 +133,44 @@ def make_config(tokenizer: Tokenizer) -> Qwen3OmniMoeThinkerConfig:
     return config
 
 
-def make_weights(config: Qwen3OmniMoeThinkerConfig) -> dict[str, torch.Tensor]:
+def make_weights(
+    config: Qwen3OmniMoeThinkerConfig, tokenizer: Tokenizer
+) -> dict[str, torch.Tensor]:
     """Random tensors in the released layout: `thinker.` in front, one tensor per expert, bf16.
 
     Each parameter has a generator of its own, so that neither their order nor transformers'
-    initialisation matters.
+    initialisation matters. `lm_head` is inclined to answer at all: `>` after `<answer`, and Yes
+    and No, equally, after `>`; else their probabilities would be those of any other token.
     """
     model = Qwen3OmniMoeThinkerForConditionalGeneration(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             seed = int.from_bytes(sha256(f"{_SEED} {name}".encode()).digest()[:8], "little")
-            generator = torch.Generator().manual_seed(seed % 2**63)
-            parameter.copy_(_drawn(name, parameter.shape, generator))
+            parameter.copy_(_drawn(name, tuple(parameter.shape), np.random.default_rng(seed)))
+        answer, close, yes, no = (tokenizer.token_to_id(t) for t in ("<answer", ">", "Yes", "No"))
+        embeds = model.get_input_embeddings().weight
+        for before, after in ((answer, close), (close, yes), (close, no)):
+            model.lm_head.weight[after] += (
+                _INCLINATION / config.text_config.hidden_size * embeds[before]
+            )
     state = revert_weight_conversion(model.to(torch.bfloat16), model.state_dict())
     return {f"thinker.{name}": tensor.contiguous() for name, tensor in sorted(state.items())}
 
 
-def _drawn(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+def _drawn(name: str, shape: tuple[int, ...], random: np.random.Generator) -> torch.Tensor:
     """Variance-keeping layers; attention sharp enough, and a `lm_head` steep enough, that
     different clips get visibly different probabilities."""
     if len(shape) == 1:
         return torch.zeros(shape) if name.endswith("bias") else torch.full(shape, _scale(name))
-    fan_in = shape[-1] if len(shape) <= 3 else shape[1:].numel()
+    fan_in = shape[-1] if len(shape) <= 3 else prod(shape[1:])
     if "embed" in name and "patch" not in name:
         fan_in = 1
-    return torch.randn(shape, generator=generator) * (_scale(name) / fan_in**0.5)
+    drawn = random.standard_normal(shape, dtype=np.float32)
+    return torch.from_numpy(drawn * np.float32(_scale(name) / fan_in**0.5))
 
 
 def _scale(name: str) -> float:
-    sharp = {"q_norm": 2.0, "v_proj": 2.0, "o_proj": 2.0, "lm_head": 3.0}
+    sharp = {"q_norm": 2.0, "v_proj": 2.0, "o_proj": 2.0, "lm_head": 2.5}
     return next((scale for part, scale in sharp.items() if part in name), 1.0)
 
 
@@ -183,7 +195,7 @@ def make_tiny(out: Path) -> None:
         "pad_token": "<|endoftext|>",
     }
     (out / "tokenizer_config.json").write_text(json.dumps(names, indent=2, sort_keys=True) + "\n")
-    save_file(make_weights(config), out / "model.safetensors", metadata={"format": "pt"})
+    save_file(make_weights(config, tokenizer), out / "model.safetensors", metadata={"format": "pt"})
     (out / "MODEL_CARD.md").write_text(_CARD)
 
 

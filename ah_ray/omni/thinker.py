@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 from transformers.models.qwen3_omni_moe.modeling_qwen3_omni_moe import apply_rotary_pos_emb
 from transformers.utils import logging
@@ -23,7 +24,7 @@ from ah_ray.omni.attention import PACKED, packed_attention
 from ah_ray.omni.layout import PackLayout
 
 DTYPES = {Arithmetic.FLOAT32: torch.float32, Arithmetic.BF16: torch.bfloat16}
-_CPU_CONVOLUTION_CHUNKS = 10  # at a time: their planes stay in the cache (five times faster)
+_CPU_CONVOLUTION_CHUNKS = 10  # at a time: their planes stay in the cache
 _RECOMPUTED = ("rotary_emb.inv_freq",)  # buffers that old checkpoints carry
 
 
@@ -55,9 +56,10 @@ class Thinker:
                     use_safetensors=True,
                     local_files_only=True,
                     trust_remote_code=False,
+                    ignore_mismatched_sizes=True,  # they come in the report, with their names
                     output_loading_info=True,
                 )
-            except (OSError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError, SafetensorError) as error:
                 if isinstance(error, torch.OutOfMemoryError):
                     raise ConfigError(
                         f"--model {checkpoint} does not fit on {device}: {_first_line(error)}"

@@ -1,0 +1,59 @@
+"""P(A/H) of one clip by transformers' own forward, and nothing of ours but the front ends.
+
+(The front ends have goldens of their own.) No packing, no cut in the last layer, full logits.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
+
+from ah_ray.omni.audio import log_mel
+from ah_ray.omni.prompt import chat_text
+from ah_ray.omni.vision import patches
+from ah_ray.profile import Profile
+from ah_ray.records import Clip
+
+
+class Reference:
+    def __init__(self, checkpoint: Path, profile: Profile, attention: str = "sdpa"):
+        self.model = Qwen3OmniMoeThinkerForConditionalGeneration.from_pretrained(
+            checkpoint, dtype=torch.float32, attn_implementation=attention
+        ).eval()
+        self._tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+        self._profile = profile
+
+    @torch.inference_mode()
+    def p_ah(self, clip: Clip) -> float:
+        """P(Yes) over both, from the text `<answer>` and the ids of `>`, `>No`, `Yes` and `No`."""
+        rows = patches(torch.from_numpy(clip.frames))
+        t, h, w = len(clip.frames) // 2, clip.frames.shape[1] // 16, clip.frames.shape[2] // 16
+        mel = log_mel(torch.from_numpy(clip.samples))
+        text = chat_text(self._profile) + "<answer>"
+        text = text.replace("<|video_pad|>", "<|video_pad|>" * (t * h * w // 4))
+        text = text.replace("<|audio_pad|>", "<|audio_pad|>" * self._n_sound_tokens(mel))
+        ids = torch.tensor([self._tokenizer.encode(text, add_special_tokens=False).ids])
+        logits = self.model(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            pixel_values_videos=rows,
+            video_grid_thw=torch.tensor([[t, h, w]]),
+            input_features=mel[None],
+            feature_attention_mask=torch.ones(1, mel.shape[1], dtype=torch.long),
+            video_second_per_grid=torch.tensor([self._profile.second_per_grid]),
+        ).logits[0, -2:]
+        before, after = logits.double().softmax(-1)
+        close, close_no, yes, no = (
+            self._tokenizer.token_to_id(t) for t in (">", ">No", "Yes", "No")
+        )
+        p_yes = before[close] * after[yes]
+        p_no = before[close_no] + before[close] * after[no]
+        return float(p_yes / (p_yes + p_no))
+
+    def _n_sound_tokens(self, mel: torch.Tensor) -> int:
+        """As many as the audio tower really makes."""
+        lengths = torch.tensor([mel.shape[1]])
+        return len(self.model.model.audio_tower(mel, feature_lens=lengths).last_hidden_state)
