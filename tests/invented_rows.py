@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from ah_ray import cohort
@@ -118,7 +119,7 @@ def make_output(
     by = by or scoring()
     claim(out, by, fields.get("reduction") or Reduction())
     rows = [row(video_id, p_ah, by=by, **fields) for video_id, p_ah in videos.items()]
-    for made in rows:
-        commit(out, made, stale=())
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda made: commit(out, made, stale=()), rows))
     write_tables(out, map(name_of, rows))
     return rows
