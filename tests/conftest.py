@@ -14,6 +14,8 @@ import boto3
 import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 
+pytest_plugins = ["pipeline_fixtures"]
+
 
 def free_port() -> int:
     with socket.socket() as probe:

@@ -28,12 +28,13 @@ def clips(out) -> list[dict]:
 
 
 def row_files(out) -> dict[str, bytes]:
-    """name → content of all that lies in OUT/videos."""
+    """name → content of the rows in OUT/videos."""
     folder = storage.join(storage.normalise(str(out)), "videos")
     return {
         entry.key: storage.read_bytes(entry.uri)
         for page in storage.list_pages(folder)
         for entry in page
+        if entry.key.endswith(".parquet")
     }
 
 

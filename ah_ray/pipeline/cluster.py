@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,7 @@ def connected() -> Iterator[None]:
                 object_store_memory=int(min(OBJECT_STORE_SHARE * memory, MAX_OBJECT_STORE_BYTES)),
             )
     _hush()
+    _take_signals_back()
     try:
         yield
     finally:
@@ -83,6 +86,13 @@ def pools(*, gpus_per_replica: float, decoders: int | None, replicas: int | None
         replica_gpus=gpus_per_replica,
         clips_per_batch=32 if gpus_per_replica else 8,
     )
+
+
+def _take_signals_back() -> None:
+    """Ray's C++ part takes SIGTERM for itself, and dies of it; Python's handlers come back."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.getsignal(number))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One Ray for all tests of the pipeline, and one invented cohort."""
+"""What tests of the whole job share: one Ray for all, and an invented cohort."""
 
 from __future__ import annotations
 
