@@ -104,12 +104,13 @@ def p_ah(answer: Answer, log_p: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     """P(Yes) over P(Yes) + P(No), and that sum (the answer mass).
 
     `log_p` [n, n_reads, V] are log-probabilities of the next token at each read; both results are
-    [n] float64 on the CPU.
+    [n] float64. Sums and ratio are of logarithms, so a model that says something else altogether
+    still gives a number, and a mass near 0 that tells.
     """
     yes, no = (
         torch.stack(
             [
-                sum(log_p[:, read, token].double().cpu() for read, token in enumerate(path))
+                sum(log_p[:, read, token].double() for read, token in enumerate(path))
                 for path in paths
             ]
         ).logsumexp(0)

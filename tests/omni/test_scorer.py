@@ -67,6 +67,13 @@ def test_alone(scorer, clips, expected):
     assert np.abs(alone - expected).max() < TOLERANCE
 
 
+def test_at_the_training_size(scorer, reference, clips, expected):
+    """A frame as large as profile `seed` allows, between small ones."""
+    large = draw_clip(99, n_frames=4, height_px=640, width_px=1152, seconds=3.2)
+    p = p_of(scorer, [clips[0], large, clips[2]])
+    assert np.abs(p - [expected[0], reference.p_ah(large), expected[2]]).max() < TOLERANCE
+
+
 def test_eager_attention_agrees(scorer, clips, tiny, profile):
     eager = Reference(tiny, profile, attention="eager")
     for clip in clips[:4]:
