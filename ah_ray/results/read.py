@@ -8,15 +8,15 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
-from ah_ray.results.row_files import rows_folder
-from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE, open_table
+from ah_ray.results.row_files import NOT_PARQUET, rows_folder
+from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE, damaged, open_table
 
 
 def read_verdicts(out: str, columns: Sequence[str] | None = None) -> pa.Table:
     """One row for each video of the cohort: records.VERDICTS, sorted by video_id.
 
     `columns` picks some of them. Raises ConfigError if there is no such output, no such column,
-    or if a newer ah_ray wrote it.
+    if the table is damaged, or if a newer ah_ray wrote it.
     """
     return _read(out, VERDICTS_FILE, columns)
 
@@ -37,7 +37,10 @@ def _read(out: str, name: str, columns: Sequence[str] | None) -> pa.Table:
                 raise ConfigError(
                     f"{name} has no column {', '.join(unknown)}; it has {', '.join(known)}"
                 )
-            found = table.read(columns=None if columns is None else list(columns))
+            try:
+                found = table.read(columns=None if columns is None else list(columns))
+            except NOT_PARQUET as error:
+                raise damaged(storage.join(out, name), error) from None
             return found.replace_schema_metadata()
     except ObjectMissing:
         raise no_tables(out) from None

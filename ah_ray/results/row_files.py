@@ -12,6 +12,9 @@ from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.records import SCHEMA_VERSION, VERDICT
 
+NOT_PARQUET = (pa.ArrowException, OSError, ValueError)
+"""What pyarrow raises on bytes that are damaged, or never were a table."""
+
 READERS = 16
 _AT_ONCE = 512  # files under way or held, before what they gave is passed on
 
@@ -24,7 +27,14 @@ def row_bytes(row: dict) -> bytes:
     """A row of records.VERDICT as a Parquet file."""
     sink = pa.BufferOutputStream()
     table = pa.Table.from_pylist([row], schema=VERDICT)
-    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=False,
+        write_statistics=False,
+        write_page_checksum=True,
+    )
     return sink.getvalue().to_pybytes()
 
 
@@ -47,11 +57,14 @@ def read_row_files(
 def _read_row(uri: str, columns: Sequence[str]) -> pa.Table | None:
     wanted = list(dict.fromkeys([*columns, "schema_version"]))
     try:
-        file = pq.ParquetFile(pa.BufferReader(storage.read_bytes(uri)))
-        row = file.read(columns=wanted, use_threads=False)
+        data = pa.BufferReader(storage.read_bytes(uri))
+    except ObjectMissing:
+        return None
+    try:
+        row = pq.ParquetFile(data, page_checksum_verification=True).read(wanted, use_threads=False)
         check_version(uri, row["schema_version"][0].as_py())
         return row.select(columns).cast(pa.schema([VERDICT.field(name) for name in columns]))
-    except (ObjectMissing, pa.ArrowException, KeyError, IndexError):
+    except (*NOT_PARQUET, KeyError, IndexError):
         return None
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.results.read import no_tables
-from ah_ray.results.table_files import VERDICTS_FILE, Cursor, open_table, open_tables
+from ah_ray.results.row_files import NOT_PARQUET
+from ah_ray.results.table_files import VERDICTS_FILE, Cursor, damaged, open_table, open_tables
 
 _BATCH_ROWS = 2_048
 
@@ -26,8 +27,15 @@ class Content(NamedTuple):
 def stream_rows(out: str) -> Iterator[dict]:
     """The rows of records.VERDICT, with their clips, from the two tables.
 
-    Raises ConfigError if there are none, or if they were not written together.
+    Raises ConfigError if there are none, if they were not written together, or are damaged.
     """
+    try:
+        yield from _rows(out)
+    except NOT_PARQUET as error:
+        raise damaged(out, error) from None
+
+
+def _rows(out: str) -> Iterator[dict]:
     with open_tables(out) as tables:
         if tables is None:
             raise _not_together(out)
@@ -47,13 +55,15 @@ def stream_rows(out: str) -> Iterator[dict]:
 
 
 def stream_contents(out: str) -> Iterator[Content]:
-    """What each row is about. Raises ConfigError if there is no table."""
+    """What each row is about. Raises ConfigError if there is no table, or a damaged one."""
     try:
         with open_table(out, VERDICTS_FILE) as table:
             for batch in table.iter_batches(columns=list(Content._fields)):
                 yield from map(Content, *(batch[name].to_pylist() for name in Content._fields))
     except ObjectMissing:
         raise no_tables(out) from None
+    except NOT_PARQUET as error:
+        raise damaged(out, error) from None
 
 
 def side_by_side(streams: Sequence[Iterator], video_id) -> Iterator[tuple[str, list]]:

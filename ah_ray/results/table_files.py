@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.records import CLIPS, SCHEMA_VERSION, VERDICTS
-from ah_ray.results.row_files import check_version
+from ah_ray.results.row_files import NOT_PARQUET, check_version
 
 VERDICTS_FILE, CLIPS_FILE = "verdicts.parquet", "clips.parquet"
 
@@ -32,6 +33,11 @@ _BATCH_ROWS = 16_384
 
 class TableDamaged(ConfigError):
     """What stands in a table's place is none. The next run writes it anew."""
+
+
+def damaged(uri: str, error: Exception) -> TableDamaged:
+    why = " ".join(str(error).split())
+    return TableDamaged(f"{uri} is damaged ({why}): the next run of score.py writes it anew")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +71,9 @@ def open_table(out: str, name: str) -> Iterator[pq.ParquetFile]:
     uri = storage.join(out, name)
     with storage.open_read(uri) as file:
         try:
-            table = pq.ParquetFile(file)
-        except pa.ArrowException as error:
-            raise TableDamaged(
-                f"{uri} is not a whole Parquet file ({error}): the next run writes it anew"
-            ) from None
+            table = pq.ParquetFile(file, page_checksum_verification=True)
+        except NOT_PARQUET as error:
+            raise damaged(uri, error) from None
         marks = table.schema_arrow.metadata or {}
         check_version(uri, int(marks.get(_SCHEMA_VERSION, 0)))
         yield table
@@ -100,6 +104,16 @@ def open_tables(out: str) -> Iterator[Tables | None]:
             clips=clips,
             newest_row=datetime.fromisoformat(newest).astimezone(UTC) if newest else None,
         )
+
+
+def writer(path: Path, schema: pa.Schema, marks: Marks) -> pq.ParquetWriter:
+    """For one of the two tables, on local disk."""
+    return pq.ParquetWriter(
+        path,
+        schema.with_metadata(marks.metadata()),
+        compression="zstd",
+        write_page_checksum=True,
+    )
 
 
 class Cursor:

@@ -11,6 +11,7 @@ import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -19,14 +20,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.cohort.identity import row_name
 from ah_ray.errors import ErrorKind, ObjectMissing
 from ah_ray.records import CLIPS, VERDICTS
 from ah_ray.results.row import FAILED, PARTIAL
-from ah_ray.results.row_files import read_row_files, rows_folder
+from ah_ray.results.row_files import NOT_PARQUET, read_row_files, rows_folder
 from ah_ray.results.table_files import (
     CLIPS_FILE,
     VERDICTS_FILE,
@@ -34,11 +34,13 @@ from ah_ray.results.table_files import (
     Marks,
     Tables,
     open_tables,
+    writer,
 )
 
 GROUP_ROWS = 16_384
 _SLACK = timedelta(seconds=1)  # S3 tells the time of an object in whole seconds
 _NAME_TAIL = len("-01234567.parquet")
+_TIME = pa.timestamp("us", tz="UTC")
 _ID_COLUMNS = ["video_id", "etag", "config_fingerprint"]
 
 
@@ -82,12 +84,11 @@ def known_failures(
     up in the row's own file. A file that is no row counts as a crash that was never tried.
     """
     doubtful = {name for names in committed.values() for name in names}
-    with open_tables(out) as tables:
+    with suppress(*NOT_PARQUET), open_tables(out) as tables:  # a damaged table knows nothing
         if tables is not None:
             for batch in tables.verdicts.iter_batches(columns=[*_ID_COLUMNS, "status"]):
-                doubtful.difference_update(
-                    _names(batch.filter(pc.not_equal(batch["status"], FAILED)))
-                )
+                scored = batch.filter(pc.not_equal(batch["status"], FAILED))
+                doubtful.difference_update(_names(scored))
     failures = {}
     columns = ("status", "error_kind", "attempts")
     for name, row in read_row_files(out, sorted(doubtful), columns):
@@ -110,21 +111,21 @@ def write_tables(out: str, current: Iterable[str]) -> Counts:
     wanted = _strings(current)
     found = _listed(out)
     found = found.filter(pc.is_in(found["name"], value_set=wanted))
+    try:
+        with open_tables(out) as old:
+            return _write(out, found, old, Counts(n_videos=len(wanted)))
+    except NOT_PARQUET:  # a page of an old table is damaged: do without them
+        return _write(out, found, None, Counts(n_videos=len(wanted)))
+
+
+def _write(out: str, found: pa.Table, old: Tables | None, counts: Counts) -> Counts:
+    """Both tables of the row files in `found`, made on local disk, then written whole."""
     marks = Marks(writing=secrets.token_hex(8), newest_row=pc.max(found["modified"]).as_py())
-    counts = Counts(n_videos=len(wanted))
-    with (
-        tempfile.TemporaryDirectory(prefix="ah_ray-") as folder,
-        open_tables(out) as old,
-    ):
+    with tempfile.TemporaryDirectory(prefix="ah_ray-") as folder:
         paths = {name: Path(folder) / name for name in (CLIPS_FILE, VERDICTS_FILE)}
-        metadata = marks.metadata()
         with (
-            pq.ParquetWriter(
-                paths[VERDICTS_FILE], VERDICTS.with_metadata(metadata), compression="zstd"
-            ) as verdicts_file,
-            pq.ParquetWriter(
-                paths[CLIPS_FILE], CLIPS.with_metadata(metadata), compression="zstd"
-            ) as clips_file,
+            writer(paths[VERDICTS_FILE], VERDICTS, marks) as verdicts_file,
+            writer(paths[CLIPS_FILE], CLIPS, marks) as clips_file,
         ):
             for verdicts, clips in _groups(out, found, old):
                 counts.add(verdicts, clips)
@@ -159,9 +160,6 @@ def _listed(out: str) -> pa.Table:
     return pa.table(
         {"name": pa.chunked_array(names, pa.string()), "modified": pa.chunked_array(times, _TIME)}
     )
-
-
-_TIME = pa.timestamp("us", tz="UTC")
 
 
 def _groups(out: str, found: pa.Table, old: Tables | None) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -204,13 +202,14 @@ def _split(found: pa.Table, old: Tables | None) -> tuple[pa.Array, pa.Array]:
     )
     ids, names = [], []
     for batch in old.verdicts.iter_batches(columns=_ID_COLUMNS):
-        known = pa.array(_names(batch), pa.string())
-        still = pc.is_in(known, value_set=settled["name"].combine_chunks())
-        ids.append(batch["video_id"].filter(still))
-        names.append(known.filter(still))
-    kept = pa.chunked_array(names, pa.string()).combine_chunks()
-    fresh = found.filter(pc.invert(pc.is_in(found["name"], value_set=kept)))
-    return pa.chunked_array(ids, pa.string()).combine_chunks(), fresh["name"].combine_chunks()
+        ids.append(batch["video_id"])
+        names.append(pa.array(_names(batch), pa.string()))
+    known = pa.table(
+        {"id": pa.chunked_array(ids, pa.string()), "name": pa.chunked_array(names, pa.string())}
+    )
+    kept = known.filter(pc.is_in(known["name"], value_set=settled["name"]))
+    fresh = found.filter(pc.invert(pc.is_in(found["name"], value_set=kept["name"])))
+    return kept["id"].combine_chunks(), fresh["name"].combine_chunks()
 
 
 def _only(rows: pa.Table, video_ids: pa.Array) -> pa.Table:

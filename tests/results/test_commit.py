@@ -1,3 +1,4 @@
+import random
 import signal
 import subprocess
 import sys
@@ -65,6 +66,26 @@ def test_what_is_no_row_reads_as_none(tmp_path):
     found = dict(read_row_files(str(tmp_path), names))
     assert list(found) == names
     assert [row is not None for row in found.values()] == [False, True, False, False]
+
+
+def test_damage_is_seen(tmp_path):
+    """Whatever byte is hit, reading goes on; a page that is hit is noticed by its checksum."""
+    name = commit(str(tmp_path), row("v", [0.1, 0.2]), stale=())
+    path = tmp_path / "videos" / name
+    whole = path.read_bytes()
+    n_pages = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # then comes the footer
+    ((_, before),) = read_row_files(str(tmp_path), [name])
+    chance = random.Random(0)
+    seen = 0
+    for _ in range(400):
+        at = chance.randrange(len(whole))
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        ((_, found),) = read_row_files(str(tmp_path), [name])
+        seen += found is None
+        assert at >= n_pages or found is None or found == before, f"byte {at} of {n_pages}"
+    assert seen > 100
 
 
 WRITER = """

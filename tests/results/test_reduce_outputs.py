@@ -109,7 +109,7 @@ def test_a_damaged_input(scores, refused, tmp_path):
 
 def test_a_damaged_table(scores, refused, tmp_path):
     (tmp_path / "scores-0" / "verdicts.parquet").write_bytes(b"PAR1")
-    refused(scores[:1], "not a whole Parquet file")
+    refused(scores[:1], "verdicts.parquet is damaged")
 
 
 def test_where_nothing_can_be_written(scores, tmp_path):

@@ -27,6 +27,9 @@ VIDEOS = {
 }
 
 
+SCHEMAS = {VERDICTS_FILE: VERDICTS, CLIPS_FILE: CLIPS}
+
+
 def put(out, rows):
     return [commit(str(out), made, stale=()) for made in rows]
 
@@ -143,13 +146,26 @@ def test_killed_between_the_two_writes(tmp_path, lost):
     assert both(tmp_path) == before
 
 
-def test_a_damaged_table_is_written_anew(tmp_path):
+@pytest.mark.parametrize("damage", ["cut", "page"])
+@pytest.mark.parametrize("name", [VERDICTS_FILE, CLIPS_FILE])
+def test_a_damaged_table_is_written_anew(tmp_path, name, damage):
     names = put(tmp_path, rows_of(VIDEOS))
+    backdate(tmp_path, 100)
     write_tables(str(tmp_path), names)
     before = both(tmp_path)
-    (tmp_path / VERDICTS_FILE).write_bytes(b"PAR1")
-    with pytest.raises(ConfigError, match=r"not a whole Parquet file.*next run writes it anew"):
-        read_verdicts(str(tmp_path))
+    failures = known_failures(str(tmp_path), cohort.committed_names(str(tmp_path)))
+    content = bytearray((tmp_path / name).read_bytes())
+    ids = (
+        pq.read_metadata(tmp_path / name)
+        .row_group(0)
+        .column(SCHEMAS[name].get_field_index("video_id"))
+    )
+    content[ids.dictionary_page_offset + ids.total_compressed_size - 1] ^= 255  # in its last page
+    (tmp_path / name).write_bytes(content if damage == "page" else content[:-100])
+    read = read_verdicts if name == VERDICTS_FILE else read_clips
+    with pytest.raises(ConfigError, match=r"is damaged .*next run of score.py writes it anew"):
+        read(str(tmp_path))
+    assert known_failures(str(tmp_path), cohort.committed_names(str(tmp_path))) == failures
     write_tables(str(tmp_path), names)
     assert both(tmp_path) == before
 
