@@ -60,7 +60,7 @@ def _show(reduced: Reduced, out: str) -> None:
     table.add_column("n", justify="right")
     for status, n in sorted(counts.by_status.items(), reverse=True):
         table.add_row(status, f"{n:,}")
-    rows = {"missing": counts.n_missing, "written now": reduced.written} | reduced.notes
+    rows = {"without a row": counts.n_missing, "written now": reduced.written} | reduced.notes
     for name, n in rows.items():
         table.add_row(name, f"{n:,}")
     console = Console(markup=False, highlight=False, soft_wrap=True)
