@@ -20,6 +20,9 @@ from ah_ray.media.windows import plan
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, VideoFacts
 
+_NO_METADATA = ("-map_metadata", "-1", "-map_metadata:s", "-1")
+"""The log shows that of the outputs among its lines; a file could speak there for ffmpeg."""
+
 _SCALING = "bicubic+full_chroma_int:param0=0:param1=0.5"
 """The reference's bicubic (a = −0.5, antialiased), chroma not subsampled on the way to RGB."""
 
@@ -87,16 +90,17 @@ def _picture_filter(
 def _command(path: Path, found: Probe, limits: Limits, pipes: dict[str, int]) -> list[str]:
     picture = [
         *("-map", "0:V:0", "-/vf", f"pipe:{pipes['script']}"),
-        *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
+        *("-fps_mode", "passthrough", "-enc_time_base", "demux", *_NO_METADATA),
         *("-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"),
     ]
     sounds = [
         *("-map", f"0:{found.audio_stream}", "-af", sound.FILTER),
+        *_NO_METADATA,
         *("-c:a", "pcm_f32le", "-f", "f32le", f"pipe:{pipes.get('sound')}"),
     ]
     return [
         *input_options(path, limits),
-        "-debug_ts",
+        *("-loglevel", "repeat+info", "-debug_ts"),
         *picture,
         *(sounds if "sound" in pipes else []),
     ]

@@ -3,6 +3,9 @@
 The decoder's lines stand in the order in which it worked, so a complaint belongs to the frame
 whose line precedes it. That is what tells a sound clip from one that error concealment painted
 over, and it is the only full list of decoded timestamps that costs next to nothing.
+
+Each message arrives whole, but another thread may have left an unfinished line before it, without
+which it has no `[prefix]`: so messages are known by their words, wherever in a line they stand.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
+from ah_ray.media import sound
+
 _DECODED = re.compile(
-    rb"\[vist#.* decoder -> pts:(-?\d+|NOPTS) .*duration:(-?\d+|NOPTS) .*"
+    rb"decoder -> pts:(-?\d+|NOPTS) .*duration:(-?\d+|NOPTS) .*"
     rb"keyframe:(\d) .*time_base:(\d+)/(\d+)"
 )
-_FILTERED = re.compile(rb"\[([va])f#.* filter_raw -> pts:(-?\d+|NOPTS) .*time_base:(\d+)/(\d+)")
+_FILTERED = re.compile(rb"filter_raw -> pts:(-?\d+|NOPTS) .*time_base:(\d+)/(\d+)")
 _TIMING = (b"] filter -> ", b"] encoder <- ", b"] encoder -> ", b"] muxer <- ")
 _DEMUXED = re.compile(rb"\[vist#.* pkt_pts_time:(-?[\d.]+)")
 _HOLES = (
@@ -56,6 +61,7 @@ class DecodeLog:
     cut_off: bool = False  # the file ends before its own index says so
     out_of_memory: bool = False
     _last_s: float = 0.0
+    _started: bool = False
     _demuxed: bytes = b""
     _rest: bytes = b""
 
@@ -65,13 +71,15 @@ class DecodeLog:
         if len(self._rest) > 1 << 16:
             self._rest = b""
         for line in lines:
+            if not self._started:  # what came before is the file's own, and may say anything
+                self._started = line.startswith(b"Stream mapping:")
+                continue
             if b" -> ist_index:" in line:
                 self._demuxed = line  # most of the log: read only if the demuxer complains next
                 continue
-            if b"] decoder -> " in line:
-                if line.startswith(b"[vist#"):
-                    self._decoded(line)
-            elif b"] filter_raw -> " in line:
+            if b"decoder -> pts:" in line and b"keyframe:" in line:
+                self._decoded(line)
+            elif b"filter_raw -> pts:" in line:
                 self._filtered(line)
             elif not any(mark in line for mark in _TIMING):
                 self._noted(line)
@@ -89,7 +97,7 @@ class DecodeLog:
         return None
 
     def _decoded(self, line: bytes) -> None:
-        found = _DECODED.match(line)
+        found = _DECODED.search(line)
         if not found:
             return
         tick_s = int(found[4]) / int(found[5])
@@ -108,17 +116,17 @@ class DecodeLog:
             self._heal(time_s)
 
     def _filtered(self, line: bytes) -> None:
-        found = _FILTERED.match(line)
-        if not found or found[2] == b"NOPTS":
+        found = _FILTERED.search(line)
+        if not found or found[1] == b"NOPTS":
             return
-        time_s = int(found[2]) * int(found[3]) / int(found[4])
-        if found[1] == b"v":
+        time_s = int(found[1]) * int(found[2]) / int(found[3])
+        if int(found[3]) != sound.CLOCK_HZ:
             self.selected_s.append(time_s)
         elif self.sound_starts_s is None:
             self.sound_starts_s = time_s
 
     def _noted(self, line: bytes) -> None:
-        if line.startswith(b"[vist#") and any(mark in line for mark in _DAMAGED):
+        if b"[aist#" not in line and any(mark in line for mark in _DAMAGED):
             self._harm(self._last_s)
         elif line.startswith(b"[in#"):
             self._demuxer_noted(line)

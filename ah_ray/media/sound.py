@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 RATE_HZ = 16_000
+CLOCK_HZ = 705_600_000
+"""The clock of sound in ffmpeg's log: a multiple of the rate, and one that no picture has."""
+
 _SILENT = 2.0**-16  # under the last bit of 16-bit sound
 
 FILTER = (
     f"aresample={RATE_HZ}:async=1:out_chlayout=mono:out_sample_fmt=flt:rematrix_maxval=1,"
     f"aformat=sample_fmts=flt:channel_layouts=mono:sample_rates={RATE_HZ},"
-    f"asetnsamples=n={RATE_HZ // 2}:p=0"
+    f"asetnsamples=n={RATE_HZ // 2}:p=0,asettb=1/{CLOCK_HZ}"
 )
 """Gaps are filled with silence, overlaps trimmed; channels are averaged, so none clips.
 Half a second at a time: every piece costs the log a few lines."""
@@ -63,4 +66,4 @@ class Sound:
             self._first += surplus
 
     def _samples(self) -> np.ndarray:
-        return np.frombuffer(bytes(self._bytes[: len(self._bytes) // 4 * 4]), np.float32)
+        return np.frombuffer(self._bytes, np.float32, count=len(self._bytes) // 4)

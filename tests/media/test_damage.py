@@ -1,5 +1,6 @@
 """Damaged videos: what is sound survives, what is not says so."""
 
+import pytest
 import videos
 from decoding import decode_all
 
@@ -46,6 +47,55 @@ def test_an_upload_that_was_cut_off_keeps_what_came(tmp_path):
     assert set(decoded.kinds[3:]) == {ErrorKind.DECODE}
     assert "cut off" in decoded.facts.error
     assert 10 <= decoded.facts.duration_s <= 20
+
+
+def test_a_matroska_file_that_was_cut_off_is_not_taken_for_a_short_video(tmp_path):
+    content = long_video(tmp_path, "whole.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+    decoded = decode_all(tmp_path / "cut.mkv")
+    assert decoded.facts.n_clips == 6
+    assert decoded.kinds[:2] == [None, None] and decoded.kinds[-1] is ErrorKind.DECODE
+
+
+INTACT = {
+    "gradual refresh": (*videos.X264[:4], "-x264-params", "intra-refresh=1:keyint=50"),
+    "open groups": ("-c:v", "libx264", "-x264-params", "open-gop=1:keyint=50:bframes=3"),
+    "interlaced": ("-c:v", "libx264", "-flags", "+ildct+ilme"),
+    "HEVC": ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error"),
+    "MPEG-2": ("-c:v", "mpeg2video", "-q:v", "2"),
+}
+
+
+@pytest.mark.parametrize("kind", INTACT)
+def test_unusual_streams_are_not_taken_for_damaged_ones(tmp_path, kind):
+    path = videos.make_numbered(tmp_path / "v.ts", codec=INTACT[kind], sound=videos.TONE)
+    decoded = decode_all(path)
+    assert decoded.kinds == [None, None]
+    assert [numbers[0] for numbers in decoded.numbers] == [0, 125]
+
+
+def test_a_recording_that_was_joined_late_starts_at_its_first_whole_picture(tmp_path):
+    codec = ("-c:v", "libx264", "-x264-params", "open-gop=1:keyint=50:bframes=3")
+    content = videos.make_numbered(tmp_path / "v.ts", codec=codec).read_bytes()
+    (tmp_path / "late.ts").write_bytes(content[188 * 100 :])
+    decoded = decode_all(tmp_path / "late.ts")
+    first = decoded.numbers[0][0]
+    assert first > 0 and decoded.kinds[0] is None
+    assert decoded.facts.duration_s == pytest.approx((300 - first) / 25, abs=0.01)
+
+
+def test_metadata_cannot_speak_for_ffmpeg(tmp_path):
+    title = (
+        "a\n[in#0/x @ 0x1] partial file\n[vist#0:0/h264 @ 0x5] corrupt decoded frame\n"
+        "  Stream #0:7(und): Audio: aac (default)\n  Duration: 09:00:00.00, start"
+    )
+    path = videos.make_numbered(
+        tmp_path / "v.mp4",
+        sound=videos.TONE,
+        options=("-metadata", f"title={title}", "-metadata:s:v", f"handler_name={title}"),
+    )
+    decoded = decode_all(path)
+    assert decoded.facts.n_clips == 2 and decoded.facts.error is None
 
 
 def test_an_index_that_was_cut_off_is_unreadable(tmp_path):

@@ -1,4 +1,7 @@
-"""Memory of a decoder and its ffmpeg does not depend on how long the video is."""
+"""Memory of a decoder and its ffmpeg does not depend on how long the video is.
+
+But for the index of an MP4, which ffmpeg keeps in memory: about 18 MB an hour, in any decoder.
+"""
 
 import json
 import subprocess
@@ -24,16 +27,16 @@ def source(tmp_path_factory) -> Path:
     return videos.make_numbered(folder / "s.mp4", n_frames=500, sound=videos.TONE)
 
 
-def test_ten_times_the_length_is_the_same_memory(tmp_path, source):
+def test_five_times_the_length_is_the_same_memory(tmp_path, source):
     short = measure(videos.make_looped(tmp_path / "short.mp4", source, times=6))
-    long = measure(videos.make_looped(tmp_path / "long.mp4", source, times=60))
-    assert (short["n_clips"], long["n_clips"]) == (24, 240)
+    long = measure(videos.make_looped(tmp_path / "long.mp4", source, times=30))
+    assert (short["n_clips"], long["n_clips"]) == (24, 120)
     assert long["peak_mb"] < 400
-    assert long["peak_mb"] < short["peak_mb"] + 25
+    assert long["peak_mb"] < short["peak_mb"] + 15
 
 
 @pytest.mark.heavy
 def test_three_hours_stay_under_400_megabytes(tmp_path, source):
     found = measure(videos.make_looped(tmp_path / "v.mp4", source, times=540))
-    assert (found["n_clips"], found["error"]) == (2160, None)
+    assert found["error"] is None and found["n_clips"] >= 2160
     assert found["peak_mb"] < 400
