@@ -23,6 +23,8 @@ from ah_ray.records import Clip, VideoFacts
 _NO_METADATA = ("-map_metadata", "-1", "-map_metadata:s", "-1")
 """The log shows that of the outputs among its lines; a file could speak there for ffmpeg."""
 
+_NEARLY_DONE_S = 1.0
+
 _SCALING = "bicubic+full_chroma_int:param0=0:param1=0.5"
 """The reference's bicubic (a = −0.5, antialiased), chroma not subsampled on the way to RGB."""
 
@@ -50,7 +52,7 @@ def decode(
         return
     cutter = Cutter(found, size_px, profile, windows)
     failure: VideoError | None = None
-    cpu_s = waited_s = 0.0
+    waited_s = 0.0
     child = Child(
         lambda pipes: _command(path, found, limits, pipes),
         limits=limits,
@@ -67,13 +69,12 @@ def decode(
                     handed_over = time.monotonic()
                     yield clip
                     waited_s += child.extend(time.monotonic() - handed_over)
-            failure = _failure(child, cutter, limits)
+            failure = _failure(child, cutter, found, limits)
         except VideoError as error:
             failure = error
-    cpu_s = child.cpu_s
     wall_s = time.monotonic() - started - waited_s
     yield from cutter.rest(failure)
-    yield _facts(cutter, found, wall_s=wall_s, cpu_s=cpu_s)
+    yield _facts(cutter, found, wall_s=wall_s, cpu_s=child.cpu_s)
 
 
 def _picture_filter(
@@ -113,8 +114,11 @@ def _check_duration(decoded_s: float, limits: Limits) -> None:
         )
 
 
-def _failure(child: Child, cutter: Cutter, limits: Limits) -> VideoError | None:
-    """What was wrong with the process as a whole, by the way it ended."""
+def _failure(child: Child, cutter: Cutter, found: Probe, limits: Limits) -> VideoError | None:
+    """What was wrong with the process as a whole, by the way it ended.
+
+    A track of sound without a single frame makes ffmpeg fail once all else is done: that is none.
+    """
     status = child.exit_status or 0
     if cutter.log.out_of_memory or child.met_memory_limit:
         return out_of_memory(limits)
@@ -122,7 +126,7 @@ def _failure(child: Child, cutter: Cutter, limits: Limits) -> VideoError | None:
         return VideoError(ErrorKind.DECODE, f"ffmpeg was ended by signal {-status}")
     if cutter.log.first_s is None:
         return VideoError(ErrorKind.DECODE, "none of its pictures could be decoded")
-    if status > 0:
+    if status > 0 and cutter.decoded_s < found.duration_s - _NEARLY_DONE_S:
         return VideoError(
             ErrorKind.DECODE, f"ffmpeg gave up after {cutter.decoded_s:.1f} s (status {status})"
         )
@@ -132,6 +136,9 @@ def _failure(child: Child, cutter: Cutter, limits: Limits) -> VideoError | None:
 def _facts(cutter: Cutter, found: Probe, *, wall_s: float, cpu_s: float) -> VideoFacts:
     duration_s = cutter.decoded_s or found.duration_s
     failed = cutter.first_failed
+    error_kind, error = (failed.error_kind, failed.error) if failed else (None, None)
+    if not cutter.n_clips:
+        error_kind, error = ErrorKind.NO_VIDEO, "this is a single picture, not a video"
     return VideoFacts(
         n_clips=cutter.n_clips,
         duration_s=duration_s,
@@ -144,6 +151,6 @@ def _facts(cutter: Cutter, found: Probe, *, wall_s: float, cpu_s: float) -> Vide
         decode_s=wall_s,
         probe_cpu_s=found.cpu_s,
         decode_cpu_s=cpu_s,
-        error_kind=failed.error_kind if failed else None,
-        error=failed.error if failed else None,
+        error_kind=error_kind,
+        error=error,
     )

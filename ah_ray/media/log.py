@@ -57,7 +57,7 @@ class DecodeLog:
     times_s: deque[float] = field(default_factory=deque)  # of decoded frames not yet dropped
     selected_s: deque[float] = field(default_factory=deque)  # of frames that go to the pipe
     sound_starts_s: float | None = None
-    damages: list[Damage] = field(default_factory=list)
+    damages: deque[Damage] = field(default_factory=deque)  # that an open window may meet
     cut_off: bool = False  # the file ends before its own index says so
     out_of_memory: bool = False
     _last_s: float = 0.0
@@ -85,9 +85,11 @@ class DecodeLog:
                 self._noted(line)
 
     def drop_before(self, time_s: float) -> None:
-        """Forgets the times of frames that no open window needs."""
+        """Forgets the frames and damages that no open window needs."""
         while self.times_s and self.times_s[0] < time_s:
             self.times_s.popleft()
+        while len(self.damages) > 1 and self.damages[0].end_s <= time_s:
+            self.damages.popleft()
 
     def damage_in(self, start_s: float, end_s: float) -> Damage | None:
         """The first damage that touches the interval."""
@@ -117,9 +119,10 @@ class DecodeLog:
 
     def _filtered(self, line: bytes) -> None:
         found = _FILTERED.search(line)
-        if not found or found[1] == b"NOPTS":
+        if not found:
             return
-        time_s = int(found[1]) * int(found[2]) / int(found[3])
+        known = found[1] != b"NOPTS"
+        time_s = int(found[1]) * int(found[2]) / int(found[3]) if known else self._last_s
         if int(found[3]) != sound.CLOCK_HZ:
             self.selected_s.append(time_s)
         elif self.sound_starts_s is None:

@@ -13,13 +13,13 @@ class Stillness:
     """Compares the picked frames with the first one, until one differs."""
 
     def __init__(self) -> None:
-        self.is_still: bool = True
+        self.is_still: bool | None = None  # unknown until a frame was seen
         self._first: np.ndarray | None = None
 
     def see(self, frames: np.ndarray) -> None:
         """Takes the frames of the next clip: `[T, H, W, 3] uint8`, H and W multiples of 32."""
         for frame in frames:
-            if not self.is_still:
+            if self.is_still is False:
                 return
             blocks = _blocks(frame)
             if self._first is None:

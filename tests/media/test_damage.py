@@ -139,6 +139,15 @@ def test_a_single_picture_is_no_video(tmp_path):
         assert decode_all(tmp_path / name).facts.error_kind is ErrorKind.NO_VIDEO
 
 
+def test_a_video_of_one_frame_is_one_window_that_shows_it_twice(tmp_path):
+    path = tmp_path / "v.webm"
+    decoded = decode_all(
+        videos.make_numbered(path, n_frames=1, codec=videos.VP8_LIVE, pts_ms="N", live=True)
+    )
+    assert decoded.numbers == [[0, 0]]
+    assert decoded.facts.duration_s == pytest.approx(0.04)
+
+
 def test_a_cover_beside_a_real_video_is_left_out(tmp_path, numbered):
     path = tmp_path / "v.mp4"
     videos.run_ffmpeg(

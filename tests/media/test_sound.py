@@ -100,6 +100,23 @@ def test_no_sound_is_silence_of_the_same_length(tmp_path):
     assert not decoded.clips[0].samples.any()
 
 
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv"])
+def test_a_track_without_any_sound_in_it_is_silence(tmp_path, numbered, name):
+    path = tmp_path / name
+    videos.run_ffmpeg("-i", numbered, "-c", "copy", "-bsf:a", "noise=drop=1", path)
+    decoded = decode_all(path)
+    assert decoded.kinds == [None, None]
+    assert not np.any(track(decoded)) and decoded.facts.sound_is_silent is True
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv"])
+def test_a_track_of_noise_for_a_decoder_costs_no_picture(tmp_path, numbered, name):
+    path = tmp_path / name
+    videos.run_ffmpeg("-i", numbered, "-c", "copy", "-bsf:a", "noise=amount=1", path)
+    decoded = decode_all(path)
+    assert decoded.kinds == [None, None] and decoded.numbers == decode_all(numbered).numbers
+
+
 @pytest.mark.parametrize(("default", "loudness"), [(0, 0.1), (1, 0.8)])
 def test_of_several_tracks_the_default_one_is_heard(tmp_path, default, loudness):
     decoded = decode_all(videos.make_two_tracks(tmp_path / "v.mkv", default=default))
