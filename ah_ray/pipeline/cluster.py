@@ -44,20 +44,12 @@ def connected() -> Iterator[None]:
         _hush()
         yield
         return
-    if on_cluster():
-        ray.init(logging_level=logging.WARNING)
-    else:
-        memory = psutil.virtual_memory().available
-        with _stderr_muted():
-            ray.init(
-                num_cpus=max(2, len(os.sched_getaffinity(0))),  # a decoder and a replica at least
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                object_store_memory=int(min(OBJECT_STORE_SHARE * memory, MAX_OBJECT_STORE_BYTES)),
-            )
+    with _handlers_kept():
+        if on_cluster():
+            ray.init(logging_level=logging.WARNING)
+        else:
+            _start()
     _hush()
-    _take_signals_back()
     try:
         yield
     finally:
@@ -88,11 +80,27 @@ def pools(*, gpus_per_replica: float, decoders: int | None, replicas: int | None
     )
 
 
-def _take_signals_back() -> None:
-    """Ray's C++ part takes SIGTERM for itself, and dies of it; Python's handlers come back."""
+def _start() -> None:
+    """A Ray in this process and its children."""
+    memory = psutil.virtual_memory().available
+    with _stderr_muted():
+        ray.init(
+            num_cpus=max(2, len(os.sched_getaffinity(0))),  # a decoder and a replica at least
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=int(min(OBJECT_STORE_SHARE * memory, MAX_OBJECT_STORE_BYTES)),
+        )
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """`ray.init` takes SIGTERM for itself, and dies of it; our handlers come back."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.getsignal(number))
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def scores(
     decode: DecodeSettings,
     replica: ReplicaSettings,
     pools: Pools,
-    replica_class: Callable = Replica,
+    replica_class: Callable | None = None,
 ) -> Dataset:
     """The lazy graph: VIDEOS rows in, SCORES rows out, in no particular order.
 
@@ -65,7 +65,7 @@ def scores(
         max_task_retries=pools.retries,
     )
     return clips.map_batches(
-        replica_class,
+        replica_class or Replica,
         fn_constructor_args=(replica,),
         batch_format="pyarrow",
         batch_size=pools.clips_per_batch,

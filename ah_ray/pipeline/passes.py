@@ -32,7 +32,7 @@ class Stages:
     pools: graph.Pools
     commit: Commit
     n_reducers: int = 1
-    replica_class: type = graph.Replica
+    replica_class: type | None = None  # for benchmarks: another scorer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def run_pass(
             _count(table, result, progress)
             pool.send(table)
     except RayError as error:
-        result.trouble = first_line(error)
+        result.trouble = root_cause(error)
     finally:
         pool.flush()
     return result
@@ -141,8 +141,9 @@ class _ReducerPool:
                 self._progress.tally.committed([outcome])
 
 
-def first_line(error: BaseException) -> str:
-    """The sentence at the root of an error that came through Ray."""
-    cause = getattr(error, "cause", None) or error.__cause__ or error
-    text = str(cause).strip() or type(cause).__name__
+def root_cause(error: BaseException) -> str:
+    """The last line of the error at the root of one that came through Ray."""
+    while (cause := getattr(error, "cause", None) or error.__cause__) is not None:
+        error = cause
+    text = str(error).strip() or type(error).__name__
     return text.splitlines()[-1][:300]

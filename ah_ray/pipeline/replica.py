@@ -21,6 +21,7 @@ class ReplicaSettings:
     checkpoint: Path
     profile: Profile
     arithmetic: Arithmetic
+    on_gpu: bool
 
 
 class Scorer(Protocol):
@@ -44,10 +45,19 @@ class Replica:
 
 
 def load_scorer(settings: ReplicaSettings) -> Scorer:
+    """The model on this actor's device.
+
+    On a CPU each clip is a pass of its own: there packing gains little, and so the same clip gets
+    the same P to the last bit, whatever arrives beside it.
+    """
     from ah_ray.omni.scorer import Scorer as OmniScorer  # torch: only where a model is loaded
 
     return OmniScorer.load(
-        settings.checkpoint, profile=settings.profile, arithmetic=settings.arithmetic
+        settings.checkpoint,
+        profile=settings.profile,
+        arithmetic=settings.arithmetic,
+        device="cuda" if settings.on_gpu else "cpu",
+        token_budget=None if settings.on_gpu else 1,
     )
 
 

@@ -96,6 +96,7 @@ class Work:
                 checkpoint=self.resolved.checkpoint,
                 profile=self.resolved.scoring.profile,
                 arithmetic=self.resolved.scoring.arithmetic,
+                on_gpu=self.resolved.gpus_per_replica > 0,
             ),
             pools=pools,
             commit=self.write_row,
