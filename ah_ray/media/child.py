@@ -21,7 +21,12 @@ _TRICKLE_BYTES = 1 << 15
 _NAP_S = 0.004
 """Waking for every line of the log would cost a tenth of the decoding."""
 
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "AV_LOG_FORCE_NOCOLOR": "1"}
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LC_ALL": "C",
+    "AV_LOG_FORCE_NOCOLOR": "1",
+    "MALLOC_ARENA_MAX": "1",  # one thread decodes; an arena for each of the others is address space
+}
 """All that the child is told: no credentials, no proxies."""
 
 _UNDER_LIMITS = 'ulimit -c 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'

@@ -129,7 +129,7 @@ def test_a_crash_is_a_row_and_not_an_exception(numbered, fake_ffmpeg):
 
 def test_greed_meets_the_address_space_limit(tmp_path, numbered):
     large = videos.make_plain(tmp_path / "8k.mp4", "color=gray:s=8192x4352:r=5", seconds=0.4)
-    limits = Limits(max_memory_bytes=450 * 1024**2)
+    limits = Limits(max_memory_bytes=350 * 1024**2)
     facts = decode_all(large, limits=limits).facts
     assert facts.error_kind is ErrorKind.REFUSED
     assert "--max-memory-bytes" in facts.error
