@@ -1,0 +1,125 @@
+"""jobs/score.py as a user meets it: wrong configuration, the plan, a night with nothing to do."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import pytest
+import yaml
+from outputs import run_score, verdicts
+
+CONFIG = 2
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """Two recordings that no decoder can open: enough for all that comes before decoding."""
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"not a video")
+    (folder / "b.webm").touch()
+    (folder / "c.txt").touch()
+    return folder
+
+
+def refused(*arguments, match: str) -> None:
+    """The job ends within seconds, with one sentence and exit status 2."""
+    started = time.monotonic()
+    ended = run_score(*arguments)
+    assert time.monotonic() - started < 10
+    assert ended.returncode == CONFIG, ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert match in line
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (("--profile", "seed-449"), "neither a built-in profile (seed, seed-448, tiny)"),
+        (("--model", "/no/such/model"), "no such directory"),
+        (("--videos", "/no/such/folder"), "/no/such/folder cannot be read"),
+        (("--videos", "gopher://x/y"), "gopher"),
+        (("--out", "/proc/scores"), "cannot be written to"),
+        (("--reducer", "median"), "there are any, mean"),
+        (("--threshold", "1.5"), "--threshold"),
+        (("--window-s", "0"), "--window-s"),
+        (("--limit", "0"), "--limit"),
+        (("--tail", "cut"), "--tail"),
+        (("--endings", ".avi"), "holds no video"),
+        (("--id-key", "/no/key"), "--id-key"),
+        (("--config", "/no/settings.yaml"), "--config"),
+        (("--colour", "blue"), "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_setting_is_one_sentence_and_exit_2(change, match, cohort, tmp_path):
+    settings = {"--videos": cohort, "--out": tmp_path / "out", "--model": "tiny"}
+    settings |= {change[0]: change[1]}
+    refused(*(word for pair in settings.items() for word in pair), match=match)
+    assert not (tmp_path / "out" / "videos").exists()
+
+
+def test_missing_settings_are_named():
+    refused(match="--videos is missing")
+    refused("--videos", "x", "--out", "y", match="--model is missing")
+
+
+def test_an_unreadable_bucket(s3_server, tmp_path):
+    refused("--videos", "s3://no-such-bucket/x", "--out", tmp_path, "--model", "tiny",
+            match="s3://no-such-bucket/x cannot be read")  # fmt: skip
+
+
+def test_an_endpoint_that_is_not_there(s3_server, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    refused("--videos", "s3://bucket/x", "--out", tmp_path, "--model", "tiny",
+            match="s3://bucket/x cannot be read")  # fmt: skip
+
+
+def test_a_manifest_names_all_its_bad_lines(tmp_path):
+    manifest = tmp_path / "cohort.csv"
+    manifest.write_text("uri,video_id\na.mp4,one\nb.mp4,one\nc.mp4,no spaces please\n")
+    ended = run_score("--videos", manifest, "--out", tmp_path / "out", "--model", "tiny")
+    assert ended.returncode == CONFIG
+    assert "line 3" in ended.stderr and "line 4" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_settings_from_a_file_and_flags_win(cohort, tmp_path):
+    settings = {"videos": str(cohort), "out": str(tmp_path / "out"), "model": "nowhere"}
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump({**settings, "max-failed": 1}))
+    ended = run_score("--config", file, "--model", "tiny", "--plan")
+    assert ended.returncode == 0, ended.stderr
+    assert "2 new" in ended.stdout
+    file.write_text(yaml.safe_dump({**settings, "colour": "blue"}))
+    refused("--config", file, match="colour: no such setting")
+
+
+def test_the_plan_does_nothing(cohort, tmp_path):
+    out = tmp_path / "out"
+    ended = run_score("--videos", cohort, "--out", out, "--model", "tiny", "--plan", "--limit", 1)
+    assert ended.returncode == 0, ended.stderr
+    for words in ("2 videos", "2 new", "1 of them put off", "1 .txt", "Nothing was done"):
+        assert words in ended.stdout
+    assert not out.exists()
+
+
+def test_a_night_with_nothing_pending_starts_no_replica(cohort, tmp_path):
+    out = tmp_path / "out"
+    settings = ("--videos", cohort, "--out", out, "--model", "tiny", "--max-failed", 1)
+    first = run_score(*settings)
+    assert first.returncode == 0, first.stderr
+    assert "upload the recording again" in first.stdout
+    assert "Exit status 0" in first.stdout
+    started = time.monotonic()
+    second = run_score(*settings)
+    assert second.returncode == 0, second.stderr
+    assert "nothing was pending" in second.stdout
+    assert time.monotonic() - started < 6, "Ray alone takes longer to start"
+    shutil.rmtree(cohort)
+    cohort.mkdir()
+    (cohort / "a.mp4").write_bytes(b"not a video")
+    assert run_score(*settings).returncode in (0, 3)
+    assert len(verdicts(out)) == 1, "the removed video must leave"
