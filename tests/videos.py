@@ -78,7 +78,7 @@ def make_numbered(
     inputs = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{size_px[0]}x{size_px[1]}"]
     inputs += ["-r", fps, "-i", "pipe:0"]
     if sound:
-        seconds = sound_s if sound_s is not None else n_frames / _rate(fps)
+        seconds = sound_s if sound_s is not None else n_frames / rate_fps(fps)
         inputs += ["-itsoffset", f"{sound_starts_s}", "-f", "lavfi"]
         inputs += ["-i", f"aevalsrc='{sound}':s=48000:d={seconds}"]
     timing = []
@@ -233,6 +233,7 @@ def make_external_mov(path: Path, source: Path) -> Path:
     return path
 
 
-def _rate(fps: str) -> float:
+def rate_fps(fps: str) -> float:
+    """Frames per second of a rate as ffmpeg takes it, such as "30000/1001"."""
     numerator, _, denominator = fps.partition("/")
     return float(numerator) / float(denominator or 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -21,6 +22,13 @@ from ah_ray.media.decode import decode
 
 def children() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
+
+
+def is_decoding(process: psutil.Process) -> bool:
+    try:
+        return "-debug_ts" in process.cmdline()
+    except psutil.Error:  # it has just ended: the probe
+        return False
 
 
 def descriptors() -> list[str]:
@@ -73,6 +81,18 @@ def test_a_whole_run_leaves_nothing_either(numbered):
     before = descriptors()
     decode_all(numbered)
     assert descriptors() == before and not children()
+
+
+def test_ffmpeg_does_not_outlive_a_killed_decoder_process(minutes):
+    script = Path(__file__).with_name("decode_and_measure.py")
+    long = videos.make_looped(minutes.with_name("long.mp4"), minutes, times=10)
+    with psutil.Popen([sys.executable, script, long, "seed"], stdout=subprocess.DEVNULL) as decoder:
+        until = time.monotonic() + 30
+        while not (found := [c for c in decoder.children() if is_decoding(c)]):
+            assert time.monotonic() < until and decoder.poll() is None
+            time.sleep(0.01)
+        decoder.kill()
+    assert not psutil.wait_procs(found, timeout=10)[1]
 
 
 def test_a_killed_decoder_costs_the_clips_that_were_not_done(minutes):

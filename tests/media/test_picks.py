@@ -36,7 +36,7 @@ def test_picks_equal_the_references_at_the_usual_rates(tmp_path, fps, name):
     [("30000/1001", 11), ("24000/1001", 11), ("50", 11), ("60000/1001", 11), ("120", 6)],
 )
 def test_picks_of_other_constant_rates_are_within_one_frame(tmp_path, fps, seconds):
-    rate = videos._rate(fps)
+    rate = videos.rate_fps(fps)
     n_frames = int(seconds * rate)
     path = videos.make_numbered(tmp_path / "v.mp4", n_frames=n_frames, fps=fps)
     decoded = decode_all(path)
