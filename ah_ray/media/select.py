@@ -1,6 +1,6 @@
 """The `select` filter that lets through only the frames that a window will pick.
 
-Scaling a picture costs as much as decoding several, so what is not picked is dropped before it.
+Scaling a picture costs more than decoding it, so what is not picked is dropped before that.
 The expected picks come from the probe's list of packets; the last word is `frames.picks`, on
 decoded timestamps.
 """
