@@ -16,11 +16,11 @@ from ah_ray.pipeline.decoder import DecodeSettings
 from ah_ray.pipeline.heal import heal
 from ah_ray.pipeline.passes import PassResult, Stages, run_pass
 from ah_ray.pipeline.progress import Progress, Tally
-from ah_ray.pipeline.reducer import committed_row
+from ah_ray.pipeline.reducer import Commit, committed_row
 from ah_ray.pipeline.replica import ReplicaSettings
 from ah_ray.pipeline.resolve import Resolved
 from ah_ray.records import Scored, Video, VideoFacts
-from ah_ray.results.commit import commit
+from ah_ray.results.commit import commit as commit_row
 from ah_ray.results.lease import Lease
 from ah_ray.results.row import Provenance, verdict_row
 
@@ -42,7 +42,7 @@ class WriteRow:
             scoring=self.resolved.scoring,
             provenance=self.provenance,
         )
-        commit(self.out, row, stale=scored.video.stale)
+        commit_row(self.out, row, stale=scored.video.stale)
         return row
 
 
@@ -73,7 +73,7 @@ class Work:
                 replicas=self.resolved.settings.replicas,
             )
             self.tally.n_decoders, self.tally.n_replicas = pools.max_decoders, pools.max_replicas
-            stages = self._stages(pools)
+            stages = stages_of(self.resolved, pools, self.write_row)
             graph.configure(clip_bytes(self.resolved))
             with Progress(self.console, self.tally) as progress:
                 self.missing = heal(
@@ -83,25 +83,6 @@ class Work:
                     find_pending=self._find_pending,
                     give_up=self._give_up,
                 )
-
-    def _stages(self, pools: graph.Pools) -> Stages:
-        settings = self.resolved.settings
-        return Stages(
-            decode=DecodeSettings(
-                profile=self.resolved.scoring.profile,
-                windows=settings.windows,
-                limits=settings.limits,
-            ),
-            replica=ReplicaSettings(
-                checkpoint=self.resolved.checkpoint,
-                profile=self.resolved.scoring.profile,
-                arithmetic=self.resolved.scoring.arithmetic,
-                on_gpu=self.resolved.gpus_per_replica > 0,
-            ),
-            pools=pools,
-            commit=self.write_row,
-            n_reducers=min(8, pools.max_replicas),
-        )
 
     def _alone(self, video: Video, stages: Stages, progress: Progress) -> PassResult:
         progress.tally.stage = "trying alone"
@@ -144,6 +125,28 @@ class Work:
     def _check_lease(self) -> None:
         if self.lease.lost.is_set():
             raise OutputBusy(f"the lease of {self.out} was taken by another run; this one stops")
+
+
+def stages_of(
+    resolved: Resolved, pools: graph.Pools, commit: Commit, replica_class: type | None = None
+) -> Stages:
+    """The stages of a pass; a benchmark brings another replica."""
+    scoring, settings = resolved.scoring, resolved.settings
+    return Stages(
+        decode=DecodeSettings(
+            profile=scoring.profile, windows=scoring.windows, limits=settings.limits
+        ),
+        replica=ReplicaSettings(
+            checkpoint=resolved.checkpoint,
+            profile=scoring.profile,
+            arithmetic=scoring.arithmetic,
+            on_gpu=resolved.gpus_per_replica > 0,
+        ),
+        pools=pools,
+        commit=commit,
+        n_reducers=min(8, pools.max_replicas),
+        replica_class=replica_class,
+    )
 
 
 def open_cohort(resolved: Resolved, out: str) -> Cohort:

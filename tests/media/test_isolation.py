@@ -20,8 +20,18 @@ from ah_ray.media import ffmpeg
 from ah_ray.media.decode import decode
 
 
+_of_others: set[int] = set()  # servers of the test session, say
+
+
+@pytest.fixture(autouse=True)
+def _spare_others():
+    _of_others.update(child.pid for child in psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """What the test itself has started, and is still there."""
+    family = psutil.Process().children(recursive=True)
+    return [child for child in family if child.pid not in _of_others]
 
 
 def is_decoding(process: psutil.Process) -> bool:
