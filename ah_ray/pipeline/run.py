@@ -68,7 +68,7 @@ def score(settings: ScoreSettings, console: Console) -> Outcome:
     storage.check_writable(out)
     cohort = open_cohort(resolved, out)
     run_id = new_run_id(started_at)
-    with Lease.acquire(out, run_id) as lease, stoppable(console.print):
+    with stoppable(console.print), Lease.acquire(out, run_id, say=console.print) as lease:
         claim(
             out,
             resolved.scoring,

@@ -8,115 +8,22 @@ conditional, so of several newcomers one wins.
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple, Self
-
-import psutil
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from ah_ray import storage
 from ah_ray.errors import ObjectMissing, OutputBusy, PreconditionFailed, StorageError
+from ah_ray.results.holder import Holder, decoded, encoded, now, ourselves
 
 STALE_S = 60.0
 _LONGEST_STALE_S = 600.0  # a damaged lease must not block its OUT for long
 _LOOKS = 20  # during one stale time of another's lease …
 _LONGEST_LOOK_S = 1.0  # … or more: a holder on this machine may be dead by the next
 _RENEWALS = 4  # during one stale time of ours
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """The content of a lease: which process of which machine holds it, since when."""
-
-    run_id: str
-    host: str
-    boot_id: str  # with the process namespace: pids mean the same only within both
-    pid: int
-    process_started: float  # tells a reused pid apart
-    started_at: str
-    renewed_at: str
-    stale_s: float
-
-    def __str__(self) -> str:
-        return f"run {self.run_id} (process {self.pid} on {self.host}, since {self.started_at})"
-
-    def is_dead(self) -> bool:
-        """True only if it ran on this machine, in our process namespace, and is gone."""
-        if (self.host, self.boot_id) != (socket.gethostname(), _boot_id()):
-            return False
-        if not psutil.pid_exists(self.pid):
-            return True
-        now = _process(self.pid)
-        return now is not None and (now.is_zombie or now.started != self.process_started)
-
-    def is_same_run(self, other: Holder | None) -> bool:
-        return other is not None and replace(other, renewed_at=self.renewed_at) == self
-
-
-class _Process(NamedTuple):
-    started: float
-    is_zombie: bool
-
-
-def _process(pid: int) -> _Process | None:
-    """None if it cannot be told. On Linux in ticks since boot, which no change of clock moves."""
-    try:
-        if Path("/proc/self/stat").exists():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return _Process(started=float(fields[19]), is_zombie=fields[0] == "Z")
-        process = psutil.Process(pid)
-        is_zombie = process.status() == psutil.STATUS_ZOMBIE
-        return _Process(started=process.create_time(), is_zombie=is_zombie)
-    except (OSError, psutil.Error):
-        return None
-
-
-def _boot_id() -> str:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return str(int(psutil.boot_time()))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def _ourselves(run_id: str, stale_s: float) -> Holder:
-    now = _now()
-    process = _process(os.getpid())
-    return Holder(
-        run_id=run_id,
-        host=socket.gethostname(),
-        boot_id=_boot_id(),
-        pid=os.getpid(),
-        process_started=process.started if process else 0.0,
-        started_at=now,
-        renewed_at=now,
-        stale_s=stale_s,
-    )
-
-
-def _encoded(holder: Holder) -> bytes:
-    return json.dumps(asdict(holder), indent=1).encode()
-
-
-def _decoded(data: bytes) -> Holder | None:
-    """None if it is no lease: damaged, or of another version."""
-    try:
-        fields = json.loads(data)
-        holder = Holder(**fields)
-        return replace(holder, pid=int(holder.pid), stale_s=float(holder.stale_s))
-    except (ValueError, TypeError):
-        return None
 
 
 def lease_uri(out: str) -> str:
@@ -126,7 +33,7 @@ def lease_uri(out: str) -> str:
 def read_holder(out: str) -> Holder | None:
     """Who holds this output, dead or alive; None if nobody does. For `jobs/status.py`."""
     try:
-        return _decoded(storage.read_bytes(lease_uri(out)))
+        return decoded(storage.read_bytes(lease_uri(out)))
     except ObjectMissing:
         return None
 
@@ -147,13 +54,20 @@ class Lease:
     _thread: threading.Thread | None = None
 
     @classmethod
-    def acquire(cls, out: str, run_id: str, stale_s: float = STALE_S) -> Self:
+    def acquire(
+        cls,
+        out: str,
+        run_id: str,
+        stale_s: float = STALE_S,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Self:
         """Takes the lease, waiting up to the holder's stale time if it may be dead.
 
-        Raises OutputBusy, naming the holder, as soon as that is seen to be alive.
+        `say` is told before it waits. Raises OutputBusy, naming the holder, as soon as that is
+        seen to be alive.
         """
-        holder = _ourselves(run_id, stale_s)
-        lease = cls(out=out, holder=holder, _etag=_take(lease_uri(out), _encoded(holder)))
+        holder = ourselves(run_id, stale_s)
+        lease = cls(out=out, holder=holder, _etag=_take(lease_uri(out), encoded(holder), say))
         lease._thread = threading.Thread(target=lease._renew, name="lease", daemon=True)
         lease._thread.start()
         return lease
@@ -173,11 +87,11 @@ class Lease:
         renewed = time.monotonic()
         while not self._stop.wait(every_s):
             began = time.monotonic()
-            self.holder = replace(self.holder, renewed_at=_now())
+            self.holder = replace(self.holder, renewed_at=now())
             try:
                 with storage.patience(self._hasty):
                     self._etag = storage.replace_if(
-                        lease_uri(self.out), _encoded(self.holder), self._etag
+                        lease_uri(self.out), encoded(self.holder), self._etag
                     )
                 renewed = began
             except (PreconditionFailed, ObjectMissing):
@@ -196,7 +110,7 @@ class Lease:
             data, etag = storage.read_versioned(lease_uri(self.out))
         except StorageError:
             return False
-        if self.holder.is_same_run(_decoded(data)):
+        if self.holder.is_same_run(decoded(data)):
             self._etag = etag
             return True
         return False
@@ -217,10 +131,10 @@ class Lease:
         self.release()
 
 
-def _take(uri: str, ours: bytes) -> str:
+def _take(uri: str, ours: bytes, say: Callable[[str], None]) -> str:
     """Writes `ours` once nobody alive holds the lease; returns its etag."""
     watched: str | None = None  # the etag of the lease that is watched, since when
-    since = 0.0
+    since, told = 0.0, False
     while True:
         with suppress(PreconditionFailed, ObjectMissing):
             return storage.create_exclusive(uri, ours)
@@ -228,12 +142,15 @@ def _take(uri: str, ours: bytes) -> str:
             data, etag = storage.read_versioned(uri)
         except ObjectMissing:
             continue
-        holder = _decoded(data)
+        holder = decoded(data)
         if watched is None:
             watched, since = etag, time.monotonic()
         elif etag != watched and not (holder and holder.is_dead()):
             raise OutputBusy(_busy(uri, holder))
         stale_s = min(holder.stale_s, _LONGEST_STALE_S) if holder else STALE_S
+        if not told and not (holder and holder.is_dead()):
+            say(f"{_who(holder)} holds {uri}; watching for up to {stale_s:.0f} s if it is alive")
+            told = True
         if (holder and holder.is_dead()) or time.monotonic() - since >= stale_s:
             with suppress(PreconditionFailed, ObjectMissing):
                 return storage.replace_if(uri, ours, etag)
@@ -242,5 +159,8 @@ def _take(uri: str, ours: bytes) -> str:
 
 
 def _busy(uri: str, holder: Holder | None) -> str:
-    who = str(holder) if holder else "another run"
-    return f"{who} holds {uri}; wait until it ends, or give another --out"
+    return f"{_who(holder)} holds {uri}; wait until it ends, or give another --out"
+
+
+def _who(holder: Holder | None) -> str:
+    return str(holder) if holder else "another run"

@@ -19,7 +19,6 @@ from ah_ray.errors import ErrorKind
 from ah_ray.media import ffmpeg
 from ah_ray.media.decode import decode
 
-
 _of_others: set[int] = set()  # servers of the test session, say
 
 
