@@ -1,70 +1,92 @@
-"""Which directory holds a model, and a fingerprint of what is in it. No torch in here."""
+"""Which directory holds a model, and a fingerprint of what is in it. No torch in here.
+
+A directory of this machine is a `Path`; a folder of an object store is its URI, a `str`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ah_ray.errors import ConfigError
+from ah_ray import storage
+from ah_ray.errors import ConfigError, StorageError
+from ah_ray.omni.adapter import read_adapter
+from ah_ray.omni.folder import Folder, Span, open_folder
+from ah_ray.omni.safetensors_file import Tensor, tensors
+from ah_ray.omni.weight_names import OTHER_MODELS
 
 TINY = "tiny"
 _TINY_DIR = Path(__file__).parent / "tiny"
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 _SAMPLE_BYTES = 256
-_NOT_THE_THINKER = ("talker.", "code2wav.")
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt", "tokenizer_config.json"))
 _EXPERT = re.compile(r"model\.layers\.(\d+)\.mlp\.experts\.(\d+)\.(\w+)\.weight")
 # What transformers writes about itself, or what only names things: no part of the model.
 _BYSTANDERS = {"transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    file: Path
-    start: int  # of its bytes in the file
-    end: int
+def find_checkpoint(model: str) -> Path | str:
+    """The place of a model in the Hugging Face layout of Qwen3-Omni, full or thinker only.
 
-
-def find_checkpoint(model: str) -> Path:
-    """The directory of a model in the Hugging Face layout of Qwen3-Omni, full or thinker only.
-
-    `tiny` is the demonstration checkpoint inside this package; anything else is a directory.
+    `tiny` is the demonstration checkpoint inside this package; anything else is a directory, or
+    the URI of a folder in an object store, which is checked there (`local_checkpoint` copies it).
     Raises ConfigError, with the mend, if it cannot be loaded as it is.
     """
-    checkpoint = _TINY_DIR if model == TINY else Path(model).expanduser()
-    if not checkpoint.is_dir():
+    place = _place(model)
+    if isinstance(place, Path) and not place.is_dir():
         raise ConfigError(
             f"--model {model}: no such directory; give `{TINY}`, or a directory with the config, "
             "tokenizer and safetensors weights of a Qwen3-Omni model"
         )
-    thinker_config(checkpoint)
-    if not tokenizer_files(checkpoint):
-        raise ConfigError(
-            f"--model {model}: no tokenizer (tokenizer.json, or vocab.json with merges.txt and "
-            "tokenizer_config.json); copy it from the model that this one was fine-tuned from"
-        )
-    _check_experts(checkpoint)
-    return checkpoint
-
-
-def model_name(model: str) -> str:
-    """How the model is called in results: `tiny`, or the directory's own name, never a path."""
-    return model if model == TINY else Path(model).expanduser().resolve().name
-
-
-def thinker_config(checkpoint: Path) -> dict:
-    """The thinker's part of config.json. Raises ConfigError if it is not a Qwen3-Omni's."""
-    path = checkpoint / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+        folder = open_folder(place)
+        _thinker_config(folder)
+        if not _tokenizer_names(folder):
+            raise ConfigError(
+                f"--model {model}: no tokenizer (tokenizer.json, or vocab.json with merges.txt "
+                "and tokenizer_config.json); copy it from the model that this one was fine-tuned "
+                "from"
+            )
+        _check_experts(folder)
+    except StorageError as error:
+        raise ConfigError(f"--model {model}: {error}") from error
+    return place
+
+
+def _place(model: str) -> Path | str:
+    if model == TINY:
+        return _TINY_DIR
+    return Path(model).expanduser() if storage.scheme(model) == "file" else storage.normalise(model)
+
+
+def model_name(model: str, adapters: Sequence[Path] = ()) -> str:
+    """How the model is called in results: `tiny`, or the directory's own name, never a path.
+
+    Adapters follow: `qwen3-omni+my-adapter`.
+    """
+    if model == TINY:
+        base = TINY
+    elif storage.scheme(model) == "file":
+        base = Path(model).expanduser().resolve().name
+    else:
+        base = model.rstrip("/").rpartition("/")[2]
+    return "+".join([base, *(adapter.resolve().name for adapter in adapters)])
+
+
+def thinker_config(checkpoint: Path | str) -> dict:
+    """The thinker's part of config.json. Raises ConfigError if it is not a Qwen3-Omni's."""
+    return _thinker_config(open_folder(checkpoint))
+
+
+def _thinker_config(folder: Folder) -> dict:
+    checkpoint = folder.place
+    try:
+        config = json.loads(folder.read("config.json"))
+    except StorageError:
         raise ConfigError(f"--model {checkpoint}: no config.json that can be read") from None
     except ValueError as error:
         raise ConfigError(f"--model {checkpoint}: config.json is not JSON: {error}") from None
@@ -88,38 +110,36 @@ def thinker_config(checkpoint: Path) -> dict:
 
 def tokenizer_files(checkpoint: Path) -> list[Path]:
     """The files that make the tokenizer, or none if there is no whole set of them."""
-    whole = checkpoint / "tokenizer.json"
-    if whole.is_file():
-        return [whole]
-    parts = [checkpoint / n for n in ("vocab.json", "merges.txt", "tokenizer_config.json")]
-    return parts if all(part.is_file() for part in parts) else []
+    return [checkpoint / name for name in _tokenizer_names(open_folder(checkpoint))]
 
 
-def weight_files(checkpoint: Path) -> list[Path]:
-    """The safetensors files of the checkpoint, sharded or single.
+def _tokenizer_names(folder: Folder) -> tuple[str, ...]:
+    return next((names for names in _TOKENIZERS if all(n in folder for n in names)), ())
+
+
+def weight_files(folder: Folder) -> list[str]:
+    """The names of the checkpoint's safetensors files, sharded or single.
 
     Raises ConfigError if there are none, if they are pickles, or if the index names absent ones.
     """
-    index = checkpoint / _INDEX
-    if index.is_file():
+    checkpoint = folder.place
+    if _INDEX in folder:
         try:
-            shards = sorted(
-                set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            )
-        except (ValueError, KeyError, AttributeError):
+            shards = sorted(set(json.loads(folder.read(_INDEX))["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError, TypeError):
             raise ConfigError(
                 f"--model {checkpoint}: {_INDEX} is damaged; fetch it again"
             ) from None
-        absent = [name for name in shards if not (checkpoint / name).is_file()]
+        absent = [name for name in shards if name not in folder]
         if absent:
             raise ConfigError(
                 f"--model {checkpoint}: {len(absent)} of {len(shards)} weight files are absent, "
                 f"first {absent[0]}; finish the download or copy"
             )
-        return [checkpoint / name for name in shards]
-    if (checkpoint / _SINGLE).is_file():
-        return [checkpoint / _SINGLE]
-    if any(checkpoint.glob("*.bin")) or any(checkpoint.glob("*.pt")):
+        return shards
+    if _SINGLE in folder:
+        return [_SINGLE]
+    if any(name.endswith((".bin", ".pt", ".pth")) for name in folder.files):
         raise ConfigError(
             f"--model {checkpoint}: its weights are pickles, which are never loaded; save it again "
             "as safetensors (transformers: model.save_pretrained)"
@@ -127,42 +147,54 @@ def weight_files(checkpoint: Path) -> list[Path]:
     raise ConfigError(f"--model {checkpoint}: no weights ({_SINGLE}, or shards with {_INDEX})")
 
 
-def _check_experts(checkpoint: Path) -> None:
+def thinker_tensors(folder: Folder) -> Iterator[Tensor]:
+    """Every tensor of the thinker in the checkpoint, by its name in the file."""
+    for file in weight_files(folder):
+        for tensor in tensors(folder, file):
+            if not tensor.name.startswith(OTHER_MODELS):
+                yield tensor
+
+
+def _plain(tensor: Tensor) -> str:
+    return tensor.name.removeprefix("thinker.")
+
+
+def _check_experts(folder: Folder) -> None:
     """Each layer has all its experts. (transformers fails on a gap without naming it.)"""
     found = {
         match.groups()
-        for path in weight_files(checkpoint)
-        for tensor in _tensors(path)
-        if (match := _EXPERT.fullmatch(tensor.name))
+        for tensor in thinker_tensors(folder)
+        if (match := _EXPERT.fullmatch(_plain(tensor)))
     }
-    n_experts = thinker_config(checkpoint)["text_config"].get("num_experts", 0)
+    n_experts = _thinker_config(folder)["text_config"].get("num_experts", 0)
     for layer in sorted({layer for layer, _, _ in found}, key=int):
         for expert in range(n_experts):
             for part in ("gate_proj", "up_proj", "down_proj"):
                 if (layer, str(expert), part) not in found:
                     raise ConfigError(
-                        f"--model {checkpoint}: its weights lack {part} of expert {expert} in "
+                        f"--model {folder.place}: its weights lack {part} of expert {expert} in "
                         f"layer {layer}; fetch or save it again"
                     )
 
 
-def fingerprint(checkpoint: Path) -> str:
+def fingerprint(checkpoint: Path | str, adapters: Sequence[Path] = ()) -> str:
     """16 hex digits of what the model is: thinker's config, tokenizer, and of every tensor the
-    name, type, shape and three fixed samples of its bytes.
+    name, type, shape and three fixed samples of its bytes; then all of each adapter.
 
     Where it lies, how it is sharded, and whether a talker comes with it do not enter. Reading
     samples instead of all 63 GB keeps this to seconds; a fine-tune changes every tensor it trains.
     """
-    digest = hashlib.sha256(_canonical(thinker_config(checkpoint)))
-    for path in tokenizer_files(checkpoint):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    folder = open_folder(checkpoint)
+    digest = hashlib.sha256(_canonical(_thinker_config(folder)))
+    for name in _tokenizer_names(folder):
+        digest.update(hashlib.sha256(folder.read(name)).digest())
     samples: dict[str, bytes] = {}
-    for path in weight_files(checkpoint):
-        with path.open("rb") as file:
-            for tensor in _tensors(path):
-                samples[tensor.name] = _sample(file, tensor)
+    for file in weight_files(folder):
+        samples |= _samples(folder, file)
     for name in sorted(samples):
         digest.update(samples[name])
+    for adapter in adapters:
+        digest.update(read_adapter(adapter).fingerprint().encode())
     return digest.hexdigest()[:16]
 
 
@@ -175,37 +207,21 @@ def _canonical(config: dict) -> bytes:
     return json.dumps(kept(config), sort_keys=True, separators=(",", ":")).encode()
 
 
-def _tensors(path: Path) -> Iterator[_Tensor]:
-    """The thinker's tensors of a safetensors file, from its header (8 bytes of length, JSON)."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length))
-        size = path.stat().st_size
-        for name, entry in header.items():
-            if name == "__metadata__" or name.startswith(_NOT_THE_THINKER):
-                continue
-            start, end = (8 + length + offset for offset in entry["data_offsets"])
-            if end > size:
-                raise ValueError("shorter than its header says")
-            yield _Tensor(
-                re.sub(r"^thinker\.", "", name),
-                entry["dtype"],
-                tuple(entry["shape"]),
-                path,
-                start,
-                end,
-            )
-    except (ValueError, KeyError, MemoryError, OverflowError) as error:
-        raise ConfigError(
-            f"--model: {path} is not a whole safetensors file ({error}); fetch it again"
-        ) from None
+def _samples(folder: Folder, file: str) -> dict[str, bytes]:
+    """A hash of each of the thinker's tensors in a file, by name."""
+    found = [t for t in tensors(folder, file) if not t.name.startswith(OTHER_MODELS)]
+    spans = {tensor: _spans(tensor) for tensor in found}
+    pieces = iter(folder.read_spans(file, [span for each in spans.values() for span in each]))
+    digests = {}
+    for tensor, its_spans in spans.items():
+        text = f"{_plain(tensor)} {tensor.dtype} {tensor.shape}".encode()
+        read = b"".join(next(pieces) for _ in its_spans)
+        digests[_plain(tensor)] = hashlib.sha256(text + read).digest()
+    return digests
 
 
-def _sample(file, tensor: _Tensor) -> bytes:
-    digest = hashlib.sha256(f"{tensor.name} {tensor.dtype} {tensor.shape}".encode())
-    last = max(tensor.start, tensor.end - _SAMPLE_BYTES)
-    for start in (tensor.start, (tensor.start + last) // 2, last):
-        file.seek(start)
-        digest.update(file.read(min(_SAMPLE_BYTES, tensor.end - start)))
-    return digest.digest()
+def _spans(tensor: Tensor) -> list[Span]:
+    """Where its samples lie: the first, the middle and the last bytes."""
+    last = max(tensor.start, tensor.stop - _SAMPLE_BYTES)
+    starts = (tensor.start, (tensor.start + last) // 2, last)
+    return [(start, min(start + _SAMPLE_BYTES, tensor.stop)) for start in starts]

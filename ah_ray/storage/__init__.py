@@ -1,7 +1,7 @@
 """Objects by URI, wherever they lie: the only package that knows fsspec.
 
     list_pages stat exists            what is there
-    read_bytes open_read download     local_path, where a file can be opened in place
+    read_bytes read_range open_read download     local_path, where a file can be opened in place
     write_whole remove                whole objects or none
     read_versioned create_exclusive replace_if remove_if      writes with a condition
     check_readable check_writable     before a run starts
@@ -20,6 +20,7 @@ from ah_ray.storage.objects import (
     list_pages,
     open_read,
     read_bytes,
+    read_range,
     read_versioned,
     remove,
     remove_if,
@@ -47,6 +48,7 @@ __all__ = [
     "parent",
     "patience",
     "read_bytes",
+    "read_range",
     "read_versioned",
     "remove",
     "remove_if",

@@ -131,6 +131,13 @@ def read_versioned(uri: str) -> tuple[bytes, str]:
     return data, _content_etag(data)
 
 
+def read_range(uri: str, start: int, stop: int, *, etag: str | None) -> bytes:
+    with open_read(uri) as file:
+        _check_unchanged(uri, file, etag, None)
+        file.seek(start)
+        return file.read(stop - start)
+
+
 def open_read(uri: str) -> BinaryIO:
     with _told("reading", uri):
         return Path(uri).open("rb")

@@ -20,6 +20,7 @@ class _Store(Protocol):
     def stat(self, uri: str) -> Entry: ...
     def read_bytes(self, uri: str) -> bytes: ...
     def read_versioned(self, uri: str) -> tuple[bytes, str]: ...
+    def read_range(self, uri: str, start: int, stop: int, *, etag: str | None) -> bytes: ...
     def open_read(self, uri: str) -> BinaryIO: ...
     def download(
         self, uri: str, path: Path, *, etag: str | None, size_bytes: int | None
@@ -69,6 +70,13 @@ def read_versioned(uri: str) -> tuple[bytes, str]:
     """The whole of a small object, and the etag that `replace_if` and `remove_if` take."""
     uri = normalise(uri)
     return _store(uri).read_versioned(uri)
+
+
+def read_range(uri: str, start: int, stop: int, *, etag: str | None = None) -> bytes:
+    """The bytes from start to stop. Raises ObjectChanged if it is not the object with this etag
+    (where a store can tell without another request: S3)."""
+    uri = normalise(uri)
+    return _store(uri).read_range(uri, start, stop, etag=etag)
 
 
 def open_read(uri: str) -> BinaryIO:

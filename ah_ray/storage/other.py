@@ -122,6 +122,10 @@ def read_versioned(uri: str) -> tuple[bytes, str]:
     return data, hashlib.sha256(data).hexdigest()[:32]
 
 
+def read_range(uri: str, start: int, stop: int, *, etag: str | None) -> bytes:
+    return _call("reading", uri, lambda files, path: files.cat_file(path, start, stop))
+
+
 def open_read(uri: str) -> BinaryIO:
     return _call("reading", uri, lambda files, path: files.open(path, "rb"))
 

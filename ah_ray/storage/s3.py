@@ -90,15 +90,19 @@ def _get(uri: str, **condition: str) -> tuple[bytes, str]:
     return run("reading", uri, get, timeout_s=retry.current_patience().call_timeout_s)
 
 
+def read_range(uri: str, start: int, stop: int, *, etag: str | None) -> bytes:
+    condition = {"Range": f"bytes={start}-{stop - 1}"}
+    if etag is not None:
+        condition["IfMatch"] = f'"{etag}"'
+    return retry.call(lambda: _get(uri, **condition)[0], f"reading {shown(uri)}")
+
+
 def open_read(uri: str) -> BinaryIO:
     """Reads by ranges, of the version that was there when it was opened."""
     entry = stat(uri)
-
-    def read_range(start: int, stop: int) -> bytes:
-        condition = {"Range": f"bytes={start}-{stop - 1}", "IfMatch": f'"{entry.etag}"'}
-        return retry.call(lambda: _get(uri, **condition)[0], f"reading {shown(uri)}")
-
-    return open_ranged(read_range, entry.size_bytes)
+    return open_ranged(
+        lambda start, stop: read_range(uri, start, stop, etag=entry.etag), entry.size_bytes
+    )
 
 
 def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
