@@ -78,8 +78,10 @@ class Scorer:
         arithmetic: Arithmetic,
         device: str | None = None,
         token_budget: int | None = None,
+        adapters: Sequence[Path] = (),
     ) -> Scorer:
-        """Load a checkpoint that `find_checkpoint` found; on a GPU if there is one.
+        """Load a checkpoint that `find_checkpoint` found; on a GPU if there is one. LoRA adapters
+        (peft, ms-swift) are merged into it, in order.
 
         Raises ConfigError, with the mend, if it cannot be loaded or does not fit the profile.
         """
@@ -87,7 +89,7 @@ class Scorer:
         tokenizer = load_tokenizer(checkpoint)
         answer = read_answer(tokenizer)
         return cls(
-            Thinker.load(checkpoint, arithmetic, place),
+            Thinker.load(checkpoint, arithmetic, place, adapters),
             build_prompt(profile, tokenizer, answer.start),
             answer,
             second_per_grid=profile.second_per_grid,

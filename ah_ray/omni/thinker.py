@@ -22,6 +22,7 @@ from ah_ray.errors import ConfigError
 from ah_ray.omni import audio, vision
 from ah_ray.omni.attention import PACKED, packed_attention
 from ah_ray.omni.layout import PackLayout
+from ah_ray.omni.merging import merge_into
 
 DTYPES = {Arithmetic.FLOAT32: torch.float32, Arithmetic.BF16: torch.bfloat16}
 _CPU_CONVOLUTION_CHUNKS = 10  # at a time: their planes stay in the cache
@@ -42,10 +43,17 @@ class Thinker:
             self._audio_tower.conv_chunksize = _CPU_CONVOLUTION_CHUNKS
 
     @classmethod
-    def load(cls, checkpoint: Path, arithmetic: Arithmetic, device: torch.device) -> Thinker:
+    def load(
+        cls,
+        checkpoint: Path,
+        arithmetic: Arithmetic,
+        device: torch.device,
+        adapters: Sequence[Path] = (),
+    ) -> Thinker:
         """Load the thinker of a checkpoint; its talker, if there is one, is left on disk.
 
-        Raises ConfigError if the weights and the architecture do not match in every tensor.
+        Adapters are merged in, one after another. Raises ConfigError if the weights, or theirs, and
+        the architecture do not match in every tensor.
         """
         with _quiet_transformers():
             try:
@@ -69,6 +77,7 @@ class Thinker:
                 ) from error
         _check_report(checkpoint, report)
         _check_sizes(checkpoint, model.config)
+        merge_into(model, adapters)
         model.eval().requires_grad_(False)
         parts = ("text_config", "vision_config", "audio_config")
         model.set_attn_implementation(dict.fromkeys(parts, PACKED))
