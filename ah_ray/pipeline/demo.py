@@ -56,7 +56,7 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     console.print()
     print_summary(console, outcome.out, outcome.summary, outcome.missing)
     console.print()
-    console.print(_UNTRAINED, highlight=False)
+    console.print(_UNTRAINED, highlight=False, soft_wrap=True)
     console.print(
         "Read it:  import pandas as pd; "
         f"pd.read_parquet({str(FOLDER / 'scores' / 'verdicts.parquet')!r})",
