@@ -9,7 +9,15 @@ sound       samples → log-mel
 positions   mRoPE position ids
 layout      one clip's, and one pack's, ids, positions and segment boundaries
 packing     which clips share a pass
+staging     a pack brought to the device, beside the pass before it
 attention   attention that stays inside each clip
+fused       element-by-element arithmetic, one kernel each
+fp8         large products in 8 bits, where they are asked for
+layers      a decoder layer, and the vision tower
 thinker     one pass over a pack
+split       which layers lie on which GPU
+loading     a checkpoint's files → a model on its devices
+budget      how many tokens fit into a pass
+conveyor    clips wait, are packed, staged and passed
 scorer      clips → scores, with errors kept apart
 """

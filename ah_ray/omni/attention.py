@@ -1,11 +1,17 @@
-"""Attention over a pack that stays inside each clip, registered with transformers.
+"""Attention over a pack that stays inside each clip, ours and registered with transformers.
 
-The name must contain "flash": only then do transformers' towers hand over a layer's whole pack in
-one call, with its segment boundaries, instead of looping over segments.
+On a GPU it is one kernel: flash-attn's where that is installed, else torch's own. The registered
+name must contain "flash": only then do transformers' towers hand over a layer's whole pack in one
+call, with its segment boundaries, instead of looping over segments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import groupby
 
 import torch
@@ -14,6 +20,36 @@ from torch.nn.attention.bias import causal_lower_right
 from transformers import AttentionInterface
 
 PACKED = "packed_flash"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segments:
+    """Where each segment begins, in queries and in keys; with causal attention the queries are
+    the last ones of their segment."""
+
+    queries: torch.Tensor  # [n + 1] int32, the last is their number
+    keys: torch.Tensor
+    longest_query: int
+    longest_key: int
+
+    @classmethod
+    def same(cls, boundaries: torch.Tensor, longest: int) -> Segments:
+        return cls(boundaries, boundaries, longest, longest)
+
+
+def attend(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    segments: Segments,
+    *,
+    scale: float | None,
+    causal: bool,
+) -> torch.Tensor:
+    """[Sq, H, D], and keys and values [Sk, Hkv, D] → [Sq, H, D]."""
+    if query.is_cuda and query.dtype != torch.float32:
+        return gpu_kernel()(query, key, value, segments, scale, causal)
+    return _per_segment(query, key, value, segments, scale, causal)
 
 
 def packed_attention(
@@ -29,71 +65,101 @@ def packed_attention(
     cu_seq_lens_k: torch.Tensor | None = None,
     max_length_q: int | None = None,
     max_length_k: int | None = None,
-    **_,
+    **_: object,
 ) -> tuple[torch.Tensor, None]:
-    """query [1, H, Sq, D], key and value [1, Hkv, Sk, D] → ([1, Sq, H, D], None).
+    """`attend` as transformers calls it: [1, H, S, D] → [1, S, H, D].
 
-    `cu_seq_lens_q` and `cu_seq_lens_k` [n + 1] int32 are the segments' boundaries in Sq and Sk,
-    `max_length_…` the longest. A segment with fewer queries than keys has its last ones.
-    Raises RuntimeError without boundaries: clips would leak into one another in silence.
+    Without boundaries clips would leak into one another in silence, so there are none to default
+    to.
     """
     if cu_seq_lens_q is None or cu_seq_lens_k is None or attention_mask is not None:
         raise RuntimeError("packed attention takes segment boundaries, and no mask")
-    states = (query, key, value)
-    boundaries = (cu_seq_lens_q, cu_seq_lens_k)
-    causal = module.is_causal if is_causal is None else is_causal
-    if query.is_cuda and query.dtype != torch.float32:
-        longest = (max_length_q, max_length_k)
-        return _varlen(states, boundaries, longest, scaling, causal), None
-    return _per_segment(states, boundaries, scaling, causal), None
+    attended = attend(
+        *(tensor[0].transpose(0, 1) for tensor in (query, key, value)),
+        Segments(cu_seq_lens_q, cu_seq_lens_k, max_length_q, max_length_k),
+        scale=scaling,
+        causal=module.is_causal if is_causal is None else is_causal,
+    )
+    return attended[None], None
 
 
 AttentionInterface.register(PACKED, packed_attention)
 
 
-def _varlen(states, boundaries, longest, scaling, causal: bool) -> torch.Tensor:
-    """One kernel over all segments; `num_splits=1` so that a result does not depend on the pack."""
+@cache
+def gpu_kernel() -> Callable:
+    """The fastest that is installed: flash-attn 3, flash-attn 2, or torch's own."""
+    for module, kernel in (("flash_attn_interface", _flash_attn_3), ("flash_attn", _flash_attn_2)):
+        if find_spec(module) is not None:
+            return kernel
+    return _torch
+
+
+def _flash_attn_3(query, key, value, segments: Segments, scale, causal: bool) -> torch.Tensor:
+    attended = import_module("flash_attn_interface").flash_attn_varlen_func(
+        query,
+        key,
+        value,
+        cu_seqlens_q=segments.queries,
+        cu_seqlens_k=segments.keys,
+        max_seqlen_q=segments.longest_query,
+        max_seqlen_k=segments.longest_key,
+        softmax_scale=scale,
+        causal=causal,
+        num_splits=1,  # a result does not depend on the pack
+    )
+    return attended[0] if isinstance(attended, tuple) else attended  # early ones add the sums
+
+
+def _flash_attn_2(query, key, value, segments: Segments, scale, causal: bool) -> torch.Tensor:
+    """Without a paged cache it never splits keys, so a result does not depend on the pack."""
+    return import_module("flash_attn").flash_attn_varlen_func(
+        query,
+        key,
+        value,
+        cu_seqlens_q=segments.queries,
+        cu_seqlens_k=segments.keys,
+        max_seqlen_q=segments.longest_query,
+        max_seqlen_k=segments.longest_key,
+        softmax_scale=scale,
+        causal=causal,
+    )
+
+
+def _torch(query, key, value, segments: Segments, scale, causal: bool) -> torch.Tensor:
     from torch.nn.attention.varlen import varlen_attn  # no CPU build has its kernel
 
-    attended = varlen_attn(
-        *(tensor[0].transpose(0, 1) for tensor in states),
-        *boundaries,
-        *longest,
-        scale=scaling,
+    return varlen_attn(
+        query,
+        key,
+        value,
+        segments.queries,
+        segments.keys,
+        segments.longest_query,
+        segments.longest_key,
+        scale=scale,
         window_size=(-1, 0) if causal else (-1, -1),
-        enable_gqa=True,
-        num_splits=1,
+        enable_gqa=query.shape[1] != key.shape[1],
+        num_splits=1,  # a result does not depend on the pack
     )
-    return attended[None]
 
 
-def _per_segment(states, boundaries, scaling, causal: bool) -> torch.Tensor:
+def _per_segment(query, key, value, segments: Segments, scale, causal: bool) -> torch.Tensor:
     """SDPA segment by segment; neighbours of equal length are one batch."""
-    lengths = zip(*(edges.diff().tolist() for edges in boundaries), strict=True)
+    lengths = zip(segments.queries.diff().tolist(), segments.keys.diff().tolist(), strict=True)
     outputs: list[torch.Tensor] = []
     start_q = start_k = 0
     for (n_q, n_k), run in groupby(lengths):
         n = len(list(run))
         stop_q, stop_k = start_q + n * n_q, start_k + n * n_k
-        query, key, value = (  # [1, H, n · L, D] → [n, H, L, D]
-            tensor[0, :, start:stop].unflatten(1, (n, length)).transpose(0, 1)
-            for tensor, start, stop, length in zip(
-                states,
-                (start_q, start_k, start_k),
-                (stop_q, stop_k, stop_k),
-                (n_q, n_k, n_k),
-                strict=True,
-            )
-        )
+        parts = (query[start_q:stop_q], key[start_k:stop_k], value[start_k:stop_k])
         attended = F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
+            *(part.unflatten(0, (n, -1)).transpose(1, 2) for part in parts),  # [n, H, L, D]
             attn_mask=causal_lower_right(n_q, n_k) if causal and n_q < n_k else None,
             is_causal=causal and n_q == n_k,
-            scale=scaling,
+            scale=scale,
             enable_gqa=True,
         )
         outputs.append(attended.transpose(1, 2).flatten(0, 1))  # [n · L, H, D]
         start_q, start_k = stop_q, stop_k
-    return torch.cat(outputs)[None]
+    return torch.cat(outputs)

@@ -24,3 +24,21 @@ def pack(n_tokens: Sequence[int], token_budget: int) -> list[list[int]]:
         packs[best].append(clip)
         room[best] -= n_tokens[clip]
     return packs
+
+
+PATIENCE = 2
+"""Passes that a clip may see go by while fuller ones are made of others."""
+
+
+def next_pack(n_tokens: Sequence[int], passed_over: Sequence[int], token_budget: int) -> list[int]:
+    """Indices of the clips that pass next, of those that wait, in the order in which they came.
+
+    The fullest pass first, so that clips still to come can fill the others; but a clip that was
+    passed over `PATIENCE` times takes its own next, the longest waiting before the others. So no
+    clip waits for more than those that came before it, and `PATIENCE` passes.
+    """
+    packs = pack(n_tokens, token_budget)
+    overdue = next((clip for clip, times in enumerate(passed_over) if times >= PATIENCE), None)
+    if overdue is not None:
+        return next(chosen for chosen in packs if overdue in chosen)
+    return max(packs, key=lambda chosen: sum(n_tokens[clip] for clip in chosen), default=[])

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +11,12 @@ import torch
 
 from ah_ray.config import Arithmetic
 from ah_ray.errors import ErrorKind
-from ah_ray.omni.answer import Answer, p_ah, read_answer
+from ah_ray.omni.answer import Answer, read_answer
 from ah_ray.omni.audio import n_mel_frames
-from ah_ray.omni.layout import ClipLayout, lay_out_clip, lay_out_pack
-from ah_ray.omni.packing import pack
+from ah_ray.omni.budget import measure_budget
+from ah_ray.omni.conveyor import Conveyor, TooLarge, Waiting
+from ah_ray.omni.layout import lay_out_clip
+from ah_ray.omni.loading import Say
 from ah_ray.omni.prompt import Prompt, build_prompt
 from ah_ray.omni.thinker import Thinker
 from ah_ray.omni.tokens import load_tokenizer
@@ -26,32 +25,11 @@ from ah_ray.profile import Profile
 from ah_ray.records import Clip, ClipScore
 
 CPU_TOKEN_BUDGET = 4_096
-GPU_TOKEN_BUDGET = 16_384  # over 10k, a pass is bound by arithmetic and not by reading weights
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A clip that can be scored, laid out."""
-
-    place: int  # in the caller's list
-    frames: torch.Tensor
-    samples: torch.Tensor
-    layout: ClipLayout
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What became of a clip: numbers, or an error."""
-
-    p_ah: float | None = None
-    answer_mass: float | None = None
-    seconds: float = 0.0
-    error: str | None = None
 
 
 class Scorer:
-    """One loaded model and one profile. Threads may share it: they prepare clips side by side,
-    and take turns on the device."""
+    """One loaded model and one profile. Threads may share it: what they bring is packed together,
+    and prepared by one while another's pass runs."""
 
     def __init__(
         self,
@@ -62,12 +40,10 @@ class Scorer:
         second_per_grid: float,
         token_budget: int,
     ):
-        self.token_budget = token_budget  # most tokens in a pass; halved when memory runs out
         self._thinker = thinker
         self._prompt = prompt
-        self._answer = answer
         self._second_per_grid = second_per_grid
-        self._device_turn = threading.Lock()
+        self._conveyor = Conveyor(thinker, answer, token_budget)
 
     @classmethod
     def load(
@@ -77,42 +53,78 @@ class Scorer:
         profile: Profile,
         arithmetic: Arithmetic,
         device: str | None = None,
+        devices: Sequence[str] = (),
         token_budget: int | None = None,
         adapters: Sequence[Path] = (),
+        say: Say = lambda _: None,
     ) -> Scorer:
-        """Load a checkpoint that `find_checkpoint` found; on a GPU if there is one. LoRA adapters
-        (peft, ms-swift) are merged into it, in order.
+        """Load a checkpoint that `find_checkpoint` found; on a GPU if there is one, or with its
+        layers shared out over several `devices`. LoRA adapters (peft, ms-swift) are merged into
+        it, in order. `say` is told what is loaded, and how fast it was.
 
-        Raises ConfigError, with the mend, if it cannot be loaded or does not fit the profile.
+        Without a `token_budget` it is found on GPUs by a trial pass. Raises ConfigError, with the
+        mend, if the model cannot be loaded or does not fit the profile or the devices.
         """
-        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        names = devices or (device or ("cuda" if torch.cuda.is_available() else "cpu"),)
+        places = [torch.device(name) for name in names]
         tokenizer = load_tokenizer(checkpoint)
+        thinker = Thinker.load(checkpoint, arithmetic, places, adapters, say)
+        return cls.of(thinker, tokenizer, profile, token_budget)
+
+    @classmethod
+    def of(
+        cls, thinker: Thinker, tokenizer, profile: Profile, token_budget: int | None = None
+    ) -> Scorer:
+        """A model that is loaded already, with the tokenizer that it was trained with."""
         answer = read_answer(tokenizer)
+        prompt = build_prompt(profile, tokenizer, answer.start)
+        if token_budget is None:
+            on_gpu = thinker.device.type == "cuda"
+            token_budget = (
+                measure_budget(thinker, prompt, answer, profile) if on_gpu else CPU_TOKEN_BUDGET
+            )
         return cls(
-            Thinker.load(checkpoint, arithmetic, place, adapters),
-            build_prompt(profile, tokenizer, answer.start),
+            thinker,
+            prompt,
             answer,
             second_per_grid=profile.second_per_grid,
-            token_budget=token_budget
-            or (CPU_TOKEN_BUDGET if place.type == "cpu" else GPU_TOKEN_BUDGET),
+            token_budget=token_budget,
         )
+
+    @property
+    def token_budget(self) -> int:
+        """Most tokens in a pass, but for a clip that has more."""
+        return self._conveyor.token_budget
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds that the device has spent on passes so far; each clip's are its `score_s`."""
+        return self._conveyor.busy_s
+
+    @property
+    def n_passes(self) -> int:
+        return self._conveyor.n_passes
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all passes so far."""
+        return self._conveyor.n_tokens
 
     def score(self, clips: Sequence[Clip]) -> list[ClipScore]:
         """Scores in the same order. A clip that cannot be scored has an error in its place, and
         costs no other clip anything."""
-        readings: dict[int, _Reading] = {}
-        ready: list[_Ready] = []
-        for place, clip in enumerate(clips):
-            problem = _problem(clip)
-            if problem:
-                readings[place] = _Reading(error=problem)
-            else:
-                ready.append(self._prepare(place, clip))
-        for chosen in pack([clip.layout.n_tokens for clip in ready], self.token_budget):
-            readings |= self._score_pack([ready[i] for i in chosen])
-        return [_clip_score(clip, readings[place]) for place, clip in enumerate(clips)]
+        problems = [_problem(clip) for clip in clips]
+        waiting = [
+            None if problem else self._prepare(clip)
+            for clip, problem in zip(clips, problems, strict=True)
+        ]
+        self._conveyor.carry([clip for clip in waiting if clip is not None])
+        return [
+            _failed(clip, problem) if waits is None else _clip_score(clip, waits)
+            for clip, waits, problem in zip(clips, waiting, problems, strict=True)
+        ]
 
-    def _prepare(self, place: int, clip: Clip) -> _Ready:
+    def _prepare(self, clip: Clip) -> Waiting:
         layout = lay_out_clip(
             self._prompt,
             patch_grid(clip.frames.shape),
@@ -120,44 +132,7 @@ class Scorer:
             self._second_per_grid,
             self._thinker.config.position_id_per_seconds,
         )
-        frames, samples = _tensor(clip.frames), _tensor(clip.samples)
-        return _Ready(place, frames, samples, layout)
-
-    def _score_pack(self, clips: list[_Ready]) -> dict[int, _Reading]:
-        """One pass; if memory runs out, two of half the clips each, down to a clip alone.
-
-        Other errors of a device are not caught: it may be lost to this process, and a fresh one
-        must take over.
-        """
-        layout = lay_out_pack(
-            [clip.layout for clip in clips], self._answer.n_reads, self._thinker.config
-        )
-        try:
-            with self._device_turn:
-                return self._pass(clips, layout)
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-        if len(clips) == 1:
-            error = f"{layout.longest} tokens do not fit in the replica's memory; use a profile "
-            return {clips[0].place: _Reading(error=error + "with fewer pixels")}
-        self.token_budget = max(1, min(self.token_budget, len(layout.ids)) // 2)
-        half = len(clips) // 2
-        return self._score_pack(clips[:half]) | self._score_pack(clips[half:])
-
-    def _pass(self, clips: list[_Ready], layout) -> dict[int, _Reading]:
-        began = time.perf_counter()
-        log_p = self._thinker.log_probabilities(
-            [clip.frames for clip in clips], [clip.samples for clip in clips], layout
-        )
-        p, mass = p_ah(self._answer, log_p)
-        seconds = time.perf_counter() - began
-        return {
-            clip.place: _reading(
-                clip_p, clip_mass, seconds * clip.layout.n_tokens / len(layout.ids)
-            )
-            for clip, clip_p, clip_mass in zip(clips, p.tolist(), mass.tolist(), strict=True)
-        }
+        return Waiting(clip.frames, clip.samples, layout)
 
 
 def _problem(clip: Clip) -> str | None:
@@ -172,25 +147,15 @@ def _problem(clip: Clip) -> str | None:
     return None
 
 
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    """Without a copy where the array may be written to (torch warns otherwise)."""
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
-
-
-def _reading(p: float, mass: float, seconds: float) -> _Reading:
-    if math.isfinite(p) and math.isfinite(mass):
-        return _Reading(p_ah=p, answer_mass=mass, seconds=seconds)
-    return _Reading(seconds=seconds, error="the model gave no finite probability for this clip")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """torch has a type for it on a GPU; on a CPU, only words."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        "DefaultCPUAllocator" in str(error)
-    )
-
-
-def _clip_score(clip: Clip, reading: _Reading) -> ClipScore:
+def _clip_score(clip: Clip, waited: Waiting) -> ClipScore:
+    """Of a clip that is done; raises the device's error if that was lost."""
+    try:
+        reading = waited.reading.result()
+    except TooLarge as error:
+        return _failed(clip, f"{error} in the replica's memory; use a profile with fewer pixels")
+    if not (math.isfinite(reading.p_ah) and math.isfinite(reading.answer_mass)):
+        problem = "the model gave no finite probability for this clip"
+        return _failed(clip, problem, reading.seconds)
     return ClipScore(
         clip_index=clip.clip_index,
         start_s=clip.start_s,
@@ -199,6 +164,17 @@ def _clip_score(clip: Clip, reading: _Reading) -> ClipScore:
         answer_mass=reading.answer_mass,
         n_frames=len(clip.frames),
         score_s=reading.seconds,
-        error_kind=ErrorKind.SCORING if reading.error else None,
-        error=reading.error,
+    )
+
+
+def _failed(clip: Clip, problem: str, seconds: float = 0.0) -> ClipScore:
+    return ClipScore(
+        clip_index=clip.clip_index,
+        start_s=clip.start_s,
+        end_s=clip.end_s,
+        p_ah=None,
+        n_frames=len(clip.frames),
+        score_s=seconds,
+        error_kind=ErrorKind.SCORING,
+        error=problem,
     )

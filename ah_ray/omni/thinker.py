@@ -1,45 +1,52 @@
 """The thinker of Qwen3-Omni: one pass over a pack of clips, read where the answers are.
 
-The modules are transformers' own; this file only calls them in an order that packs clips, and
-stops at the answer: the last layer's queries and experts, and `lm_head`, see those positions only.
+The pass stops at the answer: the last layer's queries and experts, and `lm_head`, see those
+positions only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
-from transformers.models.qwen3_omni_moe.modeling_qwen3_omni_moe import apply_rotary_pos_emb
-from transformers.utils import logging
 
 from ah_ray.config import Arithmetic
-from ah_ray.errors import ConfigError
-from ah_ray.omni import audio, vision
-from ah_ray.omni.attention import PACKED, packed_attention
+from ah_ray.omni.attention import Segments
+from ah_ray.omni.layers import Rotary, decoder_layer, see
 from ah_ray.omni.layout import PackLayout
-from ah_ray.omni.merging import merge_into
+from ah_ray.omni.loading import Say, load_model
+from ah_ray.omni.staging import Staged, Stager
 
-DTYPES = {Arithmetic.FLOAT32: torch.float32, Arithmetic.BF16: torch.bfloat16}
 _CPU_CONVOLUTION_CHUNKS = 10  # at a time: their planes stay in the cache
-_RECOMPUTED = ("rotary_emb.inv_freq",)  # buffers that old checkpoints carry
+_SEEN_AT = ("position_ids", "interp_indices", "interp_weights")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """What every layer on one device needs to have there."""
+
+    rotary: Rotary
+    segments: Segments
+    video: torch.Tensor
 
 
 class Thinker:
-    """A loaded model on one device."""
+    """A loaded model on one device, or in runs of layers on several."""
 
-    def __init__(self, model: Qwen3OmniMoeThinkerForConditionalGeneration, device: torch.device):
+    def __init__(self, model: Qwen3OmniMoeThinkerForConditionalGeneration):
         self.config = model.config
-        self.device = device
         self._visual = model.model.visual
         self._audio_tower = model.model.audio_tower
         self._text = model.model.language_model
         self._lm_head = model.lm_head
-        if device.type == "cpu":
+        self.device = self._text.embed_tokens.weight.device  # where a pack comes in
+        self.devices = sorted({tensor.device for tensor in model.parameters()}, key=str)
+        self._stager = Stager(self.device, self._visual.dtype)
+        if self.device.type == "cpu":
             self._audio_tower.conv_chunksize = _CPU_CONVOLUTION_CHUNKS
 
     @classmethod
@@ -47,172 +54,79 @@ class Thinker:
         cls,
         checkpoint: Path,
         arithmetic: Arithmetic,
-        device: torch.device,
+        devices: Sequence[torch.device],
         adapters: Sequence[Path] = (),
+        say: Say = lambda _: None,
     ) -> Thinker:
-        """Load the thinker of a checkpoint; its talker, if there is one, is left on disk.
+        """The thinker of a checkpoint; raises ConfigError as `load_model` does."""
+        return cls(load_model(checkpoint, arithmetic, devices, adapters, say))
 
-        Adapters are merged in, one after another. Raises ConfigError if the weights, or theirs, and
-        the architecture do not match in every tensor.
-        """
-        with _quiet_transformers():
-            try:
-                model, report = Qwen3OmniMoeThinkerForConditionalGeneration.from_pretrained(
-                    checkpoint,
-                    dtype=DTYPES[arithmetic],
-                    device_map={"": device},
-                    use_safetensors=True,
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    ignore_mismatched_sizes=True,  # they come in the report, with their names
-                    output_loading_info=True,
-                )
-            except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-                if isinstance(error, torch.OutOfMemoryError):
-                    raise ConfigError(
-                        f"--model {checkpoint} does not fit on {device}: {_first_line(error)}"
-                    ) from error
-                raise ConfigError(
-                    f"--model {checkpoint} cannot be loaded: {_first_line(error)}"
-                ) from error
-        _check_report(checkpoint, report)
-        _check_sizes(checkpoint, model.config)
-        merge_into(model, adapters)
-        model.eval().requires_grad_(False)
-        parts = ("text_config", "vision_config", "audio_config")
-        model.set_attn_implementation(dict.fromkeys(parts, PACKED))
-        return cls(model, device)
-
-    @torch.inference_mode()
-    def log_probabilities(
-        self,
-        frames: Sequence[torch.Tensor],
-        samples: Sequence[torch.Tensor],
-        layout: PackLayout,
-    ) -> torch.Tensor:
-        """Log-probabilities [n, n_reads, V] float32 of the next token where answers are read.
+    def stage(self, frames, samples, layout: PackLayout) -> Staged:
+        """Bring a pack to the device, beside a pass that runs; one thread at a time.
 
         `frames` are n of [T, H, W, 3] uint8, `samples` n of [N] float32, as laid out.
         """
-        embeds = self._text.embed_tokens(layout.ids.to(self.device))
-        video = layout.video.to(self.device)
-        seen, deepstack = self._see(frames, layout)
-        embeds.index_copy_(0, video, seen)
-        for tokens, heard in self._hear(samples, layout):
-            embeds.index_copy_(0, tokens, heard)
-        hidden = self._read_on(embeds[None], video, deepstack, layout)
-        logits = self._lm_head(hidden[0])
+        return self._stager.stage(frames, samples, layout)
+
+    @torch.inference_mode()
+    def log_probabilities(self, staged: Staged) -> torch.Tensor:
+        """Log-probabilities [n, n_reads, V] float32 of the next token where answers are read."""
+        if staged.copied is not None:
+            torch.cuda.current_stream(self.device).wait_event(staged.copied)
+        layout = staged.layout
+        embeds = self._text.embed_tokens(layout.ids)
+        seen, deepstack = self._see(staged)
+        embeds.index_copy_(0, layout.video, seen)
+        for sounds, mels in zip(layout.sounds, staged.mels, strict=True):
+            heard = self._audio_tower(padded_feature=mels, **sounds.tower)
+            embeds.index_copy_(0, sounds.tokens, heard.pooler_output)
+        hidden = self._read_on(embeds, deepstack, layout)
+        logits = self._lm_head(hidden)
         return logits.float().log_softmax(-1).unflatten(0, (-1, layout.n_reads))
 
-    def _see(self, frames, layout: PackLayout) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def _see(self, staged: Staged) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
         """The picture's tokens [Nv, D], and what is added to them after the first layers."""
-        rows = [vision.patches(clip.to(self.device, non_blocking=True)) for clip in frames]
-        seen = self._visual(
-            torch.cat(rows).to(self._visual.dtype),
-            grid_thw=layout.grid,
-            **_on(self.device, layout.vision_tower),
-        )
-        return seen.pooler_output, seen.deepstack_features
+        tower = staged.layout.vision_tower
+        segments = Segments.same(tower["cu_seqlens"], tower["max_seqlen"])
+        places = {name: tower[name] for name in _SEEN_AT}
+        return see(self._visual, staged.rows, places, segments)
 
-    def _hear(self, samples, layout: PackLayout) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """(where, what) of the sound's tokens [Na, D], one call of the tower at a time."""
-        for sounds in layout.sounds:
-            mels = [audio.log_mel(samples[i].to(self.device)) for i in sounds.clips]
-            heard = self._audio_tower(
-                padded_feature=torch.cat([audio.chunks(mel) for mel in mels]),
-                **_on(self.device, sounds.tower),
-            )
-            yield sounds.tokens.to(self.device), heard.pooler_output
-
-    def _read_on(self, hidden, video, deepstack, layout: PackLayout) -> torch.Tensor:
-        """Through the language model: embeddings [1, S, D] → hidden states [1, reads, D]."""
-        rotary = self._text.rotary_emb(hidden, layout.positions.to(self.device))
-        boundaries = layout.boundaries.to(self.device)
-        segments = {
-            "cu_seq_lens_q": boundaries,
-            "cu_seq_lens_k": boundaries,
-            "max_length_q": layout.longest,
-            "max_length_k": layout.longest,
-        }
+    def _read_on(self, hidden: torch.Tensor, deepstack, layout: PackLayout) -> torch.Tensor:
+        """Through the language model: embeddings [S, D] → hidden states [reads, D]."""
+        place_on = self._places(hidden, layout)
         *layers, last = self._text.layers
         for depth, layer in enumerate(layers):
-            hidden = layer(hidden, position_embeddings=rotary, **segments)
+            place = place_on(layer.input_layernorm.weight.device)
+            hidden = hidden.to(place.video.device)
+            hidden = decoder_layer(layer, hidden, place.rotary, place.segments)
             if depth < len(deepstack):
-                hidden[0].index_add_(0, video, deepstack[depth])
-        segments["cu_seq_lens_q"] = layout.read_boundaries.to(self.device)
-        segments["max_length_q"] = layout.n_reads
-        hidden = _last_layer(last, hidden, rotary, layout.reads.to(self.device), segments)
-        return self._text.norm(hidden)
+                hidden.index_add_(0, place.video, deepstack[depth].to(hidden.device))
+        device = last.input_layernorm.weight.device
+        hidden, boundaries = hidden.to(device), layout.boundaries.to(device)
+        segments = Segments(
+            layout.read_boundaries.to(device), boundaries, layout.n_reads, layout.longest
+        )
+        reads = layout.reads.to(device)
+        return self._text.norm(
+            decoder_layer(last, hidden, place_on(device).rotary, segments, reads)
+        )
 
+    def _places(self, hidden: torch.Tensor, layout: PackLayout) -> Callable:
+        cos, sin = (part[0] for part in self._text.rotary_emb(hidden[None], layout.positions))
 
-def _last_layer(layer, hidden, rotary, reads: torch.Tensor, segments: dict) -> torch.Tensor:
-    """A decoder layer whose keys and values are of all S positions, the rest of `reads` only."""
-    attention = layer.self_attn
-    normed = layer.input_layernorm(hidden)
-
-    def heads(projected: torch.Tensor) -> torch.Tensor:
-        return projected.unflatten(-1, (-1, attention.head_dim))
-
-    query = attention.q_norm(heads(attention.q_proj(normed[:, reads]))).transpose(1, 2)
-    key = attention.k_norm(heads(attention.k_proj(normed))).transpose(1, 2)
-    value = heads(attention.v_proj(normed)).transpose(1, 2)
-    cos, sin = rotary
-    query, _ = apply_rotary_pos_emb(query, query, cos[:, reads], sin[:, reads])
-    key, _ = apply_rotary_pos_emb(key, key, cos, sin)
-    attended, _ = packed_attention(
-        attention, query, key, value, None, scaling=attention.scaling, **segments
-    )
-    hidden = hidden[:, reads] + attention.o_proj(attended.flatten(2))
-    return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
-
-
-def _on(device: torch.device, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {k: v.to(device) if torch.is_tensor(v) else v for k, v in arguments.items()}
-
-
-def _check_report(checkpoint: Path, report: dict) -> None:
-    """transformers only warns when weights have no place, and invents those that are missing."""
-    unexpected = {k for k in report["unexpected_keys"] if not k.endswith(_RECOMPUTED)}
-    for keys, problem in (
-        (report["missing_keys"], "lacks"),
-        (unexpected, "holds weights that Qwen3-Omni has no place for (merge an adapter first):"),
-        (report["mismatched_keys"], "has another shape than its config.json says:"),
-    ):
-        if keys:
-            names = sorted(key[0] if isinstance(key, tuple) else key for key in keys)
-            raise ConfigError(
-                f"--model {checkpoint} {problem} {names[0]}, and {len(names) - 1} more like it; "
-                "compare its files with those of the model it was fine-tuned from"
+        @cache
+        def place_on(device: torch.device) -> _Place:
+            return _Place(
+                rotary=(cos.to(device), sin.to(device)),
+                segments=Segments.same(layout.boundaries.to(device), layout.longest),
+                video=layout.video.to(device),
             )
 
+        return place_on
 
-def _check_sizes(checkpoint: Path, config) -> None:
-    tower = config.vision_config
-    found = (tower.patch_size, tower.spatial_merge_size, tower.temporal_patch_size)
-    if found != (vision.PATCH_PX, vision.MERGE, vision.TEMPORAL) or (
-        config.audio_config.num_mel_bins,
-        2 * config.audio_config.n_window,
-    ) != (audio.N_MELS, audio.CHUNK):
-        raise ConfigError(
-            f"--model {checkpoint}: its patches or mel windows differ from every Qwen3-Omni's"
-        )
-    if len(tower.deepstack_visual_indexes) >= config.text_config.num_hidden_layers:
-        raise ConfigError(f"--model {checkpoint}: fewer text layers than deepstack needs")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No progress bars and no advice while a model loads; what matters is raised by us."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    def release(self) -> None:
+        """Wait for what runs, and give back memory that no tensor holds; after a failed pass."""
+        for device in self.devices:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+                torch.cuda.empty_cache()

@@ -54,8 +54,8 @@ def p_of(scorer, clips) -> np.ndarray:
 def budget(scorer):
     """Set the token budget; it is put back after the test."""
     before = scorer.token_budget
-    yield lambda tokens: setattr(scorer, "token_budget", tokens)
-    scorer.token_budget = before
+    yield lambda tokens: setattr(scorer._conveyor, "token_budget", tokens)
+    scorer._conveyor.token_budget = before
 
 
 def test_the_expected_values_tell_clips_apart(expected):
@@ -84,11 +84,11 @@ def test_eager_attention_agrees(scorer, clips, tiny, profile):
 @settings(max_examples=200, deadline=None)
 def test_any_pack_in_any_order(scorer, clips, expected, chosen, token_budget):
     before = scorer.token_budget
-    scorer.token_budget = token_budget
+    scorer._conveyor.token_budget = token_budget
     try:
         p = p_of(scorer, [clips[i] for i in chosen])
     finally:
-        scorer.token_budget = before
+        scorer._conveyor.token_budget = before
     assert np.abs(p - expected[chosen]).max() < TOLERANCE
 
 
@@ -178,12 +178,14 @@ class SmallMemory:
 
     def __init__(self, thinker, n_tokens: int, error: Exception):
         self._thinker, self._n_tokens, self._error = thinker, n_tokens, error
-        self.config = thinker.config
 
-    def log_probabilities(self, frames, samples, layout):
-        if len(layout.ids) > self._n_tokens:
+    def __getattr__(self, name):
+        return getattr(self._thinker, name)
+
+    def log_probabilities(self, staged):
+        if len(staged.layout.ids) > self._n_tokens:
             raise self._error
-        return self._thinker.log_probabilities(frames, samples, layout)
+        return self._thinker.log_probabilities(staged)
 
 
 OUT_OF_MEMORY = [
@@ -198,13 +200,11 @@ def test_out_of_memory_halves_the_budget_and_loses_only_what_never_fits(
     scorer, budget, monkeypatch, clips, expected, error
 ):
     small = SmallMemory(scorer._thinker, 170, error)
-    monkeypatch.setattr(scorer, "_thinker", small)
+    monkeypatch.setattr(scorer._conveyor, "_thinker", small)
     budget(4096)
     scores = scorer.score(clips)
     lost = [i for i, score in enumerate(scores) if score.p_ah is None]
-    too_large = [
-        i for i, clip in enumerate(clips) if scorer._prepare(0, clip).layout.n_tokens > 170
-    ]
+    too_large = [i for i, clip in enumerate(clips) if scorer._prepare(clip).layout.n_tokens > 170]
     assert lost == too_large and 0 < len(lost) < len(clips)
     assert all("do not fit" in scores[i].error for i in lost)
     kept = [i for i in range(len(clips)) if i not in lost]
@@ -215,7 +215,7 @@ def test_out_of_memory_halves_the_budget_and_loses_only_what_never_fits(
 def test_other_device_errors_are_not_hidden(scorer, monkeypatch):
     """A device that an illegal access has poisoned must take its process down, to be replaced."""
     broken = SmallMemory(scorer._thinker, 0, RuntimeError("CUDA error: an illegal memory access"))
-    monkeypatch.setattr(scorer, "_thinker", broken)
+    monkeypatch.setattr(scorer._conveyor, "_thinker", broken)
     with pytest.raises(RuntimeError, match="illegal memory access"):
         scorer.score([draw_clip(0)])
 
