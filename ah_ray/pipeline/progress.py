@@ -33,7 +33,7 @@ class Tally:
     video_s: float = 0.0
     decode_s: float = 0.0
     score_s: float = 0.0
-    stage: str = "starting"
+    stage: str = "starting actors"
 
     def scored(self, n_clips: int, score_s: float, decode_s: float) -> None:
         self.n_clips += n_clips

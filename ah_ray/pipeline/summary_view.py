@@ -56,6 +56,8 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
             f"This run  {summary.videos_done:,} videos, {summary.clips_scored:,} clips in "
             f"{clock(summary.wall_s)}: {rate:.1f} clips/s, {hours:.1f} hours of video per hour"
         )
+    elif summary.trouble or counts.missing:
+        yield f"This run  no video was completed in {clock(summary.wall_s)}"
     else:
         yield f"This run  nothing was pending ({clock(summary.wall_s)})"
     if summary.plan.get("put off"):

@@ -1,0 +1,61 @@
+"""What a person sees while a run goes on."""
+
+import io
+import re
+import time
+
+from rich.console import Console
+
+from ah_ray.pipeline import progress
+from ah_ray.pipeline.progress import Progress, Tally, clock, display, line
+from ah_ray.pipeline.reducer import Committed
+
+
+def half_done() -> Tally:
+    tally = Tally(total=4, n_decoders=2, n_replicas=1, started_s=100.0, stage="scoring")
+    tally.scored(20, score_s=5.0, decode_s=10.0)
+    for video_id, status, kind in (("a", "ok", None), ("b", "failed", "decode")):
+        tally.committed([
+            Committed(video_id=video_id, status=status, error_kind=kind, n_clips=10, duration_s=50)
+        ])  # fmt: skip
+    return tally
+
+
+def test_rates_by_hand():
+    rates = half_done().rates(now_s=110.0)
+    assert (rates.clips_per_s, rates.video_h_per_h, rates.eta_s) == (2.0, 10.0, 10.0)
+    assert (rates.decoders_busy, rates.replicas_busy) == (0.5, 0.5)
+
+
+def test_nothing_done_yet_divides_by_nothing():
+    assert "ETA –" in line(Tally(total=3), now_s=0.0)
+
+
+def test_the_line_for_logs():
+    assert line(half_done(), now_s=110.0) == (
+        "[0:10] scoring: 2/4 videos (1 failed) · 20 clips, 2.0/s · 10.0 h of video per hour · "
+        "decoders 50% busy, replicas 50% · ETA 0:10"
+    )
+
+
+def test_the_live_display_says_the_same():
+    console = Console(file=io.StringIO(), width=100)
+    console.print(display(half_done(), now_s=110.0))
+    shown = console.file.getvalue()
+    for part in ("2/4 videos", "1 failed", "2.0 clips/s", "2 decoders 50%", "ETA 0:10"):
+        assert part in shown
+
+
+def test_off_a_terminal_lines_come_by_the_clock(monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.05)
+    console = Console(file=io.StringIO(), width=100)
+    with Progress(console, half_done()) as shown:
+        time.sleep(0.3)
+        shown.say("a word")
+    lines = console.file.getvalue().splitlines()
+    assert "a word" in lines
+    assert sum(bool(re.match(r"\[\d+:\d\d\] scoring: 2/4", text)) for text in lines) >= 2
+
+
+def test_clock():
+    assert [clock(s) for s in (None, 5, 65, 3723)] == ["–", "0:05", "1:05", "1:02:03"]
