@@ -55,7 +55,7 @@ def merge(
         bar = progress.add_task("merging", total=weight_bytes(here))
         provenance = write_merged(here, adapters, out, lambda n: progress.advance(bar, n))
     names = " + ".join(merged["name"] for merged in [provenance["base"], *provenance["adapters"]])
-    console.print(f"{out}: {names}, {provenance['weights_changed']:,} weights changed")
+    console.print(f"{out}: {names}; weights changed: {provenance['weights_changed']:,}")
     return ExitStatus.COMPLETE
 
 

@@ -23,6 +23,7 @@ _TINY_DIR = Path(__file__).parent / "tiny"
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 _SAMPLE_BYTES = 256
+_STRIDE_BYTES = 4 << 20  # larger tensors are sampled in between too: experts fused into one, say
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt", "tokenizer_config.json"))
 _EXPERT = re.compile(r"model\.layers\.(\d+)\.mlp\.experts\.(\d+)\.(\w+)\.weight")
 # What transformers writes about itself, or what only names things: no part of the model.
@@ -60,7 +61,9 @@ def find_checkpoint(model: str) -> Path | str:
 def _place(model: str) -> Path | str:
     if model == TINY:
         return _TINY_DIR
-    return Path(model).expanduser() if storage.scheme(model) == "file" else storage.normalise(model)
+    if storage.scheme(model) == "file":
+        return Path(model).expanduser()
+    return storage.normalise(model).rstrip("/")
 
 
 def model_name(model: str, adapters: Sequence[Path] = ()) -> str:
@@ -179,10 +182,11 @@ def _check_experts(folder: Folder) -> None:
 
 def fingerprint(checkpoint: Path | str, adapters: Sequence[Path] = ()) -> str:
     """16 hex digits of what the model is: thinker's config, tokenizer, and of every tensor the
-    name, type, shape and three fixed samples of its bytes; then all of each adapter.
+    name, type, shape and fixed samples of its bytes; then all of each adapter.
 
     Where it lies, how it is sharded, and whether a talker comes with it do not enter. Reading
-    samples instead of all 63 GB keeps this to seconds; a fine-tune changes every tensor it trains.
+    samples instead of all 63 GB keeps this to seconds (half a minute in an object store); a
+    fine-tune changes every tensor it trains.
     """
     folder = open_folder(checkpoint)
     digest = hashlib.sha256(_canonical(_thinker_config(folder)))
@@ -221,7 +225,10 @@ def _samples(folder: Folder, file: str) -> dict[str, bytes]:
 
 
 def _spans(tensor: Tensor) -> list[Span]:
-    """Where its samples lie: the first, the middle and the last bytes."""
+    """Where its samples lie: its first and last bytes, and some every few MiB between them.
+
+    The last ones touch the next tensor's first, so an object store is asked once for both.
+    """
     last = max(tensor.start, tensor.stop - _SAMPLE_BYTES)
-    starts = (tensor.start, (tensor.start + last) // 2, last)
+    starts = (*range(tensor.start, last, _STRIDE_BYTES), last)
     return [(start, min(start + _SAMPLE_BYTES, tensor.stop)) for start in starts]

@@ -52,7 +52,7 @@ def local_adapter(adapter: str, cache: Path | None = None, say: Say = print) -> 
     if storage.scheme(adapter) == "file":
         path = Path(adapter).expanduser()
     else:
-        path = _copied(storage.normalise(adapter), cache, say)
+        path = _copied(storage.normalise(adapter).rstrip("/"), cache, say)
     return read_adapter(path).path
 
 
@@ -60,7 +60,7 @@ def _copied(place: str, cache: Path | None, say: Say) -> Path:
     folder = open_folder(place)
     wanted = [name for name in sorted(folder.files) if name.endswith(_WANTED)]
     cache = cache or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "ah_ray" / "models"
-    target = cache.expanduser() / f"{place.rstrip('/').rpartition('/')[2]}-{_version(folder)}"
+    target = cache.expanduser() / f"{place.rpartition('/')[2]}-{_version(folder)}"
     if _is_whole(folder, wanted, target):
         return target
     try:
