@@ -74,6 +74,7 @@ class Arithmetic(StrEnum):
 
     FLOAT32 = "float32"
     BF16 = "bf16"
+    FP8 = "fp8"  # the language model's large products, the rest bf16; only where it is named
 
 
 class Device(StrEnum):

@@ -17,10 +17,8 @@ class DeviceTimer:
         self._several = len(devices) > 1
         if len(devices) == 1 and devices[0].type == "cuda":
             self._stream = torch.cuda.current_stream(devices[0])
-            self._events = (
-                torch.cuda.Event(enable_timing=True),
-                torch.cuda.Event(enable_timing=True),
-            )
+            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            self._events = first, last
             first.record(self._stream)
         self._began = time.perf_counter()
         self._stopped = self._began

@@ -47,7 +47,7 @@ class Fp8Linear(nn.Module):
 
     def multiply(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         """Of activations [M, K] that are quantised already, with their scale [M]."""
-        if not x.is_cuda:
+        if x.device.type == "cpu":
             return (_wide(x, scale) @ _wide(self.weight, self.scale).mT).to(torch.bfloat16)
         return torch._scaled_mm(
             x,
@@ -83,18 +83,18 @@ class Fp8Experts(nn.Module):
 
 def _grouped(rows, scale, weights, weight_scale, ends) -> torch.Tensor:
     """Rows [N, K] sorted by expert, weights [E, M, K] → [N, M] bf16."""
-    if rows.is_cuda:
-        return torch._scaled_grouped_mm(
-            rows,
-            weights.mT,
-            scale,
-            weight_scale,
-            offs=ends,
-            out_dtype=torch.bfloat16,
-            use_fast_accum=True,
-        )
-    wide = _wide(weights, weight_scale)
-    return F.grouped_mm(_wide(rows, scale), wide.mT, offs=ends).to(torch.bfloat16)
+    if rows.device.type == "cpu":
+        wide = _wide(weights, weight_scale)
+        return F.grouped_mm(_wide(rows, scale), wide.mT, offs=ends).to(torch.bfloat16)
+    return torch._scaled_grouped_mm(
+        rows,
+        weights.mT,
+        scale,
+        weight_scale,
+        offs=ends,
+        out_dtype=torch.bfloat16,
+        use_fast_accum=True,
+    )
 
 
 def _wide(x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

@@ -45,9 +45,9 @@ def load_model(
     """The thinker of a checkpoint; its talker, if there is one, is left on disk.
 
     Adapters are merged in, one after another. Files are mapped into memory and copied tensor by
-    tensor to where they are to be, so a node with several replicas reads its disk once. Raises ConfigError if the weights, or the
-    adapters', and the architecture do not match in every tensor, or if they do not fit on the
-    devices.
+    tensor to where they are to be, so a node with several replicas reads its disk once. Raises
+    ConfigError if the weights, or the adapters', and the architecture do not match in every tensor,
+    or if they do not fit on the devices.
     """
     for device in devices:
         if arithmetic is Arithmetic.FP8:

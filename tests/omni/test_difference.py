@@ -1,0 +1,20 @@
+import pytest
+
+from ah_ray.omni.difference import difference
+
+
+def test_what_is_said_of_two_scorings():
+    ours = [0.4] * 990 + [0.6] * 9 + [0.9, None]
+    theirs = [0.4] * 990 + [0.4] * 9 + [0.2, 0.5]
+    found = difference(ours, theirs)
+    assert found.n_clips == 1000
+    assert found.mean == pytest.approx((9 * 0.2 + 0.7) / 1000)
+    assert found.p99 == pytest.approx(0.002, abs=1e-3)
+    assert found.max == pytest.approx(0.7)
+    assert found.answers_changed == pytest.approx(0.01)
+    assert "0.7000 at most (1000 clips, 1.0% of answers changed)" in str(found)
+
+
+def test_too_few_say_nothing():
+    with pytest.raises(ValueError, match="499 clips scored both ways"):
+        difference([0.5] * 499, [0.5] * 499)
