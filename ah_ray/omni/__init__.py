@@ -1,6 +1,10 @@
 """A clip in, P(A/H) out: prompt, vision, sound, packing and the thinker of Qwen3-Omni.
 
 checkpoint  which directory is a model, and its fingerprint (no torch: the driver asks)
+folder      its files, here or in an object store; safetensors_file: what is in them
+local_copy  a model from an object store, on this node's disk; turns: by one process at a time
+adapter     a LoRA adapter; weight_names, adapter_fit: which weights it changes
+merging     an adapter added to weights; merged_checkpoint: written as a new model
 tokens      the checkpoint's own tokenizer
 prompt      profile → token ids with slots for picture and sound
 answer      where P(Yes) is read

@@ -32,7 +32,10 @@ _NOT_A_SUM = (
 # Initialisations that change the base: the file holds no difference to the base at hand.
 _CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _ARITHMETIC = ("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern")
-_MERGE_THERE = "merge it where it was trained (peft: merge_and_unload) and give the merged model"
+_MERGE_THERE = (
+    "merge it where it was trained (peft: merge_and_unload; ms-swift: export --merge_lora true), "
+    "and give the merged model"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,12 @@ def read_adapter(path: Path) -> Adapter:
             )
         )
     config = _config(path)
+    others = sorted({file.name for file in path.glob("*.safetensors")} - {WEIGHTS})
+    if others:  # as ms-swift's recipes write that train a tower whole beside LoRA
+        raise ConfigError(
+            f"--adapter {path}: it holds {others[0]} too, which no part of LoRA reads; "
+            f"{_MERGE_THERE}"
+        )
     shapes = {t.name: t.shape for t in tensors(open_folder(path), WEIGHTS)}
     return _sorted_out(path, config, shapes)
 

@@ -47,23 +47,24 @@ class Merge:
                 weight.copy_(self._updated(weight, updates))
 
     def _updated(self, weight: torch.Tensor, updates: Iterable[Update]) -> torch.Tensor:
+        """The weight [out, in] after its updates, in float32."""
         updated = weight.float()
         for update in updates:
             if isinstance(update, Whole):
                 updated = self._read(update.adapter.path, update.key, weight.device)
             else:
-                updated = updated + self._product(update, weight.device)
+                b, a = self._factors(update, weight.device)
+                updated = torch.addmm(updated, b, a, alpha=update.scale)
         return updated
 
-    def _product(self, update: LowRank, device: torch.device) -> torch.Tensor:
-        """scale · B·A [out, in] float32 of one weight."""
+    def _factors(self, update: LowRank, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """[out, r] and [r, in], of one weight."""
         a = self._factor(update.adapter.path, update.key_a, device)
         b = self._factor(update.adapter.path, update.key_b, device)
         if (expert := update.expert) is not None:
             a = a.unflatten(0, (expert.n, -1))[expert.index]
             b = b.unflatten(1, (-1, expert.n))[expert.first_row : expert.last_row, :, expert.index]
-        product = update.scale * (b @ a)
-        return product.T if update.transposed else product
+        return (a.T, b.T) if update.transposed else (b, a)
 
     def _read(self, path: Path, key: str, device: torch.device) -> torch.Tensor:
         return self._files[path].get_tensor(key).to(device, torch.float32)

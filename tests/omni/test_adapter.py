@@ -1,6 +1,7 @@
 """What is no adapter that can be merged, or not into this base, is told with its mend."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,10 @@ def cut_off(adapter):
         (lambda a: (a / "adapter_model.safetensors").unlink(), r"no adapter_model\.safetensors"),
         (pickled, "a pickle, which is never loaded; save it again with peft"),
         (cut_off, "not a whole safetensors file"),
+        (
+            lambda a: shutil.copy(a / "adapter_model.safetensors", a / "vit.safetensors"),
+            r"it holds vit\.safetensors too, .*; merge it where",
+        ),
         (settings(peft_type="LOHA"), "is of 'LOHA', not of LORA; merge it where"),
         (settings(use_dora=True), "sets use_dora, which is more than LoRA; merge it where"),
         (settings(lora_bias=True), "sets lora_bias"),
@@ -145,8 +150,6 @@ def test_a_whole_module_does_not_undo_an_earlier_adapter(adapter, shapes, tmp_pa
 
 
 def test_nothing_can_be_added_to_what_is_quantised(adapter, tiny, tmp_path):
-    import shutil
-
     base = Path(shutil.copytree(tiny, tmp_path / "fp8"))
     weights = load_file(base / "model.safetensors")
     weights[Q] = weights[Q].to(torch.float8_e4m3fn)

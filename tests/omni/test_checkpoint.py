@@ -164,6 +164,18 @@ def test_fingerprint_sees_weights(tiny, copy, change):
     assert fingerprint(copy) != fingerprint(tiny)
 
 
+def test_fingerprint_sees_one_expert_in_a_fused_tensor(copy):
+    """As transformers 5 may save them: 16 MB here, and one of four experts trained."""
+    name = "model.language_model.layers.9.mlp.experts.gate_up_proj"
+    found = set()
+    for expert in range(4):
+        fused = torch.zeros(4, 2048, 1024, dtype=torch.bfloat16)
+        fused[expert] = 1
+        change_weights(copy, lambda tensors, fused=fused: tensors.update({name: fused}))
+        found.add(fingerprint(copy))
+    assert len(found) == 4
+
+
 def test_fingerprint_sees_the_config(tiny, copy):
     change_config(copy, lambda c: c["thinker_config"].update(position_id_per_seconds=25))
     assert fingerprint(copy) != fingerprint(tiny)
