@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from itertools import groupby
 
 import torch
@@ -126,9 +127,22 @@ def _flash_attn_2(query, key, value, segments: Segments, scale, causal: bool) ->
     )
 
 
-def _torch(query, key, value, segments: Segments, scale, causal: bool) -> torch.Tensor:
+@cache
+def _varlen_attn() -> tuple[Callable, dict[str, object]]:
+    """torch's own, and what of this it takes: before 2.12 it had neither, and its kernel shared
+    heads and did not split keys by itself."""
     from torch.nn.attention.varlen import varlen_attn  # no CPU build has its kernel
 
+    wanted = {
+        "enable_gqa": True,
+        "num_splits": 1,  # a result does not depend on the pack
+    }
+    known = signature(varlen_attn).parameters
+    return varlen_attn, {name: value for name, value in wanted.items() if name in known}
+
+
+def _torch(query, key, value, segments: Segments, scale, causal: bool) -> torch.Tensor:
+    varlen_attn, options = _varlen_attn()
     return varlen_attn(
         query,
         key,
@@ -139,8 +153,7 @@ def _torch(query, key, value, segments: Segments, scale, causal: bool) -> torch.
         segments.longest_key,
         scale=scale,
         window_size=(-1, 0) if causal else (-1, -1),
-        enable_gqa=query.shape[1] != key.shape[1],
-        num_splits=1,  # a result does not depend on the pack
+        **options,
     )
 
 

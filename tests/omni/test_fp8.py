@@ -108,7 +108,7 @@ def test_sizes_that_no_kernel_takes():
     layer.self_attn, layer.mlp = nn.Module(), nn.Module()
     layer.self_attn.q_proj = nn.Linear(40, 32, bias=False)
     model.layers = [layer]
-    with pytest.raises(ConfigError, match="32×40 does not divide into 16s.*; use bf16"):
+    with pytest.raises(ConfigError, match=r"32×40 does not divide into 16s.*; use bf16"):
         quantise_language_model(model)
 
 

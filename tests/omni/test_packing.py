@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.omni.packing import pack
+from ah_ray.omni.packing import PATIENCE, next_pack, pack
 
 LENGTHS = st.lists(st.integers(1, 100))
 
@@ -33,3 +33,30 @@ def test_equal_lengths_lie_side_by_side(lengths, budget):
 
 def test_best_fit():
     assert pack([6, 5, 4, 3, 2], 10) == [[0, 2], [1, 3, 4]]
+
+
+@given(st.lists(st.lists(st.integers(1, 100), max_size=4), min_size=1), st.integers(50, 200))
+def test_nobody_waits_for_ever(arrivals, budget):
+    """Clips arrive a few at a time, before each pass; a clip sees only so many go by."""
+    waiting: list[tuple[int, int, int]] = []  # tokens, passes gone by, clips that came before
+    for coming in [*arrivals, *[[]] * 200]:
+        waiting += [(n_tokens, 0, len(waiting) + i) for i, n_tokens in enumerate(coming)]
+        chosen = next_pack([w[0] for w in waiting], [w[1] for w in waiting], budget)
+        assert bool(chosen) == bool(waiting)
+        assert all(times <= PATIENCE + before for _, times, before in waiting)
+        waiting = [
+            (n_tokens, times + 1, before)
+            for i, (n_tokens, times, before) in enumerate(waiting)
+            if i not in chosen
+        ]
+    assert not waiting or sum(map(len, arrivals)) > 200
+
+
+def test_the_fullest_pass_goes_first():
+    assert next_pack([3, 9, 8, 2], [0, 0, 0, 0], 10) == [2, 3]
+
+
+def test_who_was_passed_over_goes_next():
+    assert next_pack([3, 9, 8, 2], [PATIENCE, 0, 0, 0], 10) == [0]
+    assert next_pack([3, 9, 8, 2], [PATIENCE - 1, 0, 0, 0], 10) == [2, 3]
+    assert next_pack([], [], 10) == []

@@ -1,0 +1,83 @@
+"""The same clips through transformers' own code: as published, and in batches.
+
+Both get their inputs from our front ends on the CPU, which are faster than the processors that the
+published code calls, and transformers' fast experts; what is compared is the way to run the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from tokenizers import Tokenizer
+from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
+
+from ah_ray.omni.answer import p_ah, read_answer
+from ah_ray.omni.audio import log_mel, n_audio_tokens
+from ah_ray.omni.prompt import build_prompt
+from ah_ray.omni.vision import MERGE, patch_grid, patches
+from ah_ray.profile import Profile
+from ah_ray.records import Clip
+
+ANSWER_TOKENS = 7  # `<answer>Yes</answer>` and the end of turn, as a fine-tuned model says them
+_PARTS = ("text_config", "vision_config", "audio_config")
+
+
+class TransformersWays:
+    """A model whose attention is set to SDPA while this uses it."""
+
+    def __init__(
+        self,
+        model: Qwen3OmniMoeThinkerForConditionalGeneration,
+        tokenizer: Tokenizer,
+        profile: Profile,
+    ):
+        self._model = model
+        self._answer = read_answer(tokenizer)
+        self._asked = build_prompt(profile, tokenizer, ())
+        self._begun = build_prompt(profile, tokenizer, self._answer.start)
+        self._profile = profile
+
+    def set_attention(self, name: str) -> None:
+        self._model.set_attn_implementation(dict.fromkeys(_PARTS, name))
+
+    @torch.inference_mode()
+    def published(self, clips: Sequence[Clip]) -> None:
+        """`generate` for each clip: the answer as text, token by token."""
+        for clip in clips:
+            self._model.generate(
+                **self._inputs([clip], self._asked),
+                do_sample=False,
+                min_new_tokens=ANSWER_TOKENS,
+                max_new_tokens=ANSWER_TOKENS,
+                pad_token_id=0,
+            ).tolist()
+
+    @torch.inference_mode()
+    def batched(self, clips: Sequence[Clip], batch: int) -> list[float]:
+        """P(A/H) by one prefill for `batch` clips of one size."""
+        found: list[float] = []
+        for start in range(0, len(clips), batch):
+            inputs = self._inputs(clips[start : start + batch], self._begun)
+            logits = self._model(**inputs, use_cache=False).logits[:, -self._answer.n_reads :]
+            found += p_ah(self._answer, logits.float().log_softmax(-1))[0].tolist()
+        return found
+
+    def _inputs(self, clips: Sequence[Clip], prompt) -> dict[str, torch.Tensor]:
+        """What the processor would give, on the model's device."""
+        grids = [patch_grid(clip.frames.shape) for clip in clips]
+        mels = torch.stack([log_mel(torch.from_numpy(clip.samples)) for clip in clips])
+        n_sound = n_audio_tokens(mels.shape[-1])
+        ids = [prompt.ids(t * h * w // MERGE**2, n_sound) for t, h, w in grids]
+        inputs = {
+            "input_ids": torch.tensor(ids),
+            "attention_mask": torch.ones(len(ids), len(ids[0]), dtype=torch.long),
+            "pixel_values_videos": torch.cat(
+                [patches(torch.from_numpy(clip.frames)) for clip in clips]
+            ),
+            "video_grid_thw": torch.tensor(grids),
+            "input_features": mels.to(self._model.dtype),
+            "feature_attention_mask": torch.ones(len(clips), mels.shape[-1], dtype=torch.long),
+            "video_second_per_grid": torch.full((len(clips),), self._profile.second_per_grid),
+        }
+        return {name: tensor.to(self._model.device) for name, tensor in inputs.items()}
