@@ -23,7 +23,7 @@ from ah_ray.omni.folder import Folder, open_folder
 from ah_ray.omni.merging import Merge
 from ah_ray.omni.safetensors_file import Tensor, tensors
 from ah_ray.omni.turns import one_at_a_time
-from ah_ray.omni.weight_names import OTHER_MODELS, weight_shapes
+from ah_ray.omni.weight_names import weight_shapes
 
 PROVENANCE = "merge.json"
 _COPIED = (".json", ".txt", ".jinja")  # config, tokenizer, chat template, index
@@ -114,11 +114,11 @@ def _write_file(folder: Folder, file: str, merge: Merge, target: Path, advance: 
         _copy(source, sink, found[0].start if found else folder.size_bytes(file), advance)
         for tensor in found:
             size = tensor.stop - tensor.start
-            if tensor.name.startswith(OTHER_MODELS) or not merge.changes(tensor.name, tensor.shape):
+            if merge.changes(tensor.name, tensor.shape):
+                sink.write(_merged(tensor, bytearray(source.read(size)), merge))
+                advance(size)
+            else:
                 _copy(source, sink, size, advance)
-                continue
-            sink.write(_merged(tensor, bytearray(source.read(size)), merge))
-            advance(size)
 
 
 def _copy(source: BinaryIO, sink: BinaryIO, size: int, advance: Advance) -> None:

@@ -41,7 +41,7 @@ def places(name: str, shape: tuple[int, ...]) -> Iterator[Place]:
     """The weights that the tensor `name` holds: itself, or those of all experts."""
     name = weight_name(name)
     fused = _FUSED.fullmatch(name)
-    if fused is None:
+    if fused is None or len(shape) != 3:
         yield Place(name, (), shape)
         return
     n_experts, rows, columns = shape
