@@ -124,6 +124,8 @@ def _write_file(folder: Folder, file: str, merge: Merge, target: Path, advance: 
 def _copy(source: BinaryIO, sink: BinaryIO, size: int, advance: Advance) -> None:
     while size:
         piece = source.read(min(size, _COPY_BYTES))
+        if not piece:
+            raise OSError(f"{source.name} became shorter while it was read")
         sink.write(piece)
         advance(len(piece))
         size -= len(piece)
