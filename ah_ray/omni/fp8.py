@@ -66,10 +66,14 @@ class Fp8Experts(nn.Module):
         super().__init__()
         for name in ("gate_up", "down"):
             weights = getattr(experts, f"{name}_proj").detach()
+            small = torch.empty_like(weights, dtype=torch.float8_e4m3fn)
+            scales = weights.new_empty(weights.shape[:2], dtype=torch.float32)
             # One expert at a time: float32 copies of all of them at once may not fit.
-            parts = [quantise(weight) for weight in weights]
-            self.register_buffer(name, torch.stack([weight for weight, _ in parts]))  # [E, N, K]
-            self.register_buffer(f"{name}_scale", torch.stack([scale for _, scale in parts]))
+            for expert, weight in enumerate(weights):
+                one, scales[expert] = quantise(weight)
+                small[expert].copy_(one)
+            self.register_buffer(name, small)  # [E, N, K]
+            self.register_buffer(f"{name}_scale", scales)  # [E, N]
 
     def forward(self, x: torch.Tensor, token: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
         """Tokens [S, D] bf16; `token` [N] of each row; `ends` [E] int32 of each expert's rows.
@@ -77,7 +81,8 @@ class Fp8Experts(nn.Module):
         → [N, D] bf16. Tokens are quantised before they are copied to their experts' rows.
         """
         rows, scale = quantise(x)
-        gate_up = _grouped(rows[token], scale[token], self.gate_up, self.gate_up_scale, ends)
+        rows = rows.view(torch.uint8)[token].view(rows.dtype)  # bytes are what every kernel gathers
+        gate_up = _grouped(rows, scale[token], self.gate_up, self.gate_up_scale, ends)
         return _grouped(*gate_and_quantise(gate_up), self.down, self.down_scale, ends)
 
 

@@ -64,7 +64,7 @@ class Stager:
         else:  # a copy where it may not be written to: torch warns otherwise
             tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
         if self._stream is None:
-            return tensor
+            return tensor.to(self._device)
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
     def _layout_there(self, value: Any) -> Any:

@@ -51,7 +51,7 @@ def test_other_text_layers_are_refused(tiny, profile, tmp_path):
     config = json.loads((copy / "config.json").read_text())
     config["thinker_config"]["text_config"]["hidden_act"] = "gelu"
     (copy / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ConfigError, match="text layers differ .*hidden_act gelu"):
+    with pytest.raises(ConfigError, match=r"text layers differ .*hidden_act gelu"):
         load(copy, profile, device="cpu")
 
 
