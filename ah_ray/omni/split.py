@@ -58,12 +58,11 @@ def split(sizes: dict[str, int], card_bytes: Sequence[int]) -> list[Share]:
     `sizes` are of `part_bytes`. The least room on any card is as large as can be. Raises
     ConfigError, saying what would fit, if that is under `ROOM_BYTES`.
     """
-    layers = [sizes[f"{_LAYER}{n}"] for n in range(_n_layers(sizes))]
-    first, last = (sum(sizes.get(part, 0) for part in parts) for parts in (_FIRST, _LAST))
+    layers, first, last = _in_order(sizes)
     low, high = ROOM_BYTES, max(card_bytes)
     best = _cut(layers, first, last, card_bytes, low)
     if best is None:
-        raise ConfigError(_too_small(sum(sizes.values()), layers, first, last, card_bytes))
+        raise ConfigError(_too_small(sizes, card_bytes))
     while high - low > 1:
         room = (low + high) // 2
         cut = _cut(layers, first, last, card_bytes, room)
@@ -85,8 +84,24 @@ def split(sizes: dict[str, int], card_bytes: Sequence[int]) -> list[Share]:
     return shares
 
 
-def _n_layers(sizes: dict[str, int]) -> int:
-    return sum(part.startswith(_LAYER) for part in sizes)
+def cards_needed(sizes: dict[str, int], card_bytes: int) -> int | None:
+    """The fewest cards with this much free memory each that hold a model; None: none do."""
+    layers, first, last = _in_order(sizes)
+    return next(
+        (
+            n_cards
+            for n_cards in range(1, len(layers) + 1)
+            if _cut(layers, first, last, [card_bytes] * n_cards, ROOM_BYTES)
+        ),
+        None,
+    )
+
+
+def _in_order(sizes: dict[str, int]) -> tuple[list[int], int, int]:
+    """Bytes of each layer, and of what lies before and after them."""
+    n_layers = sum(part.startswith(_LAYER) for part in sizes)
+    first, last = (sum(sizes.get(part, 0) for part in parts) for parts in (_FIRST, _LAST))
+    return [sizes[f"{_LAYER}{n}"] for n in range(n_layers)], first, last
 
 
 def _cut(
@@ -108,20 +123,13 @@ def _cut(
     return stops if stop == len(layers) else None
 
 
-def _too_small(
-    total: int, layers: Sequence[int], first: int, last: int, card_bytes: Sequence[int]
-) -> str:
-    smallest = min(card_bytes)
-    for n_cards in range(len(card_bytes) + 1, len(layers) + 1):
-        if _cut(layers, first, last, [smallest] * n_cards, ROOM_BYTES):
-            mend = f"give {n_cards} such GPUs, or larger ones"
-            break
-    else:
-        mend = "give larger GPUs"
+def _too_small(sizes: dict[str, int], card_bytes: Sequence[int]) -> str:
+    n_cards = cards_needed(sizes, min(card_bytes))
+    mend = f"give {n_cards} such GPUs, or larger ones" if n_cards else "give larger GPUs"
     cards = " + ".join(f"{there / 1e9:.0f}" for there in card_bytes)
     return (
-        f"the model's {total / 1e9:.1f} GB of weights, and {ROOM_BYTES / 1e9:.1f} GB on each GPU "
-        f"to work in, do not fit in {cards} GB of free GPU memory: {mend}"
+        f"the model's {sum(sizes.values()) / 1e9:.1f} GB of weights, and {ROOM_BYTES / 1e9:.1f} GB "
+        f"on each GPU to work in, do not fit in {cards} GB of free GPU memory: {mend}"
     )
 
 

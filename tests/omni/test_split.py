@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from released import released_config
 
 from ah_ray.errors import ConfigError
-from ah_ray.omni.split import ROOM_BYTES, device_map, part_bytes, split
+from ah_ray.omni.split import ROOM_BYTES, cards_needed, device_map, part_bytes, split
 
 GIB = 1024**3
 
@@ -47,6 +47,11 @@ def test_equal_cards_are_evenly_full(sizes):
 def test_what_would_fit_is_said(sizes, card_gib, mend):
     with pytest.raises(ConfigError, match=f"63.4 GB of weights, .*{mend}"):
         split(sizes, [gib * GIB for gib in card_gib])
+
+
+def test_how_many_cards_it_takes(sizes):
+    found = [cards_needed(sizes, gib * GIB) for gib in (80, 48, 24, 16, 4)]
+    assert found == [1, 2, 3, 5, None]
 
 
 @given(
