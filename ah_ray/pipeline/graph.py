@@ -17,8 +17,8 @@ from ah_ray.pipeline.replica import Replica, ReplicaSettings
 from ah_ray.records import Video
 
 MAX_BLOCKS = 10_000
-BLOCK_BYTES = 16 * 1024**2
-"""Or one clip, if that is more. Larger blocks would sit in the decoders, whole, more than once."""
+BLOCK_BYTES = 8 * 1024**2
+"""A block is done once it holds this much, and a clip at least: decoders hold it, twice at times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def configure(clip_bytes: int) -> None:
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
     context.execution_options.preserve_order = False
-    context.target_max_block_size = max(clip_bytes, min(4 * clip_bytes, BLOCK_BYTES))
+    context.target_max_block_size = max(1, min(4 * clip_bytes, BLOCK_BYTES))
     context.execution_no_progress_timeout_s = 24 * 3600  # GPU nodes may be hours in coming
 
 

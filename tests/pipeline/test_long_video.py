@@ -84,5 +84,6 @@ def test_three_hours_of_video(scored, tmp_path, monkeypatch):
     (row,) = verdicts(tmp_path / "out").values()
     assert row["status"] == "ok", outcome.missing
     assert row["duration_s"] == pytest.approx(HOURS * 3600, rel=0.01)
-    assert row["n_clips"] == HOURS * 720
+    assert row["n_clips"] == pytest.approx(HOURS * 720, rel=0.01)
+    print(f"peak of decoder and ffmpeg: {watch.peak / 1e6:.0f} MB")
     assert 0 < watch.peak < LIMIT_BYTES
