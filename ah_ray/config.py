@@ -122,6 +122,8 @@ class ScoreSettings(_Frozen):
     videos: str
     out: str
     model: str
+    adapter: tuple[str, ...] = ()  # LoRA, merged in this order when the model is loaded
+    model_cache: str | None = Field(None, description="where nodes keep a model from a bucket")
     profile: str | None = None  # `seed`; `tiny` for the tiny checkpoint
     endings: tuple[str, ...] = VIDEO_ENDINGS
     id_key: str | None = Field(None, description="file whose bytes key the video_id")

@@ -31,7 +31,7 @@ def score(
     demo: Annotated[bool, option("Score a small invented cohort with the tiny model.")] = False,
     videos: Annotated[str | None, option("Folder, s3://…, or manifest (.parquet, .csv).")] = None,
     out: Annotated[str | None, option("Folder or s3://… for rows and tables.")] = None,
-    model: Annotated[str | None, option("Checkpoint directory, or `tiny`.")] = None,
+    model: Annotated[str | None, option("Checkpoint: a directory, s3://…, or `tiny`.")] = None,
     profile: Annotated[
         str | None, option("seed (default), seed-448, or a YAML file.", MODEL)
     ] = None,
@@ -53,6 +53,12 @@ def score(
     ] = None,
     arithmetic: Annotated[
         Arithmetic | None, option("bf16 on GPU, float32 on CPU unless named.", MODEL)
+    ] = None,
+    adapter: Annotated[
+        list[str] | None, option("LoRA merged at load; may be given again.", MODEL)
+    ] = None,
+    model_cache: Annotated[
+        Path | None, option("Where a node keeps a model from s3://…", MODEL)
     ] = None,
     window_s: Annotated[float | None, option("Length of a window: 5.", WINDOWS)] = None,
     hop_s: Annotated[float | None, option("From one start to the next: 5.", WINDOWS)] = None,
@@ -89,7 +95,10 @@ def score(
     Exit status: 0 complete, 2 wrong configuration, 3 rows are missing, 4 another run holds OUT,
     5 complete, but too many videos failed.
     """
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = {name: value for name, value in locals().items() if value not in (None, [])}
+    given = {
+        name: str(value) if isinstance(value, Path) else value for name, value in given.items()
+    }
     for name in ("demo", "config"):
         given.pop(name, None)
     if "endings" in given:

@@ -76,7 +76,7 @@ def pools(*, gpus_per_replica: float, decoders: int | None, replicas: int | None
         max_replicas=replicas,
         replica_cpus=1,
         replica_gpus=gpus_per_replica,
-        clips_per_batch=32 if gpus_per_replica else 8,
+        clips_per_batch=64 if gpus_per_replica else 8,
     )
 
 

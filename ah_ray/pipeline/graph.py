@@ -18,7 +18,7 @@ from ah_ray.records import Video
 
 MAX_BLOCKS = 10_000
 BLOCK_BYTES = 8 * 1024**2
-"""A block is done once it holds this much, and a clip at least: decoders hold it, twice at times."""
+"""A block is done once it holds this much, and a clip at least. Decoders may hold two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

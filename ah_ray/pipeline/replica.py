@@ -9,6 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from ah_ray.config import Arithmetic
+from ah_ray.omni.local_copy import local_adapter, local_checkpoint
 from ah_ray.pipeline import blocks
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, ClipScore
@@ -18,7 +19,10 @@ from ah_ray.records import Clip, ClipScore
 class ReplicaSettings:
     """All that a replica needs to know."""
 
-    checkpoint: Path
+    model: str  # a directory, or the URI of one that each node copies to its own disk once
+    base_fingerprint: str  # of the model without its adapters: the copy must be that very one
+    adapters: tuple[str, ...]
+    cache: Path | None
     profile: Profile
     arithmetic: Arithmetic
     on_gpu: bool
@@ -52,8 +56,12 @@ def load_scorer(settings: ReplicaSettings) -> Scorer:
     """
     from ah_ray.omni.scorer import Scorer as OmniScorer  # torch: only where a model is loaded
 
+    checkpoint = local_checkpoint(
+        settings.model, settings.cache, expected_fingerprint=settings.base_fingerprint
+    )
     return OmniScorer.load(
-        settings.checkpoint,
+        checkpoint,
+        adapters=[local_adapter(adapter, settings.cache) for adapter in settings.adapters],
         profile=settings.profile,
         arithmetic=settings.arithmetic,
         device="cuda" if settings.on_gpu else "cpu",

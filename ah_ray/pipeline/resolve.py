@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ah_ray import storage
 from ah_ray.config import Arithmetic, Device, ScoreSettings, Scoring
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.omni.checkpoint import TINY, find_checkpoint, fingerprint, model_name
+from ah_ray.omni.adapter import read_adapter
+from ah_ray.omni.adapter_fit import fit
+from ah_ray.omni.checkpoint import (
+    TINY,
+    find_checkpoint,
+    fingerprint,
+    model_name,
+    thinker_tensors,
+)
+from ah_ray.omni.folder import open_folder
+from ah_ray.omni.local_copy import local_adapter
+from ah_ray.omni.weight_names import weight_shapes
 from ah_ray.pipeline import cluster
 from ah_ray.profile import load_profile
 from ah_ray.results.reducers import parse_reducer
@@ -20,7 +32,8 @@ class Resolved:
 
     settings: ScoreSettings
     scoring: Scoring
-    checkpoint: Path
+    checkpoint: Path | str  # a directory, or the URI of one
+    base_fingerprint: str  # of the checkpoint without adapters
     gpus_per_replica: float
     id_key: bytes | None
 
@@ -29,22 +42,39 @@ def resolve(settings: ScoreSettings) -> Resolved:
     """Reads the profile, the checkpoint and OUT's configuration; raises ConfigError."""
     parse_reducer(settings.reducer)
     profile = load_profile(settings.profile or (TINY if settings.model == TINY else "seed"))
-    checkpoint = find_checkpoint(settings.model)
     gpus = _gpus_per_replica(settings)
+    arithmetic = _arithmetic(settings, on_gpu=gpus > 0)
+    checkpoint = find_checkpoint(settings.model)
+    adapters = [local_adapter(adapter, model_cache(settings)) for adapter in settings.adapter]
+    _check_fit(checkpoint, adapters)
+    base = fingerprint(checkpoint)
     scoring = Scoring(
-        model=model_name(settings.model),
-        model_fingerprint=fingerprint(checkpoint),
+        model=model_name(settings.model, adapters),
+        model_fingerprint=fingerprint(checkpoint, adapters) if adapters else base,
         profile=profile,
         windows=settings.windows,
-        arithmetic=_arithmetic(settings, on_gpu=gpus > 0),
+        arithmetic=arithmetic,
     )
     return Resolved(
         settings=settings,
         scoring=scoring,
         checkpoint=checkpoint,
+        base_fingerprint=base,
         gpus_per_replica=gpus,
         id_key=_id_key(settings),
     )
+
+
+def model_cache(settings: ScoreSettings) -> Path | None:
+    return Path(settings.model_cache) if settings.model_cache else None
+
+
+def _check_fit(checkpoint: Path | str, adapters: Sequence[Path]) -> None:
+    """Every key of the adapters finds its place in the model, or a ConfigError names it."""
+    if adapters:
+        tensors = thinker_tensors(open_folder(checkpoint))
+        shapes = weight_shapes((tensor.name, tensor.shape) for tensor in tensors)
+        fit([read_adapter(adapter) for adapter in adapters], shapes)
 
 
 def _gpus_per_replica(settings: ScoreSettings) -> float:
@@ -56,6 +86,8 @@ def _gpus_per_replica(settings: ScoreSettings) -> float:
 
 
 def _arithmetic(settings: ScoreSettings, *, on_gpu: bool) -> Arithmetic:
+    if settings.arithmetic is Arithmetic.FP8 and not on_gpu:
+        raise ConfigError("--arithmetic fp8 needs a GPU (SM90 or newer); here give float32 or bf16")
     if settings.arithmetic is not None:
         return settings.arithmetic
     return Arithmetic.BF16 if on_gpu else Arithmetic.FLOAT32

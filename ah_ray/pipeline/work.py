@@ -18,7 +18,7 @@ from ah_ray.pipeline.passes import PassResult, Stages, run_pass
 from ah_ray.pipeline.progress import Progress, Tally
 from ah_ray.pipeline.reducer import Commit, committed_row
 from ah_ray.pipeline.replica import ReplicaSettings
-from ah_ray.pipeline.resolve import Resolved
+from ah_ray.pipeline.resolve import Resolved, model_cache
 from ah_ray.records import Scored, Video, VideoFacts
 from ah_ray.results.commit import commit as commit_row
 from ah_ray.results.lease import Lease
@@ -137,7 +137,10 @@ def stages_of(
             profile=scoring.profile, windows=scoring.windows, limits=settings.limits
         ),
         replica=ReplicaSettings(
-            checkpoint=resolved.checkpoint,
+            model=str(resolved.checkpoint),
+            base_fingerprint=resolved.base_fingerprint,
+            adapters=settings.adapter,
+            cache=model_cache(settings),
             profile=scoring.profile,
             arithmetic=scoring.arithmetic,
             on_gpu=resolved.gpus_per_replica > 0,

@@ -10,6 +10,7 @@ import ah_ray
 from ah_ray.cohort import video_id_of
 from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
+from ah_ray.omni.checkpoint import find_checkpoint
 from ah_ray.records import CLIPS, VERDICTS
 
 EXPECTED = {
@@ -201,3 +202,18 @@ def test_hidden_names_are_nowhere(scored, small_cohort, tmp_path, bucket, s3_cli
     for row in verdicts(out).values():
         assert row["uri"] is None
     assert video_id_of("empty.mp4") not in verdicts(out), "ids must be keyed"
+
+
+def test_a_model_in_a_bucket_is_copied_once_and_gives_the_same(
+    scored, small_cohort, tmp_path, bucket, s3_client
+):
+    for path in find_checkpoint("tiny").iterdir():
+        s3_client.put_object(Bucket=bucket, Key=f"models/small/{path.name}", Body=path.read_bytes())
+    cache = tmp_path / "cache"
+    settings = {"profile": "tiny", "device": "cpu", "max_failed": 1.0, "model_cache": str(cache)}
+    scored(small_cohort, tmp_path / "far", model=f"s3://{bucket}/models/small", **settings)
+    scored(small_cohort, tmp_path / "near", max_failed=1.0)
+    far, near = (verdicts(tmp_path / out, OF_THE_RUN | {"model"}) for out in ("far", "near"))
+    assert far == near, "where a model lies does not enter its fingerprint"
+    assert {row["model"] for row in verdicts(tmp_path / "far").values()} == {"small"}
+    assert len([path for path in cache.iterdir() if path.is_dir()]) == 1
