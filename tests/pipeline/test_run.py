@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from outputs import OF_THE_PLACE, OF_THE_RUN, clips, row_files, verdicts
@@ -92,8 +93,12 @@ def test_the_same_rows_from_a_bucket(scored, whole_cohort, demo_out, bucket, s3_
     for path in whole_cohort.rglob("*.*"):
         key = f"study a/{path.relative_to(whole_cohort)}"
         s3_client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+    with ThreadPoolExecutor(4) as threads:  # a first page of a listing that holds no video
+        for n in range(1_000):
+            threads.submit(s3_client.put_object, Bucket=bucket, Key=f"study a/0/{n}.txt", Body=b"")
     out = f"s3://{bucket}/scores"
     outcome = scored(f"s3://{bucket}/study a", out, max_failed=1.0)
+    assert outcome.summary.ignored_endings == {".txt": 1_001}
     assert outcome.summary.exit_status == ExitStatus.COMPLETE
     ignore = OF_THE_RUN | OF_THE_PLACE
     assert verdicts(out, ignore) == verdicts(demo_out, ignore)
