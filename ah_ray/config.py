@@ -7,7 +7,7 @@ import json
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ah_ray.errors import ConfigError
 from ah_ray.profile import Profile
@@ -155,6 +155,14 @@ class ScoreSettings(_Frozen):
     timeout_s: float = Limits.model_fields["timeout_s"].default
     timeout_s_per_mb: float = Limits.model_fields["timeout_s_per_mb"].default
     max_memory_bytes: int = Limits.model_fields["max_memory_bytes"].default
+
+    @field_validator("endings", "adapter", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """`.mp4, .webm` is as good as a list."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:

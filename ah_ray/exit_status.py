@@ -6,6 +6,7 @@ A jobs/*.py is a `Job` with one command, which is wrapped in `exits`.
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -46,9 +47,16 @@ class Job(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         try:
-            sys.exit(super().__call__(*args, standalone_mode=False, **kwargs))
+            status = super().__call__(*args, standalone_mode=False, **kwargs)
         except typer.TyperException as error:
-            sys.exit(_said(f"{error.format_message()} (--help says more)", ExitStatus.CONFIG))
+            status = _said(f"{error.format_message()} (--help says more)", ExitStatus.CONFIG)
+        except SystemExit as ended:
+            status = ended.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # At once: Arrow's threads may still drop Python objects, and abort a process whose
+        # interpreter is being taken down. All that has to be closed has been.
+        os._exit(status or 0)
 
 
 def exits(main: Callable[..., int]) -> Callable[..., NoReturn]:

@@ -101,8 +101,6 @@ def score(
     }
     for name in ("demo", "config"):
         given.pop(name, None)
-    if "endings" in given:
-        given["endings"] = tuple(part.strip() for part in endings.split(",") if part.strip())
     settings = {**read_config_file(config), **given}
     if demo:
         from ah_ray.pipeline.demo import run_demo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -71,9 +72,20 @@ def list_videos(
             elif entry.key.lower().endswith(wanted):
                 videos.append(video_of(entry, identify(entry.key)))
             else:
-                ignored.add(PurePosixPath(entry.key).suffix.lower() or NO_ENDING, entry.key)
+                ignored.add(_ending(entry.key), entry.key)
         if videos:
             yield videos
+
+
+def _ending(key: str) -> str:
+    """Only what looks like one: the rest of a name after a dot may tell whose it is."""
+    suffix = PurePosixPath(key).suffix.lower()
+    if not suffix:
+        return NO_ENDING
+    return suffix if _PLAIN_ENDING.fullmatch(suffix) else OTHERS
+
+
+_PLAIN_ENDING = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 
 
 def video_of(entry: storage.Entry, video_id: str) -> Video:

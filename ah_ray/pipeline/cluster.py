@@ -95,9 +95,12 @@ def _start() -> None:
 
 @contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """`ray.init` takes SIGTERM for itself, and dies of it; our handlers come back."""
+    """`ray.init` takes SIGTERM for itself, and exits; our handlers come back."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
+    try:
+        yield
+    except SystemExit:  # Ray's answer to a SIGTERM that came meanwhile
+        raise KeyboardInterrupt from None
     if threading.current_thread() is threading.main_thread():
         for number, handler in kept.items():
             signal.signal(number, handler)

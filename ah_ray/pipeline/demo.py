@@ -35,6 +35,9 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     pending; delete the folder to begin anew.
     """
     console = console or Console()
+    for name in ("plan", "videos", "out", "model"):
+        if settings.get(name):
+            raise ConfigError(f"--demo brings its own cohort and model: leave out --{name}")
     videos = FOLDER / "cohort"
     console.print(f"Making a cohort of drawn faces in {videos}/ …", highlight=False)
     try:

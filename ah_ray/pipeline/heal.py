@@ -31,10 +31,9 @@ def heal(
     `find_pending(ids)` looks at storage anew and returns which of these videos still lack a row
     for their present content. `give_up(video)` writes the `crash` row.
     """
-    reasons: dict[str, str] = {}
+    missing: dict[str, str] = {}
     while pending:
         result = score(pending)
-        reasons |= result.lost
         left = {video.video_id for video in pending} - result.committed.keys()
         if not left:
             return {}
@@ -42,10 +41,12 @@ def heal(
         if not result.committed:
             if result.trouble:  # no replica could start, say: no video is to blame
                 return {video.video_id: result.trouble for video in pending}
+            # What storage keeps back harms no process: to try it alone would change nothing.
+            missing = {i: result.lost[i] for i in left & result.lost.keys()}
             break
-    missing = {}
+    pending = [video for video in pending if video.video_id not in missing]
     for video in pending[MAX_ALONE:]:
-        missing[video.video_id] = reasons.get(video.video_id, "its process died; not tried alone")
+        missing[video.video_id] = "its process died; not tried alone, so many did"
     for video in pending[:MAX_ALONE]:
         result = score_alone(video)
         reason = result.lost.get(video.video_id) or result.trouble

@@ -143,7 +143,9 @@ class _ReducerPool:
 
 def root_cause(error: BaseException) -> str:
     """The last line of the error at the root of one that came through Ray."""
-    while (cause := getattr(error, "cause", None) or error.__cause__) is not None:
-        error = cause
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[-1][:300]
+    said = type(error).__name__
+    while error is not None:
+        if lines := str(error).strip().splitlines():  # Ray Data's own at the root says nothing
+            said = lines[-1].strip()
+        error = getattr(error, "cause", None) or error.__cause__
+    return said[:300]

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ah_ray import storage
+from ah_ray.cohort.identity import video_id_in
 from ah_ray.config import SCORING_VERSION, Reduction, Scoring
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.profile import first_problem
@@ -142,7 +143,8 @@ def _uri(out: str) -> str:
 
 def _has_rows(out: str) -> bool:
     try:
-        return any(True for _ in storage.list_pages(rows_folder(out)))
+        pages = storage.list_pages(rows_folder(out))
+        return any(video_id_in(entry.key) for page in pages for entry in page)
     except ObjectMissing:
         return False
     except StorageError as error:

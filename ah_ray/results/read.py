@@ -38,7 +38,8 @@ def _read(out: str, name: str, columns: Sequence[str] | None) -> pa.Table:
                     f"{name} has no column {', '.join(unknown)}; it has {', '.join(known)}"
                 )
             try:
-                found = table.read(columns=None if columns is None else list(columns))
+                wanted = None if columns is None else list(columns)
+                found = table.read(columns=wanted, use_threads=False)
             except NOT_PARQUET as error:
                 raise damaged(storage.join(out, name), error) from None
             return found.replace_schema_metadata()

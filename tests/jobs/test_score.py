@@ -66,6 +66,13 @@ def test_missing_settings_are_named():
     refused("--videos", "x", "--out", "y", match="--model is missing")
 
 
+def test_the_demo_takes_no_cohort(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused("--demo", "--plan", match="leave out --plan")
+    refused("--demo", "--videos", "x", match="leave out --videos")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unreadable_bucket(s3_server, tmp_path):
     refused("--videos", "s3://no-such-bucket/x", "--out", tmp_path, "--model", "tiny",
             match="s3://no-such-bucket/x cannot be read")  # fmt: skip

@@ -78,6 +78,12 @@ def test_replicas_that_cannot_start_make_no_crash_rows():
     assert world.rows == {}
 
 
+def test_what_storage_keeps_back_is_not_tried_alone():
+    world = World("abc", undelivered="c")
+    assert world.heal() == {"c": "503"}
+    assert world.scored == ["a", "b", "c", "c"]
+
+
 def test_many_that_are_left_over_are_not_tried_alone_without_end():
     ids = [str(i) for i in range(MAX_ALONE + 10)]
     world = World(ids, deadly=ids)
