@@ -90,7 +90,13 @@ def _checked(resolved: Resolved) -> str:
     settings = resolved.settings
     out = storage.normalise(settings.out)
     storage.check_readable(settings.videos)
-    check(out, resolved.scoring, settings.reduction, rescore=settings.rescore)
+    check(
+        out,
+        resolved.scoring,
+        settings.reduction,
+        rescore=settings.rescore,
+        hide_uris=settings.hide_uris,
+    )
     return out
 
 

@@ -55,6 +55,7 @@ def ensemble_config(
         config_fingerprint=_digest([ensemble.value, *prints]),
         reduction=Reduction(reducer=reducer, threshold=threshold),
         ensemble=ensemble.value,
+        hide_uris=all(member.hide_uris for member in members),
         members=[
             Member(scoring=member.scoring, config_fingerprint=member.config_fingerprint)
             for member in members

@@ -42,6 +42,7 @@ class OutputConfig(BaseModel):
     reduction: Reduction
     ensemble: str | None = None  # `vote` or `mean`
     members: tuple[Member, ...] = ()
+    hide_uris: bool = False  # its rows hold no names
 
     def described(self) -> str:
         """In a few words, what scored it."""
@@ -50,9 +51,12 @@ class OutputConfig(BaseModel):
         return f"model {self.scoring.model}, profile {self.scoring.profile.name}"
 
 
-def config_of(scoring: Scoring, reduction: Reduction) -> OutputConfig:
+def config_of(scoring: Scoring, reduction: Reduction, hide_uris: bool = False) -> OutputConfig:
     return OutputConfig(
-        config_fingerprint=scoring.fingerprint, scoring=scoring, reduction=reduction
+        config_fingerprint=scoring.fingerprint,
+        scoring=scoring,
+        reduction=reduction,
+        hide_uris=hide_uris,
     )
 
 
@@ -84,12 +88,19 @@ def write_config(out: str, config: OutputConfig) -> None:
         raise ConfigError(f"--out {out} cannot be written to: {error}") from None
 
 
-def check(out: str, scoring: Scoring, reduction: Reduction, *, rescore: bool = False) -> bool:
+def check(
+    out: str,
+    scoring: Scoring,
+    reduction: Reduction,
+    *,
+    rescore: bool = False,
+    hide_uris: bool = False,
+) -> bool:
     """True if OUT's configuration is this one; False if it has none, or `rescore` replaces it.
 
     Writes nothing. Raises ConfigError, which says what differs and what to do, otherwise.
     """
-    return matches(out, config_of(scoring, reduction), rescore=rescore)
+    return matches(out, config_of(scoring, reduction, hide_uris), rescore=rescore)
 
 
 def claim(
@@ -104,10 +115,10 @@ def claim(
 
     With `hide_uris` a model's path is cut to its last part.
     """
-    if not check(out, scoring, reduction, rescore=rescore):
+    if not check(out, scoring, reduction, rescore=rescore, hide_uris=hide_uris):
         if hide_uris:
             scoring = scoring.model_copy(update={"model": PurePosixPath(scoring.model).name})
-        write_config(out, config_of(scoring, reduction))
+        write_config(out, config_of(scoring, reduction, hide_uris))
 
 
 def matches(out: str, wanted: OutputConfig, *, rescore: bool | None = None) -> bool:
@@ -121,6 +132,12 @@ def matches(out: str, wanted: OutputConfig, *, rescore: bool | None = None) -> b
                 f"bring it back from a copy, {mend}"
             )
         return False
+    if found.hide_uris != wanted.hide_uris:
+        how = "with" if found.hide_uris else "without"
+        raise ConfigError(
+            f"--out {out} was written {how} --hide-uris, and its rows stay so: do the same, or "
+            "choose another --out"
+        )
     if found.config_fingerprint != wanted.config_fingerprint:
         if rescore:
             return False

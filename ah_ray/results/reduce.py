@@ -106,6 +106,7 @@ def _config(
         update={
             "scoring_version": members[0].scoring_version,
             "config_fingerprint": members[0].config_fingerprint,
+            "hide_uris": members[0].hide_uris,
         }
     )
 

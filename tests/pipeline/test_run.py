@@ -207,6 +207,8 @@ def test_hidden_names_are_nowhere(scored, small_cohort, tmp_path, bucket, s3_cli
     for row in verdicts(out).values():
         assert row["uri"] is None
     assert video_id_of("empty.mp4") not in verdicts(out), "ids must be keyed"
+    with pytest.raises(ConfigError, match="was written with --hide-uris"):
+        scored(f"s3://{bucket}/jane-doe", out, id_key=str(key))
 
 
 def test_a_model_in_a_bucket_is_copied_once_and_gives_the_same(
