@@ -58,10 +58,15 @@ class Running:
             time.sleep(0.02)
         raise TimeoutError(f"fewer than {n} rows after {limit_s} s")
 
-    def workers(self, name: str) -> list[psutil.Process]:
-        """The live Ray actors of this run whose class is called so."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in family if name in _title(child)]
+    def wait_for_actor(self, name: str, limit_s: float = 90) -> psutil.Process:
+        """A Ray actor of this run that is at work, by what it is doing."""
+        until = time.monotonic() + limit_s
+        while time.monotonic() < until:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                if name in _title(child):
+                    return child
+            time.sleep(0.02)
+        raise TimeoutError(f"no {name} after {limit_s} s")
 
     def end(self, limit_s: float = 120) -> tuple[int, str]:
         output, _ = self.process.communicate(timeout=limit_s)
@@ -110,13 +115,13 @@ def test_kill_9_of_the_driver_then_the_same_command(cohort, undisturbed, tmp_pat
     assert not left, "the killed driver left processes behind"
 
 
-@pytest.mark.parametrize("victim", ["Decoder", "Replica", "Reducer"])
-def test_kill_9_of_an_actor(victim, cohort, undisturbed, tmp_path):
+@pytest.mark.parametrize(
+    ("victim", "after_rows"), [("(Decoder)).submit", 0), ("(Replica))", 2), ("Reducer", 2)]
+)
+def test_kill_9_of_an_actor(victim, after_rows, cohort, undisturbed, tmp_path):
     running = Running(cohort, tmp_path)
-    running.wait_for_rows(2)
-    victims = running.workers(victim)
-    assert victims, f"no {victim} is running"
-    victims[0].kill()
+    running.wait_for_rows(after_rows)
+    running.wait_for_actor(victim).kill()
     status, output = running.end()
     assert status == 0, output
     assert_same(tmp_path, undisturbed)
