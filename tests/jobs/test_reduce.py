@@ -209,8 +209,8 @@ def test_stopped_and_run_again(tmp_path):
     make_output(str(scores), {f"v{n:04d}": [n / 400] for n in range(400)})
     command = [sys.executable, "jobs/reduce.py", str(scores), "--out", str(out)]
     job = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
-    while not (out / "videos").exists():
-        time.sleep(0.01)
+    while not any((out / "videos").glob("*.parquet")):
+        time.sleep(0.005)
     job.send_signal(signal.SIGTERM)
     said = job.communicate(timeout=60)[0].decode()
     assert job.returncode == 3
