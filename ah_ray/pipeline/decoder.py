@@ -44,7 +44,9 @@ class Decoder:
     """
 
     def __init__(self, settings: DecodeSettings):
-        self._settings = settings
+        self._profile = settings.profile
+        self._windows = settings.windows
+        self._limits = settings.limits
         _give_memory_back()
 
     def __call__(self, videos: pa.Table) -> Iterator[pa.Table]:
@@ -59,8 +61,9 @@ class Decoder:
                 yield blocks.lost_frames(video, str(error))
 
     def _frames(self, video: Video) -> Iterator[pa.Table]:
-        with _local_copy(video, self._settings.limits) as path:
-            with closing(decode(path, **_fields(self._settings))) as parts:
+        profile, windows, limits = self._profile, self._windows, self._limits
+        with _local_copy(video, limits) as path:
+            with closing(decode(path, profile=profile, windows=windows, limits=limits)) as parts:
                 for part in parts:
                     if isinstance(part, Clip):
                         yield blocks.clip_frames(video, part)
@@ -85,10 +88,6 @@ def _give_memory_back() -> None:
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-
-
-def _fields(settings: DecodeSettings) -> dict:
-    return {name: getattr(settings, name) for name in ("profile", "windows", "limits")}
 
 
 @contextmanager

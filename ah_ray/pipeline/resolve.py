@@ -39,7 +39,7 @@ class Resolved:
 
 
 def resolve(settings: ScoreSettings) -> Resolved:
-    """Reads the profile, the checkpoint and OUT's configuration; raises ConfigError."""
+    """Reads the profile, the checkpoint and its adapters; raises ConfigError."""
     parse_reducer(settings.reducer)
     profile = load_profile(settings.profile or (TINY if settings.model == TINY else "seed"))
     gpus = _gpus_per_replica(settings)

@@ -50,7 +50,6 @@ class Outcome:
     out: str
     summary: RunSummary
     missing: dict[str, str]  # video_id → why it has no row
-    hide_uris: bool
 
 
 def plan_only(settings: ScoreSettings) -> tuple[Resolved, Plan, str]:
@@ -83,7 +82,7 @@ def score(settings: ScoreSettings, console: Console) -> Outcome:
         storage.remove(storage.join(out, "videos", name) for name in plan.leftover)
         summary = _summary(started_at, run_id, work, plan, counts, trouble)
         write_summary(out, summary)
-    return Outcome(out=out, summary=summary, missing=work.missing, hide_uris=settings.hide_uris)
+    return Outcome(out=out, summary=summary, missing=work.missing)
 
 
 def _checked(resolved: Resolved) -> str:
@@ -158,7 +157,8 @@ def _summary(
         n_failed=counts.n_failed,
         max_failed=settings.max_failed,
     )
-    hidden = {"videos", "out", "model", "profile", "id_key"} if settings.hide_uris else {"id_key"}
+    paths = {"videos", "out", "model", "adapter", "model_cache", "profile"}
+    hidden = {"id_key", *(paths if settings.hide_uris else ())}
     return RunSummary(
         run_id=run_id,
         started_at=started_at,
