@@ -141,6 +141,7 @@ class ScoreSettings(_Frozen):
     device: Device = Device.AUTO
     decoders: int | None = Field(None, ge=1)
     replicas: int | None = Field(None, ge=1)
+    gpus_per_replica: int | None = Field(None, ge=1, description="share a model's layers out")
 
     plan: bool = False
     limit: int | None = Field(None, ge=1)

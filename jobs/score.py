@@ -74,6 +74,9 @@ def score(
     device: Annotated[Device | None, option("auto (default), cpu, gpu.", MACHINES)] = None,
     decoders: Annotated[int | None, option("CPU actors; default: all cores.", MACHINES)] = None,
     replicas: Annotated[int | None, option("Loaded models; default: all GPUs.", MACHINES)] = None,
+    gpus_per_replica: Annotated[
+        int | None, option("Share one model out over so many GPUs of a node: 1.", MACHINES)
+    ] = None,
     cost_per_hour: Annotated[
         float | None, option("Of all machines together; for plan and summary.", MACHINES)
     ] = None,

@@ -125,7 +125,11 @@ def _cut(
 
 def _too_small(sizes: dict[str, int], card_bytes: Sequence[int]) -> str:
     n_cards = cards_needed(sizes, min(card_bytes))
-    mend = f"give {n_cards} such GPUs, or larger ones" if n_cards else "give larger GPUs"
+    mend = (
+        f"give {n_cards} such GPUs of one node (--gpus-per-replica {n_cards}), or larger ones"
+        if n_cards
+        else "give larger GPUs"
+    )
     cards = " + ".join(f"{there / 1e9:.0f}" for there in card_bytes)
     return (
         f"the model's {sum(sizes.values()) / 1e9:.1f} GB of weights, and {ROOM_BYTES / 1e9:.1f} GB "

@@ -33,8 +33,9 @@ def on_cluster() -> bool:
     return "RAY_ADDRESS" in os.environ or ray.is_initialized()
 
 
-def has_local_gpu() -> bool:
-    return Path("/dev/nvidia0").exists()
+def local_gpus() -> int:
+    """How many GPUs this machine has; asks no CUDA, which would take memory on one."""
+    return sum(path.name.removeprefix("nvidia").isdigit() for path in Path("/dev").glob("nvidia*"))
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def pools(*, gpus_per_replica: float, decoders: int | None, replicas: int | None) -> Pools:
+def pools(*, gpus_per_replica: int, decoders: int | None, replicas: int | None) -> Pools:
     """Actor pools that fit the cluster as it is now; given numbers win.
 
     On GPUs: as many replicas as fit. On CPUs alone (the tiny checkpoint): one replica to eight
@@ -65,7 +66,7 @@ def pools(*, gpus_per_replica: float, decoders: int | None, replicas: int | None
     there = ray.cluster_resources()
     cpus = int(there.get("CPU", 2))
     if replicas is None:
-        fit = int(there.get("GPU", 0) / gpus_per_replica) if gpus_per_replica else cpus // 8
+        fit = int(there.get("GPU", 0)) // gpus_per_replica if gpus_per_replica else cpus // 8
         replicas = max(1, fit)
     free_cpus = max(1, cpus - replicas)
     decoders = decoders or free_cpus

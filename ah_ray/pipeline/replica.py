@@ -25,7 +25,12 @@ class ReplicaSettings:
     cache: Path | None
     profile: Profile
     arithmetic: Arithmetic
-    on_gpu: bool
+    n_gpus: int  # of one replica: its layers are shared out over them; 0: it runs on the CPU
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Ray shows an actor only the GPUs that it was given, and counts them from 0."""
+        return tuple(f"cuda:{n}" for n in range(self.n_gpus)) or ("cpu",)
 
 
 class Scorer(Protocol):
@@ -49,7 +54,7 @@ class Replica:
 
 
 def load_scorer(settings: ReplicaSettings) -> Scorer:
-    """The model on this actor's device.
+    """The model on this actor's device, or its layers shared out over several.
 
     On a CPU each clip is a pass of its own: there packing gains little, and so the same clip gets
     the same P to the last bit, whatever arrives beside it.
@@ -64,8 +69,8 @@ def load_scorer(settings: ReplicaSettings) -> Scorer:
         adapters=[local_adapter(adapter, settings.cache) for adapter in settings.adapters],
         profile=settings.profile,
         arithmetic=settings.arithmetic,
-        device="cuda" if settings.on_gpu else "cpu",
-        token_budget=None if settings.on_gpu else 1,
+        devices=settings.devices,
+        token_budget=None if settings.n_gpus else 1,
     )
 
 

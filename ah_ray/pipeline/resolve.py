@@ -34,7 +34,7 @@ class Resolved:
     scoring: Scoring
     checkpoint: Path | str  # a directory, or the URI of one
     base_fingerprint: str  # of the checkpoint without adapters
-    gpus_per_replica: float
+    gpus_per_replica: int  # 0: replicas run on CPUs
     id_key: bytes | None
 
 
@@ -77,12 +77,28 @@ def _check_fit(checkpoint: Path | str, adapters: Sequence[Path]) -> None:
         fit([read_adapter(adapter) for adapter in adapters], shapes)
 
 
-def _gpus_per_replica(settings: ScoreSettings) -> float:
+def _gpus_per_replica(settings: ScoreSettings) -> int:
+    if _on_gpu(settings):
+        wanted, here = settings.gpus_per_replica or 1, cluster.local_gpus()
+        if here < wanted and not cluster.on_cluster():
+            raise ConfigError(
+                f"GPUs that one replica asks for: {wanted}; that this machine has: {here}. "
+                "Join a cluster (RAY_ADDRESS), or change --device or --gpus-per-replica"
+            )
+        return wanted
+    if settings.gpus_per_replica is not None:
+        raise ConfigError(
+            "--gpus-per-replica: this run would use no GPU; leave it out, or say --device gpu"
+        )
+    return 0
+
+
+def _on_gpu(settings: ScoreSettings) -> bool:
     if settings.device is Device.AUTO:
         # A cluster that has scaled its GPUs down to none still has them.
-        reachable = cluster.on_cluster() or cluster.has_local_gpu()
-        return 1.0 if reachable and settings.model != TINY else 0.0
-    return 1.0 if settings.device is Device.GPU else 0.0
+        reachable = cluster.on_cluster() or cluster.local_gpus() > 0
+        return reachable and settings.model != TINY
+    return settings.device is Device.GPU
 
 
 def _arithmetic(settings: ScoreSettings, *, on_gpu: bool) -> Arithmetic:

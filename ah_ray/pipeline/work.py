@@ -143,7 +143,7 @@ def stages_of(
             cache=model_cache(settings),
             profile=scoring.profile,
             arithmetic=scoring.arithmetic,
-            on_gpu=resolved.gpus_per_replica > 0,
+            n_gpus=resolved.gpus_per_replica,
         ),
         pools=pools,
         commit=commit,

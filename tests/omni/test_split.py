@@ -42,7 +42,11 @@ def test_equal_cards_are_evenly_full(sizes):
 
 @pytest.mark.parametrize(
     ("card_gib", "mend"),
-    [([24, 24], "give 3 such GPUs"), ([48], "give 2 such GPUs"), ([3], "give larger GPUs")],
+    [
+        ([24, 24], r"give 3 such GPUs of one node \(--gpus-per-replica 3\)"),
+        ([48], "give 2 such GPUs"),
+        ([3], "give larger GPUs"),
+    ],
 )
 def test_what_would_fit_is_said(sizes, card_gib, mend):
     with pytest.raises(ConfigError, match=f"63.4 GB of weights, .*{mend}"):

@@ -1,0 +1,75 @@
+"""What a replica asks of Ray, and the mistakes that are found before one starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from ah_ray.config import score_settings
+from ah_ray.errors import ConfigError
+from ah_ray.pipeline import cluster
+from ah_ray.pipeline.graph import Pools
+from ah_ray.pipeline.resolve import Resolved, resolve
+from ah_ray.pipeline.work import stages_of
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """A machine outside any cluster, with so many GPUs."""
+    monkeypatch.setattr(cluster, "on_cluster", lambda: False)
+
+    def there(n: int) -> None:
+        monkeypatch.setattr(cluster, "local_gpus", lambda: n)
+
+    return there
+
+
+def resolved(**settings: object) -> Resolved:
+    return resolve(score_settings(videos="v", out="o", model="tiny", **settings))
+
+
+def devices(found: Resolved) -> tuple[str, ...]:
+    pools = Pools(
+        min_decoders=1,
+        max_decoders=1,
+        min_replicas=1,
+        max_replicas=1,
+        replica_cpus=1,
+        replica_gpus=found.gpus_per_replica,
+        clips_per_batch=8,
+    )
+    return stages_of(found, pools, commit=dict).replica.devices
+
+
+def test_a_replica_runs_on_the_gpus_that_it_asks_for(gpus):
+    gpus(4)
+    assert devices(resolved()) == ("cpu",)  # tiny stays there
+    assert devices(resolved(device="gpu")) == ("cuda:0",)
+    split = resolved(device="gpu", gpus_per_replica=4)
+    assert (split.gpus_per_replica, devices(split)) == (4, ("cuda:0", "cuda:1", "cuda:2", "cuda:3"))
+
+
+def test_how_a_model_lies_on_cards_does_not_change_what_an_output_holds(gpus):
+    gpus(4)
+    one, four = (resolved(device="gpu", gpus_per_replica=n) for n in (1, 4))
+    assert one.scoring.fingerprint == four.scoring.fingerprint
+
+
+def test_more_gpus_than_there_are_is_an_error_not_a_wait(gpus):
+    gpus(2)
+    with pytest.raises(ConfigError, match=r"asks for: 4; that this machine has: 2"):
+        resolved(device="gpu", gpus_per_replica=4)
+    gpus(0)
+    with pytest.raises(ConfigError, match=r"asks for: 1; that this machine has: 0"):
+        resolved(device="gpu")
+
+
+def test_a_cluster_may_have_scaled_its_gpus_down_to_none(gpus, monkeypatch):
+    gpus(0)
+    monkeypatch.setattr(cluster, "on_cluster", lambda: True)
+    assert resolved(device="gpu", gpus_per_replica=2).gpus_per_replica == 2
+
+
+def test_gpus_per_replica_without_a_gpu_to_use(gpus):
+    gpus(4)
+    with pytest.raises(ConfigError, match="--gpus-per-replica: this run would use no GPU"):
+        resolved(gpus_per_replica=2)
