@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,7 @@ class ReplicaSettings:
     cache: Path | None
     profile: Profile
     arithmetic: Arithmetic
+    say: Callable[[str], None] = print  # told what is copied and loaded, and how fast it was
     n_gpus: int  # of one replica: its layers are shared out over them; 0: it runs on the CPU
 
     @property
@@ -62,15 +64,21 @@ def load_scorer(settings: ReplicaSettings) -> Scorer:
     from ah_ray.omni.scorer import Scorer as OmniScorer  # torch: only where a model is loaded
 
     checkpoint = local_checkpoint(
-        settings.model, settings.cache, expected_fingerprint=settings.base_fingerprint
+        settings.model,
+        settings.cache,
+        settings.say,
+        expected_fingerprint=settings.base_fingerprint,
     )
     return OmniScorer.load(
         checkpoint,
-        adapters=[local_adapter(adapter, settings.cache) for adapter in settings.adapters],
+        adapters=[
+            local_adapter(adapter, settings.cache, settings.say) for adapter in settings.adapters
+        ],
         profile=settings.profile,
         arithmetic=settings.arithmetic,
         devices=settings.devices,
         token_budget=None if settings.n_gpus else 1,
+        say=settings.say,
     )
 
 

@@ -14,6 +14,7 @@ from ah_ray.errors import ErrorKind, OutputBusy
 from ah_ray.pipeline import cluster, graph
 from ah_ray.pipeline.decoder import DecodeSettings
 from ah_ray.pipeline.heal import heal
+from ah_ray.pipeline.notices import Notices
 from ah_ray.pipeline.passes import PassResult, Stages, run_pass
 from ah_ray.pipeline.progress import Progress, Tally
 from ah_ray.pipeline.reducer import Commit, committed_row
@@ -75,7 +76,9 @@ class Work:
             self.tally.n_decoders, self.tally.n_replicas = pools.max_decoders, pools.max_replicas
             stages = stages_of(self.resolved, pools, self.write_row)
             graph.configure(clip_bytes(self.resolved))
-            with Progress(self.console, self.tally) as progress:
+            with Progress(self.console, self.tally) as progress, self._notices(progress) as notices:
+                told = replace(stages.replica, say=notices.messenger)
+                stages = replace(stages, replica=told)
                 self.missing = heal(
                     openable,
                     score=lambda videos: run_pass(videos, stages, progress, self._check_lease),
@@ -83,6 +86,17 @@ class Work:
                     find_pending=self._find_pending,
                     give_up=self._give_up,
                 )
+
+    def _notices(self, progress: Progress) -> Notices:
+        """What replicas say, shown to who started the run; sentences that name a path are not,
+        where paths are to be hidden."""
+        hide = self.resolved.settings.hide_uris
+
+        def show(text: str) -> None:
+            if not (hide and (" /" in text or "://" in text)):
+                progress.say(text)
+
+        return Notices(show)
 
     def _alone(self, video: Video, stages: Stages, progress: Progress) -> PassResult:
         progress.tally.stage = "trying alone"
