@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ah_ray.omni import audio, vision
 from ah_ray.omni.attention import PACKED
 from ah_ray.omni.checkpoint import thinker_config
 from ah_ray.omni.fp8 import check_device, quantise_language_model
+from ah_ray.omni.local_copy import Say
 from ah_ray.omni.merging import merge_into
 from ah_ray.omni.split import device_map, part_bytes, split
 
@@ -27,9 +28,6 @@ DTYPES = {
     Arithmetic.BF16: torch.bfloat16,
     Arithmetic.FP8: torch.bfloat16,  # all but the language model's large products
 }
-Say = Callable[[str], None]
-"""Tells a person one sentence."""
-
 _RECOMPUTED = ("rotary_emb.inv_freq",)  # buffers that old checkpoints carry
 _ANNOUNCED_BYTES = 10**9  # smaller models load in no time
 _ENDLESS_BYTES = 1 << 50  # a CPU's memory is no reason to split one way or another

@@ -16,7 +16,7 @@ from ah_ray.omni.audio import n_mel_frames
 from ah_ray.omni.budget import measure_budget
 from ah_ray.omni.conveyor import Conveyor, TooLarge, Waiting
 from ah_ray.omni.layout import lay_out_clip
-from ah_ray.omni.loading import Say
+from ah_ray.omni.local_copy import Say
 from ah_ray.omni.prompt import Prompt, build_prompt
 from ah_ray.omni.thinker import Thinker
 from ah_ray.omni.tokens import load_tokenizer

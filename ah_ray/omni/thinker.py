@@ -18,7 +18,8 @@ from ah_ray.config import Arithmetic
 from ah_ray.omni.attention import Segments
 from ah_ray.omni.layers import Rotary, decoder_layer, see
 from ah_ray.omni.layout import PackLayout
-from ah_ray.omni.loading import Say, load_model
+from ah_ray.omni.loading import load_model
+from ah_ray.omni.local_copy import Say
 from ah_ray.omni.staging import Staged, Stager
 
 _CPU_CONVOLUTION_CHUNKS = 10  # at a time: their planes stay in the cache

@@ -8,31 +8,39 @@ weights, one is enough to know.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
+from ah_ray.omni.local_copy import Say
+
 ASK_EVERY_S = 1.0
+PATIENCE_S = 5.0
 MAX_NOTICES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Messenger:
-    """Says a sentence from any process of the run; never waits, and never fails for its sake."""
+    """Says a sentence from any process of the run; it never fails for that.
+
+    It waits until the board has it, `PATIENCE_S` at most: else last words would be lost when the
+    run ends.
+    """
 
     board: Any
 
     def __call__(self, text: str) -> None:
-        self.board.pin.remote(text)
+        with suppress(RayError):
+            ray.get(self.board.pin.remote(text), timeout=PATIENCE_S)
 
 
 class Notices:
     """While it is entered, what `messenger` is told anywhere reaches `say` in this process."""
 
-    def __init__(self, say: Callable[[str], None]):
+    def __init__(self, say: Say):
         self._say = say
         self._over = threading.Event()
         self._board = ray.remote(_Board).options(num_cpus=0).remote()
@@ -48,7 +56,7 @@ class Notices:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(timeout=10 * ASK_EVERY_S)
+        self._thread.join(timeout=2 * PATIENCE_S)
         ray.kill(self._board)
 
     def _listen(self) -> None:
@@ -56,7 +64,7 @@ class Notices:
         while not over:
             over = self._over.wait(ASK_EVERY_S)
             try:
-                texts = ray.get(self._board.take.remote(), timeout=5 * ASK_EVERY_S)
+                texts = ray.get(self._board.take.remote(), timeout=PATIENCE_S)
             except RayError:  # busy, or its node is lost: it is only talk
                 continue
             for text in texts:

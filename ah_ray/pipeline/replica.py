@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.local_copy import local_adapter, local_checkpoint
+from ah_ray.omni.local_copy import Say, local_adapter, local_checkpoint
 from ah_ray.pipeline import blocks
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, ClipScore
@@ -26,8 +25,8 @@ class ReplicaSettings:
     cache: Path | None
     profile: Profile
     arithmetic: Arithmetic
-    say: Callable[[str], None] = print  # told what is copied and loaded, and how fast it was
     n_gpus: int  # of one replica: its layers are shared out over them; 0: it runs on the CPU
+    say: Say  # told what is copied and loaded, and how fast it was
 
     @property
     def devices(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
 from ah_ray.errors import ErrorKind, OutputBusy
+from ah_ray.omni.local_copy import Say
 from ah_ray.pipeline import cluster, graph
 from ah_ray.pipeline.decoder import DecodeSettings
 from ah_ray.pipeline.heal import heal
@@ -74,11 +75,9 @@ class Work:
                 replicas=self.resolved.settings.replicas,
             )
             self.tally.n_decoders, self.tally.n_replicas = pools.max_decoders, pools.max_replicas
-            stages = stages_of(self.resolved, pools, self.write_row)
             graph.configure(clip_bytes(self.resolved))
             with Progress(self.console, self.tally) as progress, self._notices(progress) as notices:
-                told = replace(stages.replica, say=notices.messenger)
-                stages = replace(stages, replica=told)
+                stages = stages_of(self.resolved, pools, self.write_row, say=notices.messenger)
                 self.missing = heal(
                     openable,
                     score=lambda videos: run_pass(videos, stages, progress, self._check_lease),
@@ -142,7 +141,12 @@ class Work:
 
 
 def stages_of(
-    resolved: Resolved, pools: graph.Pools, commit: Commit, replica_class: type | None = None
+    resolved: Resolved,
+    pools: graph.Pools,
+    commit: Commit,
+    *,
+    say: Say = print,
+    replica_class: type | None = None,
 ) -> Stages:
     """The stages of a pass; a benchmark brings another replica."""
     scoring, settings = resolved.scoring, resolved.settings
@@ -158,6 +162,7 @@ def stages_of(
             profile=scoring.profile,
             arithmetic=scoring.arithmetic,
             n_gpus=resolved.gpus_per_replica,
+            say=say,
         ),
         pools=pools,
         commit=commit,
