@@ -85,12 +85,23 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+class Ensemble(StrEnum):
+    """How the verdicts of several models become one."""
+
+    VOTE = "vote"  # the share of Yes; a Yes needs more than half, so a tie is a No (as published)
+    MEAN = "mean"  # of their probabilities
+
+
 class Reduction(_Frozen):
-    """How clips become a verdict. Cheap: a change of it needs no new scoring."""
+    """How clips become a verdict. Cheap: a change of it needs no new scoring.
+
+    Of several models each forms its own by `reducer` and `threshold`; `ensemble` combines them.
+    """
 
     reducer: str = "any"
     threshold: float = Field(0.5, ge=0, le=1)
     calibration_fingerprint: str | None = None
+    ensemble: Ensemble | None = None
 
 
 class Scoring(_Frozen):
@@ -121,7 +132,7 @@ class ScoreSettings(_Frozen):
 
     videos: str
     out: str
-    model: str
+    model: tuple[str, ...] = Field(min_length=1, description="of several, each scores every clip")
     adapter: tuple[str, ...] = ()  # LoRA, merged in this order when the model is loaded
     model_cache: str | None = Field(None, description="where nodes keep a model from a bucket")
     profile: str | None = None  # `seed`; `tiny` for the tiny checkpoint
@@ -136,6 +147,7 @@ class ScoreSettings(_Frozen):
 
     reducer: str = "any"
     threshold: float = Field(0.5, ge=0, le=1)
+    ensemble: Ensemble | None = None  # vote, for several models
 
     arithmetic: Arithmetic | None = None  # float32 on CPU, bf16 on GPU
     device: Device = Device.AUTO
@@ -165,9 +177,20 @@ class ScoreSettings(_Frozen):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("model", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         _ = (self.windows, self.limits)  # whose own checks speak of these same names
+        if self.ensemble and len(self.model) == 1:
+            raise ValueError("--ensemble combines several models: give --model for each")
+        if self.adapter and len(self.model) > 1:
+            raise ValueError(
+                "--adapter goes with one --model: of several, merge them first (jobs/merge.py)"
+            )
         return self
 
     @property
@@ -180,7 +203,12 @@ class ScoreSettings(_Frozen):
 
     @property
     def reduction(self) -> Reduction:
-        return Reduction(reducer=self.reducer, threshold=self.threshold)
+        several = len(self.model) > 1
+        return Reduction(
+            reducer=self.reducer,
+            threshold=self.threshold,
+            ensemble=(self.ensemble or Ensemble.VOTE) if several else None,
+        )
 
 
 def score_settings(**values: object) -> ScoreSettings:

@@ -73,9 +73,9 @@ class ClipScore:
     clip_index: int
     start_s: float
     end_s: float
-    p_ah: float | None
+    p_ah: float | None  # of several models, their mean, until a reducer combines them
     answer_mass: float | None = None  # p(Yes) + p(No) before normalising
-    model_p_ah: list[float] | None = None  # when several models score
+    model_p_ah: list[float] | None = None  # when several models score; null where one failed
     n_frames: int = 0
     score_s: float = 0.0
     error_kind: ErrorKind | None = None

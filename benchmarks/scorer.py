@@ -27,7 +27,6 @@ from transformers_ways import TransformersWays
 
 from ah_ray.config import Arithmetic
 from ah_ray.omni.attention import PACKED
-from ah_ray.omni.difference import ENOUGH_CLIPS, difference
 from ah_ray.omni.flops import flops_per_clip
 from ah_ray.omni.fp8 import check_device
 from ah_ray.omni.loading import DTYPES, ready
@@ -35,6 +34,7 @@ from ah_ray.omni.scorer import Scorer
 from ah_ray.omni.thinker import Thinker
 from ah_ray.profile import load_profile
 from ah_ray.records import Clip
+from ah_ray.results.difference import ENOUGH_CLIPS, difference
 
 CLIPS_PER_CALL = 32  # as the pipeline brings them, by two threads
 PUBLISHED = "transformers, generate, clip by clip (published)"

@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ah_ray.config import Reduction
+from ah_ray.config import Ensemble, Reduction
 from ah_ray.exit_status import Job, exits
-from ah_ray.results.ensembles import Ensemble
 from ah_ray.results.reduce import Reduced, reduce_outputs
+from ah_ray.results.verdict import reducer_name
 
 job = Job()
 
@@ -33,23 +33,25 @@ def reduce(
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Yes from this p_ah on.")] = 0.5,
     ensemble: Annotated[
         Ensemble | None,
-        typer.Option(help="For several IN: vote (default) or mean.", show_default=False),
+        typer.Option(
+            help="For several IN, or models in one: vote (default) or mean.", show_default=False
+        ),
     ] = None,
 ) -> int:
     """Form new verdicts from finished clips: no model, no video.
 
-    One IN: another reducer or threshold; score.py can go on in OUT with these. Several: their
-    verdicts, each formed with this reducer and threshold, are combined video by video. `vote`: p_ah
-    is the share of Yes, and a tie is a No. `mean`: p_ah is the mean, and Yes from --threshold on.
-    A member that has no verdict of a video is left out, counted, and named in the row.
+    One IN: another reducer or threshold; score.py can go on in OUT with these. Several, or one that
+    several models scored: their verdicts, each formed with this reducer and threshold, are combined
+    video by video. `vote`: p_ah is the share of Yes, and a tie is a No. `mean`: p_ah is the mean,
+    and Yes from --threshold on. A member that has no verdict of a video is left out, counted, and
+    named in the row.
 
     IN stays as it is; OUT is in the same form, and only rows that would differ are written.
 
     Exit status: 0 complete, 2 wrong configuration, 3 rows are missing, 4 another run holds OUT.
     """
-    reduced = reduce_outputs(
-        inputs, out, reduction=Reduction(reducer=reducer, threshold=threshold), ensemble=ensemble
-    )
+    reduction = Reduction(reducer=reducer, threshold=threshold, ensemble=ensemble)
+    reduced = reduce_outputs(inputs, out, reduction=reduction)
     _show(reduced, out)
     return reduced.exit_status
 
@@ -64,7 +66,7 @@ def _show(reduced: Reduced, out: str) -> None:
     for name, n in rows.items():
         table.add_row(name, f"{n:,}")
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{out}: {reduction.reducer}, threshold {reduction.threshold:g}")
+    console.print(f"{out}: {reducer_name(reduction)}, threshold {reduction.threshold:g}")
     console.print(table)
     if reduced.trouble:
         console.print(f"Stopped early: {reduced.trouble}. Run it again to go on.")

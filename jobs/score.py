@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ah_ray.config import Arithmetic, Device, Tail, score_settings
+from ah_ray.config import Arithmetic, Device, Ensemble, Tail, score_settings
 from ah_ray.exit_status import Job, exits, read_config_file
 
 COHORT, MODEL, WINDOWS, VERDICT, MACHINES, LIMITS = (
@@ -31,7 +31,10 @@ def score(
     demo: Annotated[bool, option("Score a small invented cohort with the tiny model.")] = False,
     videos: Annotated[str | None, option("Folder, s3://…, or manifest (.parquet, .csv).")] = None,
     out: Annotated[str | None, option("Folder or s3://… for rows and tables.")] = None,
-    model: Annotated[str | None, option("Checkpoint: a directory, s3://…, or `tiny`.")] = None,
+    model: Annotated[
+        list[str] | None,
+        option("Checkpoint: a directory, s3://…, or `tiny`; of several, each scores every clip."),
+    ] = None,
     profile: Annotated[
         str | None, option("seed (default), seed-448, or a YAML file.", MODEL)
     ] = None,
@@ -68,6 +71,9 @@ def score(
         str | None, option("any (default), mean, topk3, noisyor, share, duration.", VERDICT)
     ] = None,
     threshold: Annotated[float | None, option("Yes from this p_ah on: 0.5.", VERDICT)] = None,
+    ensemble: Annotated[
+        Ensemble | None, option("Several models' verdicts become one: vote (default).", VERDICT)
+    ] = None,
     max_failed: Annotated[
         float | None, option("Exit 5 above this share of failed videos: 0.2.", VERDICT)
     ] = None,

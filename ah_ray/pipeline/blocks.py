@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from ah_ray.errors import ErrorKind
+from ah_ray.pipeline.together import together
 from ah_ray.records import Clip, ClipScore, Video, VideoFacts
 
 CLIP, VIDEO, LOST = "clip", "video", "lost"
@@ -30,7 +31,7 @@ _ARROW = {
     "ErrorKind": pa.string(),
     "datetime": pa.timestamp("us", tz="UTC"),
     "tuple": pa.list_(pa.string()),
-    "list": pa.list_(pa.float64()),
+    "list": pa.list_(pa.float64()),  # model_p_ah
 }
 
 
@@ -64,6 +65,7 @@ FRAMES = pa.schema(
         ("shape", pa.list_(pa.int32())),  # T, H, W, 3
         ("frames", pa.large_binary()),  # uint8, C order
         ("samples", pa.large_binary()),  # float32
+        ("said", pa.list_(_SCORE)),  # of this clip, by the models that it has passed
         *_WHOLE,
     ]
 )
@@ -114,7 +116,7 @@ def clips_of(table: pa.Table) -> list[Clip]:
     clips = []
     for batch in table.to_batches():
         frames, samples = _values(batch["frames"]), _values(batch["samples"])
-        small = batch.drop_columns(["frames", "samples", "video", "facts"]).to_pylist()
+        small = batch.drop_columns(["frames", "samples", "said", "video", "facts"]).to_pylist()
         for row, its_frames, its_samples in zip(small, frames, samples, strict=True):
             if row["event"] != CLIP:
                 continue
@@ -133,14 +135,27 @@ def clips_of(table: pa.Table) -> list[Clip]:
     return clips
 
 
+def passed_on(frames: pa.Table, scores: Sequence[ClipScore]) -> pa.Table:
+    """FRAMES for the next model: `scores` are one model's of its clips, in its order."""
+    said = [[*map(asdict, row)] for row in _said(frames, scores)]
+    place = FRAMES.get_field_index("said")
+    return frames.set_column(place, FRAMES.field(place), pa.array(said, FRAMES.field(place).type))
+
+
 def scores_table(frames: pa.Table, scores: Sequence[ClipScore]) -> pa.Table:
-    """The SCORES of a FRAMES table: `scores` are those of its clips, in its order."""
-    ours = iter(scores)
-    events = frames["event"].to_pylist()
-    per_row = [asdict(next(ours)) if event == CLIP else None for event in events]
+    """The SCORES of a FRAMES table: `scores` are the last model's of its clips, in its order."""
+    per_row = [asdict(together(row)) if row else None for row in _said(frames, scores)]
     columns = [frames[name] for name in ("event", "video_id", "error")]
     columns += [pa.array(per_row, _SCORE), frames["video"], frames["facts"]]
     return pa.Table.from_arrays(columns, schema=SCORES)
+
+
+def _said(frames: pa.Table, scores: Sequence[ClipScore]) -> Iterator[list[ClipScore]]:
+    """Of each row of FRAMES, what the models said of it, the newest last; nothing if no clip."""
+    ours = iter(scores)
+    for event, before in zip(frames["event"].to_pylist(), frames["said"].to_pylist(), strict=True):
+        earlier = [_record(ClipScore, score) for score in before or ()]
+        yield [*earlier, next(ours)] if event == CLIP else []
 
 
 def score_of(row: dict) -> ClipScore:

@@ -57,25 +57,29 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def pools(*, gpus_per_replica: int, decoders: int | None, replicas: int | None) -> Pools:
+def pools(
+    *, gpus_per_replica: int, decoders: int | None, replicas: int | None, n_models: int = 1
+) -> Pools:
     """Actor pools that fit the cluster as it is now; given numbers win.
 
-    On GPUs: as many replicas as fit. On CPUs alone (the tiny checkpoint): one replica to eight
-    cores, since there the decoders are the slower side.
+    On GPUs: as many replicas as fit, of each model. On CPUs alone (the tiny checkpoint): one
+    replica to eight cores, since there the decoders are the slower side; models share its core.
     """
     there = ray.cluster_resources()
     cpus = int(there.get("CPU", 2))
+    replica_cpus = 1.0 if gpus_per_replica else 1 / n_models
     if replicas is None:
-        fit = int(there.get("GPU", 0)) // gpus_per_replica if gpus_per_replica else cpus // 8
+        gpus = int(there.get("GPU", 0))
+        fit = gpus // gpus_per_replica // n_models if gpus_per_replica else cpus // 8
         replicas = max(1, fit)
-    free_cpus = max(1, cpus - replicas)
+    free_cpus = max(1, cpus - round(replicas * n_models * replica_cpus))
     decoders = decoders or free_cpus
     return Pools(
         min_decoders=1,
         max_decoders=decoders,
         min_replicas=1,
         max_replicas=replicas,
-        replica_cpus=1,
+        replica_cpus=replica_cpus,
         replica_gpus=gpus_per_replica,
         clips_per_batch=64 if gpus_per_replica else 8,
     )

@@ -1,4 +1,7 @@
-"""The Ray Data graph, whole: videos ──Decoder──▶ clips ──Replica──▶ scores."""
+"""The Ray Data graph, whole: videos ──Decoder──▶ clips ──Replica──▶ scores.
+
+Of several models each has a pool of replicas, and a clip passes from one to the next.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Pools:
 
     min_decoders: int
     max_decoders: int
-    min_replicas: int
+    min_replicas: int  # of each model
     max_replicas: int
     replica_cpus: float
     replica_gpus: float
@@ -39,7 +42,7 @@ def scores(
     videos: Sequence[Video],
     *,
     decode: DecodeSettings,
-    replica: ReplicaSettings,
+    replicas: Sequence[ReplicaSettings],
     pools: Pools,
     replica_class: Callable | None = None,
 ) -> Dataset:
@@ -51,7 +54,7 @@ def scores(
     """
     n_blocks = min(len(videos), MAX_BLOCKS)
     source = ray.data.from_arrow(_split(blocks.videos_table(videos), n_blocks))
-    clips = source.map_batches(
+    graph = source.map_batches(
         Decoder,
         fn_constructor_args=(decode,),
         batch_format="pyarrow",
@@ -65,23 +68,25 @@ def scores(
         max_restarts=-1,
         max_task_retries=pools.retries,
     )
-    return clips.map_batches(
-        replica_class or Replica,
-        fn_constructor_args=(replica,),
-        batch_format="pyarrow",
-        batch_size=pools.clips_per_batch,
-        zero_copy_batch=True,
-        num_cpus=pools.replica_cpus,
-        num_gpus=pools.replica_gpus,
-        compute=ActorPoolStrategy(
-            min_size=pools.min_replicas,
-            max_size=pools.max_replicas,
-            max_tasks_in_flight_per_actor=4,
-        ),
-        max_concurrency=2,  # the host work of one batch overlaps the other's pass
-        max_restarts=-1,
-        max_task_retries=pools.retries,
-    )
+    for replica in replicas:
+        graph = graph.map_batches(
+            replica_class or Replica,
+            fn_constructor_args=(replica,),
+            batch_format="pyarrow",
+            batch_size=pools.clips_per_batch,
+            zero_copy_batch=True,
+            num_cpus=pools.replica_cpus,
+            num_gpus=pools.replica_gpus,
+            compute=ActorPoolStrategy(
+                min_size=pools.min_replicas,
+                max_size=pools.max_replicas,
+                max_tasks_in_flight_per_actor=4,
+            ),
+            max_concurrency=2,  # the host work of one batch overlaps the other's pass
+            max_restarts=-1,
+            max_task_retries=pools.retries,
+        )
+    return graph
 
 
 # max_restarts and the like, which from Ray 2.64 on must be given in another way.

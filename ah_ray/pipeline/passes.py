@@ -28,7 +28,7 @@ class Stages:
     """What the stages of a pass are made of."""
 
     decode: DecodeSettings
-    replica: ReplicaSettings
+    replicas: tuple[ReplicaSettings, ...]  # one for each model
     pools: graph.Pools
     commit: Commit
     n_reducers: int = 1
@@ -57,7 +57,7 @@ def run_pass(
     dataset = graph.scores(
         videos,
         decode=stages.decode,
-        replica=stages.replica,
+        replicas=stages.replicas,
         pools=stages.pools,
         replica_class=stages.replica_class,
     )

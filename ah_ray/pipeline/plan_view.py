@@ -11,7 +11,7 @@ from ah_ray.errors import ConfigError
 from ah_ray.pipeline.progress import clock
 from ah_ray.pipeline.resolve import Resolved
 from ah_ray.results.read import read_verdicts
-from ah_ray.results.runs import RunSummary, read_summary, run_ids
+from ah_ray.results.runs import latest_summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +30,11 @@ def experience(out: str) -> Experience:
         return Experience()
     size_bytes = sum(table["size_bytes"].to_pylist())
     hours = sum(table["duration_s"].to_pylist()) / 3600
-    last = _last_working_run(out)
+    last = latest_summary(out, lambda run: run.video_s > 0 and run.wall_s > 0)
     return Experience(
         hours_per_byte=hours / size_bytes if size_bytes else None,
         video_hours_per_hour=last and last.video_s / last.wall_s,
     )
-
-
-def _last_working_run(out: str) -> RunSummary | None:
-    for run_id in reversed(run_ids(out)[-20:]):
-        try:
-            summary = read_summary(out, run_id)
-        except ConfigError:
-            continue
-        if summary.video_s and summary.wall_s:
-            return summary
-    return None
 
 
 def print_plan(console: Console, resolved: Resolved, plan: Plan, out: str) -> None:

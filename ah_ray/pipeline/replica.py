@@ -26,6 +26,7 @@ class ReplicaSettings:
     profile: Profile
     arithmetic: Arithmetic
     n_gpus: int  # of one replica: its layers are shared out over them; 0: it runs on the CPU
+    is_last: bool = True  # of several models, each of which scores every clip
     say: Say  # told what is copied and loaded, and how fast it was
 
     @property
@@ -41,17 +42,21 @@ class Scorer(Protocol):
 
 
 class Replica:
-    """FRAMES in, SCORES out. Clips that came without frames pass through with their error."""
+    """FRAMES in, SCORES out; of a model that is not the last, FRAMES with its scores beside them.
+
+    Clips that came without frames pass through with their error.
+    """
 
     def __init__(self, settings: ReplicaSettings):
         self._scorer = load_scorer(settings)
+        self._table = blocks.scores_table if settings.is_last else blocks.passed_on
 
     def __call__(self, frames: pa.Table) -> pa.Table:
         clips = blocks.clips_of(frames)
         whole = [clip for clip in clips if clip.frames is not None]
         scored = iter(self._scorer.score(whole) if whole else [])
         scores = [failed(clip) if clip.frames is None else next(scored) for clip in clips]
-        return blocks.scores_table(frames, scores)
+        return self._table(frames, scores)
 
 
 def load_scorer(settings: ReplicaSettings) -> Scorer:

@@ -23,7 +23,17 @@ from ah_ray.omni.local_copy import local_adapter
 from ah_ray.omni.weight_names import weight_shapes
 from ah_ray.pipeline import cluster
 from ah_ray.profile import load_profile
+from ah_ray.results.ensembles import digest
 from ah_ray.results.reducers import parse_reducer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """A model that scores the cohort, or one of several."""
+
+    place: Path | str  # a directory, or the URI of one
+    name: str
+    fingerprint: str  # of the checkpoint, without adapters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,25 +42,23 @@ class Resolved:
 
     settings: ScoreSettings
     scoring: Scoring
-    checkpoint: Path | str  # a directory, or the URI of one
-    base_fingerprint: str  # of the checkpoint without adapters
+    models: tuple[Model, ...]  # each of which scores every clip
     gpus_per_replica: int  # 0: replicas run on CPUs
     id_key: bytes | None
 
 
 def resolve(settings: ScoreSettings) -> Resolved:
-    """Reads the profile, the checkpoint and its adapters; raises ConfigError."""
+    """Reads the profile, the checkpoints and their adapters; raises ConfigError."""
     parse_reducer(settings.reducer)
-    profile = load_profile(settings.profile or (TINY if settings.model == TINY else "seed"))
+    profile = load_profile(settings.profile or (TINY if set(settings.model) == {TINY} else "seed"))
     gpus = _gpus_per_replica(settings)
     arithmetic = _arithmetic(settings, on_gpu=gpus > 0)
-    checkpoint = find_checkpoint(settings.model)
     adapters = [local_adapter(adapter, model_cache(settings)) for adapter in settings.adapter]
-    _check_fit(checkpoint, adapters)
-    base = fingerprint(checkpoint)
+    models = [_model(model, adapters) for model in settings.model]
+    _check_differ(settings.model, models)
     scoring = Scoring(
-        model=model_name(settings.model, adapters),
-        model_fingerprint=fingerprint(checkpoint, adapters) if adapters else base,
+        model=" + ".join(model.name for model in models),
+        model_fingerprint=_model_fingerprint(models, adapters),
         profile=profile,
         windows=settings.windows,
         arithmetic=arithmetic,
@@ -58,11 +66,34 @@ def resolve(settings: ScoreSettings) -> Resolved:
     return Resolved(
         settings=settings,
         scoring=scoring,
-        checkpoint=checkpoint,
-        base_fingerprint=base,
+        models=tuple(models),
         gpus_per_replica=gpus,
         id_key=_id_key(settings),
     )
+
+
+def _model(model: str, adapters: Sequence[Path]) -> Model:
+    place = find_checkpoint(model)
+    _check_fit(place, adapters)
+    return Model(place=place, name=model_name(model, adapters), fingerprint=fingerprint(place))
+
+
+def _model_fingerprint(models: Sequence[Model], adapters: Sequence[Path]) -> str:
+    if adapters:
+        return fingerprint(models[0].place, adapters)
+    prints = [model.fingerprint for model in models]
+    return prints[0] if len(prints) == 1 else digest(prints)
+
+
+def _check_differ(given: Sequence[str], models: Sequence[Model]) -> None:
+    first: dict[str, str] = {}
+    for name, model in zip(given, models, strict=True):
+        if model.fingerprint in first:
+            raise ConfigError(
+                f"--model {first[model.fingerprint]} and {name} are the same model: it would count "
+                "twice; leave one out"
+            )
+        first[model.fingerprint] = name
 
 
 def model_cache(settings: ScoreSettings) -> Path | None:
@@ -79,13 +110,10 @@ def _check_fit(checkpoint: Path | str, adapters: Sequence[Path]) -> None:
 
 def _gpus_per_replica(settings: ScoreSettings) -> int:
     if _on_gpu(settings):
-        wanted, here = settings.gpus_per_replica or 1, cluster.local_gpus()
-        if here < wanted and not cluster.on_cluster():
-            raise ConfigError(
-                f"GPUs that one replica asks for: {wanted}; that this machine has: {here}. "
-                "Join a cluster (RAY_ADDRESS), or change --device or --gpus-per-replica"
-            )
-        return wanted
+        each = settings.gpus_per_replica or 1
+        if not cluster.on_cluster():
+            _check_gpus(each, n_models=len(settings.model), here=cluster.local_gpus())
+        return each
     if settings.gpus_per_replica is not None:
         raise ConfigError(
             "--gpus-per-replica: this run would use no GPU; leave it out, or say --device gpu"
@@ -93,11 +121,26 @@ def _gpus_per_replica(settings: ScoreSettings) -> int:
     return 0
 
 
+def _check_gpus(each: int, *, n_models: int, here: int) -> None:
+    """Raises ConfigError if one replica of each model does not find its GPUs."""
+    if here < each:
+        raise ConfigError(
+            f"GPUs that one replica asks for: {each}; that this machine has: {here}. "
+            "Join a cluster (RAY_ADDRESS), or change --device or --gpus-per-replica"
+        )
+    if here < each * n_models:
+        raise ConfigError(
+            f"{n_models} models at once ask for {each * n_models} GPUs, and there are {here}: "
+            "score with one --model after another, each into an --out of its own, and combine "
+            "them with `python jobs/reduce.py OUT OUT … --out …`"
+        )
+
+
 def _on_gpu(settings: ScoreSettings) -> bool:
     if settings.device is Device.AUTO:
         # A cluster that has scaled its GPUs down to none still has them.
         reachable = cluster.on_cluster() or cluster.local_gpus() > 0
-        return reachable and settings.model != TINY
+        return reachable and set(settings.model) != {TINY}
     return settings.device is Device.GPU
 
 

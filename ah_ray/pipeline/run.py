@@ -13,9 +13,10 @@ from rich.console import Console
 from ah_ray import cohort as cohorts
 from ah_ray import storage
 from ah_ray.cohort import Cohort, Plan
-from ah_ray.config import ScoreSettings
+from ah_ray.config import Arithmetic, ScoreSettings
 from ah_ray.exit_status import ExitStatus, final_status
 from ah_ray.media.ffmpeg import ffmpeg_version
+from ah_ray.pipeline.comparison import Comparison
 from ah_ray.pipeline.plan_view import print_plan
 from ah_ray.pipeline.progress import Tally
 from ah_ray.pipeline.resolve import Resolved, resolve
@@ -128,7 +129,14 @@ def _work(
         console=console,
         cohort=cohort,
         tally=Tally(total=0),
+        comparison=_comparison(resolved, out),
     )
+
+
+def _comparison(resolved: Resolved, out: str) -> Comparison | None:
+    if resolved.scoring.arithmetic is not Arithmetic.FP8:
+        return None
+    return Comparison(out=out, config_fingerprint=resolved.scoring.fingerprint)
 
 
 def _do(work: Work, plan: Plan) -> str | None:
@@ -179,6 +187,7 @@ def _summary(
         n_replicas=tally.n_replicas,
         storage_retries=storage.retries(),
         cost_per_hour=settings.cost_per_hour,
+        difference_from_bf16=work.comparison and work.comparison.found(),
     )
 
 

@@ -65,6 +65,8 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
     if summary.ignored_endings:
         most = sorted(summary.ignored_endings.items(), key=lambda pair: -pair[1])
         yield "Ignored   " + ", ".join(f"{n:,} {ending}" for ending, n in most[:8]) + " (no video)"
+    if summary.difference_from_bf16:
+        yield f"fp8       beside bf16, {summary.difference_from_bf16}"
     if summary.trouble:
         yield f"Trouble   {summary.trouble}"
     yield f"Tables    {out}/verdicts.parquet"

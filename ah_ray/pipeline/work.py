@@ -13,6 +13,7 @@ from ah_ray.cohort import Cohort
 from ah_ray.errors import ErrorKind, OutputBusy
 from ah_ray.omni.local_copy import Say
 from ah_ray.pipeline import cluster, graph
+from ah_ray.pipeline.comparison import Comparison
 from ah_ray.pipeline.decoder import DecodeSettings
 from ah_ray.pipeline.heal import heal
 from ah_ray.pipeline.notices import Notices
@@ -59,6 +60,7 @@ class Work:
     console: Console
     cohort: Cohort
     tally: Tally
+    comparison: Comparison | None = None  # where cheaper arithmetic scores
     missing: dict[str, str] = field(default_factory=dict)  # video_id → why it has no row
 
     def do(self, pending: Sequence[Video]) -> None:
@@ -73,11 +75,14 @@ class Work:
                 gpus_per_replica=self.resolved.gpus_per_replica,
                 decoders=self.resolved.settings.decoders,
                 replicas=self.resolved.settings.replicas,
+                n_models=len(self.resolved.models),
             )
-            self.tally.n_decoders, self.tally.n_replicas = pools.max_decoders, pools.max_replicas
+            self.tally.n_decoders = pools.max_decoders
+            self.tally.n_replicas = pools.max_replicas * len(self.resolved.models)
             graph.configure(clip_bytes(self.resolved))
             with Progress(self.console, self.tally) as progress, self._notices(progress) as notices:
                 stages = stages_of(self.resolved, pools, self.write_row, say=notices.messenger)
+                self._compare(openable, stages, progress)
                 self.missing = heal(
                     openable,
                     score=lambda videos: run_pass(videos, stages, progress, self._check_lease),
@@ -85,6 +90,14 @@ class Work:
                     find_pending=self._find_pending,
                     give_up=self._give_up,
                 )
+
+    def _compare(self, videos: Sequence[Video], stages: Stages, progress: Progress) -> None:
+        if self.comparison is None or self.comparison.known() is not None:
+            return
+        self.tally.stage = "scoring some in bf16, to compare"
+        trouble = self.comparison.score_plainly(videos, stages, self._check_lease)
+        if trouble:
+            progress.say(f"The comparison with bf16 ended early: {trouble}")
 
     def _notices(self, progress: Progress) -> Notices:
         """What replicas say, shown to who started the run; sentences that name a path are not,
@@ -154,15 +167,19 @@ def stages_of(
         decode=DecodeSettings(
             profile=scoring.profile, windows=scoring.windows, limits=settings.limits
         ),
-        replica=ReplicaSettings(
-            model=str(resolved.checkpoint),
-            base_fingerprint=resolved.base_fingerprint,
-            adapters=settings.adapter,
-            cache=model_cache(settings),
-            profile=scoring.profile,
-            arithmetic=scoring.arithmetic,
-            n_gpus=resolved.gpus_per_replica,
-            say=say,
+        replicas=tuple(
+            ReplicaSettings(
+                model=str(model.place),
+                base_fingerprint=model.fingerprint,
+                adapters=settings.adapter,
+                cache=model_cache(settings),
+                profile=scoring.profile,
+                arithmetic=scoring.arithmetic,
+                n_gpus=resolved.gpus_per_replica,
+                is_last=model is resolved.models[-1],
+                say=say,
+            )
+            for model in resolved.models
         ),
         pools=pools,
         commit=commit,

@@ -1,10 +1,8 @@
-"""One verdict from those of several outputs, over videos. Pure.
-
-    vote   the share of Yes among the members; a Yes needs more than half, so a tie is a No
-    mean   of the members' probabilities
+"""One row from those of several outputs, over videos: their timelines laid side by side. Pure.
 
 A member that has no verdict of a video is left out, and the row says so: it is `partial`, its
 `error` counts and names those left out, and `model_p_ah` of its clips holds nulls in their places.
+How the verdict is formed from there is the same as for several models in one run (verdict.py).
 """
 
 from __future__ import annotations
@@ -12,18 +10,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from enum import StrEnum
 
 from ah_ray.config import Reduction, Windows
 from ah_ray.errors import ConfigError
 from ah_ray.records import SCHEMA_VERSION
 from ah_ray.results.outputs import Member, OutputConfig
 from ah_ray.results.redaction import redacted
-from ah_ray.results.reducers import YES, answer, clip_threshold
 from ah_ray.results.row import FAILED, OK, PARTIAL
-
-MORE_THAN_HALF = math.nextafter(0.5, 1)
-"""The threshold of a vote: the least number above a tie, so `Yes` iff p_ah ≥ threshold here too."""
+from ah_ray.results.verdict import with_verdict
 
 _FACTS = (
     "uri", "etag", "size_bytes", "last_modified", "duration_s", "fps", "width_px", "height_px",
@@ -31,30 +25,16 @@ _FACTS = (
 )  # fmt: skip
 
 
-class Ensemble(StrEnum):
-    """How members are combined."""
-
-    VOTE = "vote"
-    MEAN = "mean"
-
-
-def ensemble_config(
-    ensemble: Ensemble, members: Sequence[OutputConfig], each: Reduction
-) -> OutputConfig:
-    """The configuration of an ensemble's output; `each` is how a member's clips are reduced.
+def ensemble_config(members: Sequence[OutputConfig], reduction: Reduction) -> OutputConfig:
+    """The configuration of an ensemble's output.
 
     Raises ConfigError if the members' timelines cannot be laid side by side.
     """
     _check_windows([member.scoring.windows for member in members])
-    if ensemble is Ensemble.VOTE:
-        reducer, threshold = f"vote({each.reducer}>={each.threshold!r})", MORE_THAN_HALF
-    else:
-        reducer, threshold = f"mean({each.reducer})", each.threshold
     prints = [member.config_fingerprint for member in members]
     return OutputConfig(
-        config_fingerprint=_digest([ensemble.value, *prints]),
-        reduction=Reduction(reducer=reducer, threshold=threshold),
-        ensemble=ensemble.value,
+        config_fingerprint=digest([reduction.ensemble, *prints]),
+        reduction=reduction,
         hide_uris=all(member.hide_uris for member in members),
         members=[
             Member(scoring=member.scoring, config_fingerprint=member.config_fingerprint)
@@ -72,22 +52,20 @@ def _check_windows(windows: Sequence[Windows]) -> None:
             )
 
 
-def combined_row(members: Sequence[dict | None], config: OutputConfig, each: Reduction) -> dict:
+def combined_row(members: Sequence[dict | None], config: OutputConfig) -> dict:
     """A row of records.VERDICT from the members' rows of one video (None: it has none).
 
-    The members' verdicts are formed already, all with `each`. `run_id` is left to the caller.
+    `run_id` is left to the caller.
     """
     present = [row for row in members if row is not None]
-    good = [row for row in present if row["p_ah"] is not None]
     scorings = [member.scoring for member in config.members]
-    p_ah = _combine(config.ensemble, [(row["p_ah"], row["answer"]) for row in good])
-    clips = _clips(members, config, each)
+    clips = _clips(members)
     status, kind, error = _status(members)
     facts = {name: _first(row[name] for row in present) for name in _FACTS}
     if facts["uri"] and any(row["uri"] is None for row in present):  # some member hides names
         error = error and redacted(error, facts["uri"])
         facts["uri"] = None
-    return {
+    row = {
         "schema_version": SCHEMA_VERSION,
         "video_id": present[0]["video_id"],
         **facts,
@@ -96,15 +74,10 @@ def combined_row(members: Sequence[dict | None], config: OutputConfig, each: Red
         "error": error,
         "attempts": max(row["attempts"] for row in present),
         "n_clips": len(clips),
-        "n_failed_clips": sum(clip["p_ah"] is None for clip in clips),
-        "p_ah": p_ah,
-        "answer": answer(p_ah, config.reduction.threshold),
-        "reducer": config.reduction.reducer,
-        "threshold": config.reduction.threshold,
-        "calibration_fingerprint": None,
+        "n_failed_clips": sum(clip["error_kind"] is not None for clip in clips),
         "profile": _joined(scoring.profile.name for scoring in scorings),
-        "model": _joined(scoring.model for scoring in scorings),
-        "model_fingerprint": _digest([scoring.model_fingerprint for scoring in scorings]),
+        "model": " + ".join(scoring.model for scoring in scorings),
+        "model_fingerprint": digest([scoring.model_fingerprint for scoring in scorings]),
         "config_fingerprint": config.config_fingerprint,
         "ah_ray_version": _joined(row["ah_ray_version"] for row in present),
         "ffmpeg_version": _joined(row["ffmpeg_version"] for row in present),
@@ -113,16 +86,7 @@ def combined_row(members: Sequence[dict | None], config: OutputConfig, each: Red
         "score_s": sum(row["score_s"] or 0.0 for row in present),
         "clips": clips,
     }
-
-
-def _combine(ensemble: str, verdicts: Sequence[tuple[float, str]]) -> float | None:
-    """Of (p_ah, answer) of those members that have them."""
-    if not verdicts:
-        return None
-    if ensemble == Ensemble.VOTE:
-        return sum(said == YES for _, said in verdicts) / len(verdicts)
-    p = [p for p, _ in verdicts]
-    return min(max(math.fsum(p) / len(p), min(p)), max(p))
+    return with_verdict(row, config.reduction)
 
 
 def _status(members: Sequence[dict | None]) -> tuple[str, str | None, str | None]:
@@ -142,31 +106,23 @@ def _status(members: Sequence[dict | None]) -> tuple[str, str | None, str | None
     return status, kind, f"{n_out} of {len(members)} members left out ({texts})"
 
 
-def _clips(members: Sequence[dict | None], config: OutputConfig, each: Reduction) -> list[dict]:
+def _clips(members: Sequence[dict | None]) -> list[dict]:
     """The members' timelines, laid side by side by clip_index."""
     timelines = [
         {clip["clip_index"]: clip for clip in row["clips"]} if row else {} for row in members
     ]
     indices = sorted(set().union(*timelines))
-    vote = config.ensemble == Ensemble.VOTE
-    threshold = config.reduction.threshold if vote else clip_threshold(each)
-    return [
-        _clip([timeline.get(index) for timeline in timelines], config.ensemble, threshold)
-        for index in indices
-    ]
+    return [_clip([timeline.get(index) for timeline in timelines]) for index in indices]
 
 
-def _clip(clips: Sequence[dict | None], ensemble: str, threshold: float) -> dict:
+def _clip(clips: Sequence[dict | None]) -> dict:
     present = [clip for clip in clips if clip is not None]
     good = [clip for clip in present if clip["p_ah"] is not None]
     masses = [clip["answer_mass"] for clip in good if clip["answer_mass"] is not None]
-    p_ah = _combine(ensemble, [(clip["p_ah"], clip["answer"]) for clip in good])
     return {
         "clip_index": present[0]["clip_index"],
         "start_s": present[0]["start_s"],
         "end_s": present[0]["end_s"],
-        "p_ah": p_ah,
-        "answer": answer(p_ah, threshold),
         "answer_mass": math.fsum(masses) / len(masses) if masses else None,
         "model_p_ah": [clip and clip["p_ah"] for clip in clips],
         "n_frames": max(clip["n_frames"] for clip in present),
@@ -183,5 +139,6 @@ def _joined(names) -> str:
     return " + ".join(dict.fromkeys(name for name in names if name))
 
 
-def _digest(parts: Sequence[str]) -> str:
+def digest(parts: Sequence[str]) -> str:
+    """One fingerprint of several, in their order."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -29,8 +29,8 @@ class Member(BaseModel):
 class OutputConfig(BaseModel):
     """What all rows of an output have in common.
 
-    `scoring` is null, and `ensemble` and `members` are set, where jobs/reduce.py formed the rows
-    from several outputs.
+    `scoring` is null, and `members` are set, where jobs/reduce.py formed the rows from several
+    outputs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,14 +40,13 @@ class OutputConfig(BaseModel):
     config_fingerprint: str
     scoring: Scoring | None = None
     reduction: Reduction
-    ensemble: str | None = None  # `vote` or `mean`
     members: tuple[Member, ...] = ()
     hide_uris: bool = False  # its rows hold no names
 
     def described(self) -> str:
         """In a few words, what scored it."""
         if self.scoring is None:
-            return f"{self.ensemble} of {len(self.members)} outputs"
+            return f"{self.reduction.ensemble} of {len(self.members)} outputs"
         return f"model {self.scoring.model}, profile {self.scoring.profile.name}"
 
 

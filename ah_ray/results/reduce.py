@@ -16,19 +16,20 @@ from operator import attrgetter, itemgetter
 
 from ah_ray import storage
 from ah_ray.cohort.identity import row_name
-from ah_ray.config import Reduction
+from ah_ray.config import Ensemble, Reduction
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.exit_status import ExitStatus
 from ah_ray.results.commit import commit
-from ah_ray.results.ensembles import Ensemble, combined_row, ensemble_config
+from ah_ray.results.ensembles import combined_row, ensemble_config
 from ah_ray.results.lease import Lease
 from ah_ray.results.outputs import OutputConfig, config_of, matches, read_config, write_config
 from ah_ray.results.reducers import parse_reducer
-from ah_ray.results.row import ah_ray_version, with_verdict
+from ah_ray.results.row import ah_ray_version
 from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
 from ah_ray.results.stream import Content, side_by_side, stream_contents, stream_rows
 from ah_ray.results.table_files import open_tables
 from ah_ray.results.tables import Counts, write_tables
+from ah_ray.results.verdict import with_verdict
 
 _WRITERS = 16
 _UNDER_WAY = 64  # writes that may wait, so that memory stays bounded
@@ -54,16 +55,16 @@ def reduce_outputs(
     out: str,
     *,
     reduction: Reduction,
-    ensemble: Ensemble | None = None,
 ) -> Reduced:
     """Forms OUT from one input, or an ensemble from several.
 
-    Several inputs without an `ensemble` are a vote. Raises ConfigError before anything is
+    Several inputs, or one that several models scored, are a vote unless `reduction` says
+    otherwise. Raises ConfigError before anything is
     written, OutputBusy if another run holds OUT. If it is interrupted, or storage fails, the
     tables still say what is there, and `exit_status` is MISSING_ROWS.
     """
     inputs, out = [storage.normalise(uri) for uri in inputs], storage.normalise(out)
-    config = _config(inputs, out, reduction, ensemble)
+    config = _config(inputs, out, reduction)
     matches(out, config)
     contents = _check_contents(inputs)
     storage.check_writable(out)
@@ -73,20 +74,18 @@ def reduce_outputs(
         if not matches(out, config):
             write_config(out, config)
         try:
-            _write_rows(inputs, out, reduction, reduced)
+            _write_rows(inputs, out, reduced)
             reduced.exit_status = ExitStatus.COMPLETE
         except (KeyboardInterrupt, StorageError) as error:
             reduced.trouble = str(error) or "stopped"
         reduced.counts = write_tables(out, _row_names(inputs, config))
         if reduced.counts.n_missing:
             reduced.exit_status = ExitStatus.MISSING_ROWS
-        write_summary(out, _summary(reduced, started_at, reduction))
+        write_summary(out, _summary(reduced, started_at))
     return reduced
 
 
-def _config(
-    inputs: Sequence[str], out: str, reduction: Reduction, ensemble: Ensemble | None
-) -> OutputConfig:
+def _config(inputs: Sequence[str], out: str, reduction: Reduction) -> OutputConfig:
     """The configuration of the result. Raises ConfigError if this cannot be formed."""
     parse_reducer(reduction.reducer)
     if len(set(inputs)) < len(inputs):
@@ -96,11 +95,19 @@ def _config(
             f"--out {out} is an input: new verdicts go to a folder of their own, where score.py "
             "can go on, too"
         )
-    if ensemble is not None and len(inputs) < 2:
-        raise ConfigError("--ensemble needs two inputs or more")
     members = [_input_config(uri) for uri in inputs]
+    several_models = [uri for uri, m in zip(inputs, members, strict=True) if m.reduction.ensemble]
+    if len(members) == 1 and not several_models and reduction.ensemble is not None:
+        raise ConfigError("--ensemble needs two inputs or more, or one that several models scored")
+    if len(members) > 1 or several_models:
+        how = reduction.ensemble or Ensemble.VOTE
+        reduction = reduction.model_copy(update={"ensemble": how})
     if len(members) > 1:
-        return ensemble_config(ensemble or Ensemble.VOTE, members, reduction)
+        if several_models:
+            raise ConfigError(
+                f"{several_models[0]} holds the scores of several models itself: reduce it alone"
+            )
+        return ensemble_config(members, reduction)
     # As score.py would make it with this reducer, so that the output can go on being scored into.
     return config_of(members[0].scoring, reduction).model_copy(
         update={
@@ -154,7 +161,7 @@ def _row_names(inputs: Sequence[str], config: OutputConfig) -> Iterator[str]:
         yield row_name(video_id, etag, config.config_fingerprint)
 
 
-def _write_rows(inputs: Sequence[str], out: str, reduction: Reduction, reduced: Reduced) -> None:
+def _write_rows(inputs: Sequence[str], out: str, reduced: Reduced) -> None:
     streams = [stream_rows(uri) for uri in inputs]
     with open_tables(out) as tables:
         streams.append(iter(()) if tables is None else stream_rows(out))
@@ -164,7 +171,7 @@ def _write_rows(inputs: Sequence[str], out: str, reduction: Reduction, reduced: 
             if not any(members):
                 continue  # it has left the inputs: it leaves the tables
             _note(members, reduced.notes)
-            row = _formed(members, reduced.config, reduction)
+            row = _formed(members, reduced.config)
             if before is not None and _same(row, before):
                 reduced.unchanged += 1
                 continue
@@ -178,9 +185,10 @@ def _write_rows(inputs: Sequence[str], out: str, reduction: Reduction, reduced: 
             write.result()
 
 
-def _formed(members: Sequence[dict | None], config: OutputConfig, reduction: Reduction) -> dict:
-    rows = [row and with_verdict(row, reduction) for row in members]
-    return rows[0] if config.ensemble is None else combined_row(rows, config, reduction)
+def _formed(members: Sequence[dict | None], config: OutputConfig) -> dict:
+    if config.members:
+        return combined_row(members, config)
+    return with_verdict(members[0], config.reduction)
 
 
 def _same(row: dict, before: dict) -> bool:
@@ -202,8 +210,9 @@ def _note(members: Sequence[dict | None], notes: Counter[str]) -> None:
             notes[f"failed in input {number}"] += 1
 
 
-def _summary(reduced: Reduced, started_at: datetime, reduction: Reduction) -> RunSummary:
+def _summary(reduced: Reduced, started_at: datetime) -> RunSummary:
     config = reduced.config
+    reduction = config.reduction
     return RunSummary(
         run_id=reduced.run_id,
         job="reduce",
@@ -215,7 +224,7 @@ def _summary(reduced: Reduced, started_at: datetime, reduction: Reduction) -> Ru
         settings={
             "reducer": reduction.reducer,
             "threshold": reduction.threshold,
-            "ensemble": config.ensemble,
+            "ensemble": reduction.ensemble,
             "inputs": [member.config_fingerprint for member in config.members]
             or [config.config_fingerprint],
         },

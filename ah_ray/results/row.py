@@ -12,7 +12,7 @@ from ah_ray.config import Reduction, Scoring
 from ah_ray.errors import ErrorKind
 from ah_ray.records import SCHEMA_VERSION, ClipScore, Scored
 from ah_ray.results.redaction import redacted
-from ah_ray.results.reducers import answer, clip_threshold, reduce_scores
+from ah_ray.results.verdict import with_verdict
 
 OK, PARTIAL, FAILED = "ok", "partial", "failed"
 STATUSES = (OK, PARTIAL, FAILED)
@@ -80,16 +80,16 @@ def verdict_row(
 
 
 def _status(clips: Sequence[ClipScore]) -> str:
-    good = sum(clip.p_ah is not None for clip in clips)
-    if good == 0:
+    if all(clip.p_ah is None for clip in clips):
         return FAILED
-    return OK if good == len(clips) else PARTIAL
+    return OK if all(clip.error_kind is None for clip in clips) else PARTIAL
 
 
 def _first_error(scored: Scored) -> tuple[str | None, str | None]:
-    """Of the first clip that failed, or of the video as a whole if it has no clips."""
+    """Of the first clip that failed (one model of several is enough), or of the video as a whole
+    if it has no clips."""
     for clip in scored.clips:
-        if clip.p_ah is None:
+        if clip.error_kind is not None:
             # The decoder knows the sentence for the clip that it was the first to miss.
             same = clip.error is None and clip.error_kind == scored.facts.error_kind
             return clip.error_kind, scored.facts.error if same else clip.error
@@ -109,26 +109,7 @@ def _clip(clip: ClipScore) -> dict:
         "answer_mass": clip.answer_mass,
         "model_p_ah": clip.model_p_ah,
         "n_frames": clip.n_frames,
-        "error_kind": clip.error_kind,
-    }
-
-
-def with_verdict(row: dict, reduction: Reduction) -> dict:
-    """The row with its verdict, and its clips' answers, formed anew from the clips."""
-    clips = row["clips"]
-    p_ah, video_answer = reduce_scores(
-        [clip["p_ah"] for clip in clips],
-        [clip["end_s"] - clip["start_s"] for clip in clips],
-        reduction,
-    )
-    threshold = clip_threshold(reduction)
-    return row | {
-        "p_ah": p_ah,
-        "answer": video_answer,
-        "reducer": reduction.reducer,
-        "threshold": reduction.threshold,
-        "calibration_fingerprint": reduction.calibration_fingerprint,
-        "clips": [clip | {"answer": answer(clip["p_ah"], threshold)} for clip in clips],
+        "error_kind": clip.error_kind if clip.p_ah is None else None,
     }
 
 

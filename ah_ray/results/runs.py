@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +14,7 @@ from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.exit_status import ExitStatus
 from ah_ray.records import SCHEMA_VERSION
+from ah_ray.results.difference import Difference
 from ah_ray.results.tables import Counts
 
 
@@ -77,6 +80,7 @@ class RunSummary(BaseModel):
     n_decoders: int = 0
     n_replicas: int = 0
     storage_retries: int = 0
+    difference_from_bf16: Difference | None = None  # of P(A/H), where cheaper arithmetic scored
     cost_per_hour: float | None = None  # of all machines of the run
 
     @property
@@ -118,6 +122,18 @@ def read_summary(out: str, run_id: str) -> RunSummary:
         problem = error.errors()[0]["msg"]
         raise ConfigError(f"{uri} is no run summary of this ah_ray: {problem}") from None
     return RunSummary(**found.model_dump(exclude={"rates"}))
+
+
+def latest_summary(
+    out: str, wanted: Callable[[RunSummary], bool], look_at: int = 20
+) -> RunSummary | None:
+    """The newest of the last runs that is `wanted`; damaged ones are passed over."""
+    for run_id in reversed(run_ids(out)[-look_at:]):
+        with suppress(ConfigError):
+            summary = read_summary(out, run_id)
+            if wanted(summary):
+                return summary
+    return None
 
 
 def run_ids(out: str) -> list[str]:

@@ -142,7 +142,7 @@ def test_vote(three, tmp_path):
     assert clips[0]["model_p_ah"] == [0.1, 0.6, 0.5]
     summary = read_summary(str(out), run_ids(str(out))[0])
     assert summary.notes == {"failed in input 3": 1, "not in input 3": 1, "unchanged": 0}
-    assert read_config(str(out)).ensemble == "vote"
+    assert read_config(str(out)).reduction.ensemble == "vote"
 
 
 def test_mean(three, tmp_path):

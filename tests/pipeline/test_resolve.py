@@ -37,7 +37,7 @@ def devices(found: Resolved) -> tuple[str, ...]:
         replica_gpus=found.gpus_per_replica,
         clips_per_batch=8,
     )
-    return stages_of(found, pools, commit=dict).replica.devices
+    return stages_of(found, pools, commit=dict).replicas[0].devices
 
 
 def test_a_replica_runs_on_the_gpus_that_it_asks_for(gpus):
@@ -73,3 +73,16 @@ def test_gpus_per_replica_without_a_gpu_to_use(gpus):
     gpus(4)
     with pytest.raises(ConfigError, match="--gpus-per-replica: this run would use no GPU"):
         resolved(gpus_per_replica=2)
+
+
+def test_fewer_gpus_than_models(gpus, tmp_path):
+    gpus(2)
+    several = {"videos": "v", "out": "o", "model": ("a", "b", "c"), "device": "gpu"}
+    words = (
+        r"3 models at once ask for 3 GPUs, and there are 2: .* one --model after another.*reduce.py"
+    )
+    with pytest.raises(ConfigError, match=words):
+        resolve(score_settings(**several))
+    gpus(4)
+    with pytest.raises(ConfigError, match="3 models at once ask for 6 GPUs, and there are 4"):
+        resolve(score_settings(**several, gpus_per_replica=2))

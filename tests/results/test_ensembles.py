@@ -3,12 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invented_rows import row, scoring
 
-from ah_ray.config import Reduction, Windows
+from ah_ray.config import Ensemble, Reduction, Windows
 from ah_ray.errors import ConfigError, ErrorKind
 from ah_ray.records import VERDICT
-from ah_ray.results.ensembles import MORE_THAN_HALF, Ensemble, combined_row, ensemble_config
+from ah_ray.results.ensembles import combined_row, ensemble_config
 from ah_ray.results.outputs import config_of
-from ah_ray.results.row import with_verdict
+from ah_ray.results.verdict import MORE_THAN_HALF
 
 MODELS = ("model-a", "model-b", "model-c")
 
@@ -17,12 +17,13 @@ def combine(how, videos, each=None, **fields):
     """The ensemble's row of one video, from each member's probabilities (None: no row)."""
     each = each or Reduction()
     models = [scoring(f"model-{n}") for n in range(len(videos))]
-    config = ensemble_config(how, [config_of(model, each) for model in models], each)
+    together = each.model_copy(update={"ensemble": how})
+    config = ensemble_config([config_of(model, each) for model in models], together)
     rows = [
-        p_ah if p_ah is None else with_verdict(row("v", p_ah, by=model, **fields), each)
+        p_ah if p_ah is None else row("v", p_ah, by=model, **fields)
         for model, p_ah in zip(models, videos, strict=True)
     ]
-    return combined_row(rows, config, each)
+    return combined_row(rows, config)
 
 
 def test_vote_by_hand():
@@ -112,12 +113,12 @@ def test_all_columns_but_the_run():
 
 
 def test_one_that_hides_names_hides_those_of_all():
-    each = Reduction()
     models = [scoring("model-a"), scoring("model-b")]
-    config = ensemble_config(Ensemble.VOTE, [config_of(m, each) for m in models], each)
+    members = [config_of(model, Reduction()) for model in models]
+    config = ensemble_config(members, Reduction(ensemble=Ensemble.VOTE))
     told = row("v", ErrorKind.DECODE, by=models[0], uri="/c/anna.mp4", error="anna.mp4 is cut")
     hidden = row("v", [0.5], by=models[1], hide_uris=True)
-    made = combined_row([told, hidden], config, each)
+    made = combined_row([told, hidden], config)
     assert made["uri"] is None
     assert "anna" not in str(made)
 
@@ -125,7 +126,7 @@ def test_one_that_hides_names_hides_those_of_all():
 def test_the_fingerprint_tells_members_order_and_kind_apart():
     a, b = (config_of(scoring(model), Reduction()) for model in MODELS[:2])
     prints = {
-        ensemble_config(how, members, Reduction()).config_fingerprint
+        ensemble_config(members, Reduction(ensemble=how)).config_fingerprint
         for how in Ensemble
         for members in ([a, b], [b, a])
     }
@@ -137,4 +138,4 @@ def test_other_windows_do_not_fit():
     a = config_of(scoring(), Reduction())
     b = config_of(scoring(windows=Windows(hop_s=2.5)), Reduction())
     with pytest.raises(ConfigError, match=r"inputs 1 and 2 were cut into other windows"):
-        ensemble_config(Ensemble.VOTE, [a, b], Reduction())
+        ensemble_config([a, b], Reduction(ensemble=Ensemble.VOTE))

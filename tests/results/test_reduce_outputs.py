@@ -3,10 +3,9 @@
 import pytest
 from invented_rows import make_output, scoring
 
-from ah_ray.config import Reduction, Windows
+from ah_ray.config import Ensemble, Reduction, Windows
 from ah_ray.errors import ConfigError
 from ah_ray.profile import load_profile
-from ah_ray.results.ensembles import Ensemble
 from ah_ray.results.outputs import read_config
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.reduce import reduce_outputs
@@ -26,8 +25,8 @@ def out(tmp_path):
     return str(tmp_path / "out")
 
 
-def reduce(inputs, out, ensemble=None, **reduction):
-    return reduce_outputs(inputs, out, reduction=Reduction(**reduction), ensemble=ensemble)
+def reduce(inputs, out, **reduction):
+    return reduce_outputs(inputs, out, reduction=Reduction(**reduction))
 
 
 @pytest.fixture

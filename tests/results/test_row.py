@@ -8,7 +8,8 @@ from invented_rows import SCORED_AT, clip, row, scored, scoring
 from ah_ray.config import Reduction
 from ah_ray.errors import ErrorKind
 from ah_ray.records import VERDICT
-from ah_ray.results.row import Provenance, verdict_row, with_verdict
+from ah_ray.results.row import Provenance, verdict_row
+from ah_ray.results.verdict import with_verdict
 
 
 def test_every_column_and_no_other():

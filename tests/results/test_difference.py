@@ -1,6 +1,6 @@
 import pytest
 
-from ah_ray.omni.difference import difference
+from ah_ray.results.difference import difference
 
 
 def test_what_is_said_of_two_scorings():
@@ -12,9 +12,10 @@ def test_what_is_said_of_two_scorings():
     assert found.p99 == pytest.approx(0.002, abs=1e-3)
     assert found.max == pytest.approx(0.7)
     assert found.answers_changed == pytest.approx(0.01)
-    assert "0.7000 at most (1000 clips, 1.0% of answers changed)" in str(found)
+    assert "0.7000 at most (1000 clips; 1.0% of answers changed)" in str(found)
 
 
-def test_too_few_say_nothing():
-    with pytest.raises(ValueError, match="499 clips scored both ways"):
-        difference([0.5] * 499, [0.5] * 499)
+def test_few_are_said_to_be_few():
+    assert "499 clips, under 500: too few" in str(difference([0.5] * 499, [0.5] * 499))
+    assert "too few" not in str(difference([0.5] * 500, [0.5] * 500))
+    assert difference([None, 0.5], [0.5, None]) is None

@@ -22,25 +22,26 @@ class Difference:
     answers_changed: float  # share whose answer at 0.5 is another
 
     def __str__(self) -> str:
+        few = "" if self.n_clips >= ENOUGH_CLIPS else f", under {ENOUGH_CLIPS}: too few to rely on"
         return (
             f"P(A/H) differs by {self.mean:.4f} on average, {self.p99:.4f} at the 99th percentile, "
-            f"{self.max:.4f} at most ({self.n_clips} clips, {self.answers_changed:.1%} of answers "
-            "changed)"
+            f"{self.max:.4f} at most ({self.n_clips} clips{few}; {self.answers_changed:.1%} of "
+            "answers changed)"
         )
 
 
-def difference(ours: Sequence[float | None], theirs: Sequence[float | None]) -> Difference:
+def difference(ours: Sequence[float | None], theirs: Sequence[float | None]) -> Difference | None:
     """Between two scorings of the same clips; None is a clip without a score.
 
-    Raises ValueError if fewer than `ENOUGH_CLIPS` have both.
+    Null if no clip has both.
     """
     both = [
         pair
         for pair in zip(ours, theirs, strict=True)
         if pair[0] is not None and pair[1] is not None
     ]
-    if len(both) < ENOUGH_CLIPS:
-        raise ValueError(f"{len(both)} clips scored both ways; it takes {ENOUGH_CLIPS}")
+    if not both:
+        return None
     a, b = np.array(both).T
     apart = np.abs(a - b)
     return Difference(
