@@ -10,6 +10,8 @@ from ah_ray.pipeline import resolve
 from ah_ray.pipeline.summary_view import _lines
 from ah_ray.results.runs import read_summary, run_ids
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def fp8_on_a_cpu(monkeypatch):
