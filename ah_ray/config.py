@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
@@ -155,6 +156,10 @@ class ScoreSettings(_Frozen):
     replicas: int | None = Field(None, ge=1)
     gpus_per_replica: int | None = Field(None, ge=1, description="share a model's layers out")
 
+    deadline: str | None = Field(None, description="HH:MM, by the clock of the driver")
+    gpu_hours: float | None = Field(None, gt=0, description="GPUs of the cluster × hours")
+    log_json: bool = False
+
     plan: bool = False
     limit: int | None = Field(None, ge=1)
     retry_failed: bool = False
@@ -176,6 +181,14 @@ class ScoreSettings(_Frozen):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("deadline")
+    @classmethod
+    def _time_of_day(cls, value: str | None) -> str | None:
+        try:
+            return value and f"{datetime.strptime(value, '%H:%M'):%H:%M}"
+        except ValueError:
+            raise ValueError("give a time of day as HH:MM, like 06:30") from None
 
     @field_validator("model", mode="before")
     @classmethod

@@ -62,6 +62,7 @@ class VideoFacts:
     decode_s: float = 0.0  # wall seconds, probe included
     probe_cpu_s: float = 0.0
     decode_cpu_s: float = 0.0
+    storage_retries: int = 0  # while it was read
     error_kind: ErrorKind | None = None  # of the first failed clip, or why none could be planned
     error: str | None = None
 

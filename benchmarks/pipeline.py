@@ -34,9 +34,11 @@ from ah_ray.media.decode import decode
 from ah_ray.media.ffmpeg import ffmpeg_version
 from ah_ray.pipeline import cluster, graph, passes
 from ah_ray.pipeline.blocks import clips_of, scores_table
-from ah_ray.pipeline.progress import Progress, Tally
+from ah_ray.pipeline.progress import Progress
 from ah_ray.pipeline.resolve import resolve
-from ah_ray.pipeline.work import WriteRow, clip_bytes, stages_of
+from ah_ray.pipeline.stages import clip_bytes, stages_of
+from ah_ray.pipeline.tally import Tally
+from ah_ray.pipeline.work import WriteRow
 from ah_ray.profile import load_profile
 from ah_ray.records import Clip, ClipScore, Video
 from ah_ray.results.row import Provenance, ah_ray_version

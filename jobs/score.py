@@ -86,6 +86,15 @@ def score(
     cost_per_hour: Annotated[
         float | None, option("Of all machines together; for plan and summary.", MACHINES)
     ] = None,
+    deadline: Annotated[
+        str | None, option("Stop at HH:MM; the rest is for the next run.", MACHINES)
+    ] = None,
+    gpu_hours: Annotated[
+        float | None, option("Stop when the cluster's GPUs were up for so long.", MACHINES)
+    ] = None,
+    log_json: Annotated[
+        bool | None, option("Say all in JSON lines, for log collectors.", MACHINES)
+    ] = None,
     max_bytes: Annotated[int | None, option("20 GiB.", LIMITS)] = None,
     max_pixels: Annotated[int | None, option("Of a source frame: 8192 x 4352.", LIMITS)] = None,
     max_duration_s: Annotated[float | None, option("6 hours.", LIMITS)] = None,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 Fault = int | str | None
 """None: pass it on. A number: answer with that status. `reset`: close without an answer.
 `lost`: pass it on, but close without the answer. `short`: cut the answer's body in half.
-`never`: do not answer before the proxy stops."""
+`corrupt`: change a byte in the middle of it. `never`: do not answer before the proxy stops."""
 
 
 @dataclass
@@ -54,8 +54,11 @@ def _handler(proxy: FaultyProxy, upstream: str) -> type[BaseHTTPRequestHandler]:
             with lock:
                 proxy.requests.append((self.command, self.path))
                 fault = proxy.rule(self.command, self.path, len(proxy.requests))
-                if fault is None or fault in ("lost", "short"):
+                if fault is None or fault in ("lost", "short", "corrupt"):
                     status, headers, data = self._forward(body)
+                if fault == "corrupt" and data:
+                    middle = len(data) // 2
+                    data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
             if isinstance(fault, int):
                 self._answer(fault, [], b"" if self.command == "HEAD" else _error_xml(fault))
             elif fault in ("reset", "lost"):

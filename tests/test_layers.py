@@ -11,13 +11,14 @@ PACKAGE = Path(ah_ray.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
-BASE = {"errors", "profile", "config", "records", "exit_status"}
+BASE = {"errors", "profile", "config", "records", "exit_status", "logs"}
 MAY_USE = {
     "errors": set(),
     "profile": {"errors"},
     "config": {"errors", "profile"},
     "records": {"errors"},
     "exit_status": {"errors", "config"},
+    "logs": set(),
     "storage": BASE,
     "cohort": BASE | {"storage"},
     "media": BASE | {"storage"},

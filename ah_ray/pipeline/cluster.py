@@ -21,8 +21,9 @@ if "RAY_ADDRESS" not in os.environ:  # its advice is about constructor arguments
 import ray
 import ray._private.worker
 import ray.data
+from ray.exceptions import RayError
 
-from ah_ray.pipeline.graph import Pools
+from ah_ray.errors import ConfigError
 
 OBJECT_STORE_SHARE = 0.2
 MAX_OBJECT_STORE_BYTES = 4 * 1024**3
@@ -47,7 +48,7 @@ def connected() -> Iterator[None]:
         return
     with _handlers_kept():
         if on_cluster():
-            ray.init(logging_level=logging.WARNING)
+            _join()
         else:
             _start()
     _hush()
@@ -57,32 +58,25 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def pools(
-    *, gpus_per_replica: int, decoders: int | None, replicas: int | None, n_models: int = 1
-) -> Pools:
-    """Actor pools that fit the cluster as it is now; given numbers win.
+@contextmanager
+def joined() -> Iterator[None]:
+    """A cluster that there is, joined; without one, nothing is started yet."""
+    if on_cluster():
+        with connected():
+            yield
+    else:
+        yield
 
-    On GPUs: as many replicas as fit, of each model. On CPUs alone (the tiny checkpoint): one
-    replica to eight cores, since there the decoders are the slower side; models share its core.
-    """
-    there = ray.cluster_resources()
-    cpus = int(there.get("CPU", 2))
-    replica_cpus = 1.0 if gpus_per_replica else 1 / n_models
-    if replicas is None:
-        gpus = int(there.get("GPU", 0))
-        fit = gpus // gpus_per_replica // n_models if gpus_per_replica else cpus // 8
-        replicas = max(1, fit)
-    free_cpus = max(1, cpus - round(replicas * n_models * replica_cpus))
-    decoders = decoders or free_cpus
-    return Pools(
-        min_decoders=1,
-        max_decoders=decoders,
-        min_replicas=1,
-        max_replicas=replicas,
-        replica_cpus=replica_cpus,
-        replica_gpus=gpus_per_replica,
-        clips_per_batch=64 if gpus_per_replica else 8,
-    )
+
+def _join() -> None:
+    try:
+        ray.init(logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, RuntimeError, RayError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ConfigError(
+            f"RAY_ADDRESS {os.environ['RAY_ADDRESS']}: this cluster cannot be joined ({reason}); "
+            "check that it is up and, if it asks for a token, RAY_AUTH_MODE and the token itself"
+        ) from None
 
 
 def _start() -> None:

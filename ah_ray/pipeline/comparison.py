@@ -17,7 +17,8 @@ from ray.exceptions import RayError
 from ah_ray.cohort import row_name
 from ah_ray.config import Arithmetic
 from ah_ray.pipeline import blocks, graph
-from ah_ray.pipeline.passes import Stages, root_cause
+from ah_ray.pipeline.passes import root_cause
+from ah_ray.pipeline.stages import Stages
 from ah_ray.records import Video
 from ah_ray.results.difference import ENOUGH_CLIPS, Difference, difference
 from ah_ray.results.row_files import read_row_files

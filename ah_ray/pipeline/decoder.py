@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
-from ah_ray import storage
+from ah_ray import logs, storage
 from ah_ray.config import Limits, Windows
 from ah_ray.errors import (
     ErrorKind,
@@ -21,6 +22,7 @@ from ah_ray.errors import (
     StorageError,
     VideoError,
 )
+from ah_ray.logs import LogSettings
 from ah_ray.media.decode import decode
 from ah_ray.pipeline import blocks
 from ah_ray.profile import Profile
@@ -34,6 +36,7 @@ class DecodeSettings:
     profile: Profile
     windows: Windows
     limits: Limits
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 class Decoder:
@@ -47,20 +50,24 @@ class Decoder:
         self._profile = settings.profile
         self._windows = settings.windows
         self._limits = settings.limits
+        logs.start(settings.log)
         _give_memory_back()
 
     def __call__(self, videos: pa.Table) -> Iterator[pa.Table]:
         """VIDEOS in, FRAMES out, one clip a table: memory does not grow with the length."""
         for video in blocks.videos_of(videos):
             try:
-                yield from self._frames(video)
+                facts = yield from self._frames(video)
             except VideoError as error:
                 facts = VideoFacts(n_clips=0, error_kind=error.kind, error=str(error))
-                yield blocks.video_frames(video, facts)
             except StorageError as error:
                 yield blocks.lost_frames(video, str(error))
+                logs.event("lost", str(error), level=logging.WARNING, video_id=video.video_id)
+                continue
+            yield blocks.video_frames(video, replace(facts, storage_retries=storage.new_retries()))
+            _log(video, facts)
 
-    def _frames(self, video: Video) -> Iterator[pa.Table]:
+    def _frames(self, video: Video) -> Generator[pa.Table, None, VideoFacts]:
         profile, windows, limits = self._profile, self._windows, self._limits
         with _local_copy(video, limits) as path:
             with closing(decode(path, profile=profile, windows=windows, limits=limits)) as parts:
@@ -71,7 +78,20 @@ class Decoder:
                         facts = part
             if storage.local_path(video.uri) and storage.stat(video.uri).etag != video.etag:
                 raise ObjectChanged(f"{video.uri} changed while it was read")
-            yield blocks.video_frames(video, facts)
+        return facts
+
+
+def _log(video: Video, facts: VideoFacts) -> None:
+    logs.event(
+        "decoded",
+        facts.error or "",
+        level=logging.WARNING if facts.error_kind else logging.INFO,
+        video_id=video.video_id,
+        error_kind=facts.error_kind,
+        n_clips=facts.n_clips,
+        duration_s=facts.duration_s,
+        decode_s=round(facts.decode_s, 3),
+    )
 
 
 def _give_memory_back() -> None:

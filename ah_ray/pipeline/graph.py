@@ -38,15 +38,8 @@ class Pools:
     retries: int = 2  # of the work of a process that died
 
 
-def scores(
-    videos: Sequence[Video],
-    *,
-    decode: DecodeSettings,
-    replicas: Sequence[ReplicaSettings],
-    pools: Pools,
-    replica_class: Callable | None = None,
-) -> Dataset:
-    """The lazy graph: VIDEOS rows in, SCORES rows out, in no particular order.
+def clips(videos: Sequence[Video], *, decode: DecodeSettings, pools: Pools) -> Dataset:
+    """VIDEOS rows in, FRAMES rows out, in no particular order.
 
     A video is one block of its own (up to `MAX_BLOCKS` blocks), so a long one holds up nobody and
     a lost process costs little. A process that dies comes back, and its work is tried twice more;
@@ -54,7 +47,7 @@ def scores(
     """
     n_blocks = min(len(videos), MAX_BLOCKS)
     source = ray.data.from_arrow(_split(blocks.videos_table(videos), n_blocks))
-    graph = source.map_batches(
+    return source.map_batches(
         Decoder,
         fn_constructor_args=(decode,),
         batch_format="pyarrow",
@@ -68,6 +61,18 @@ def scores(
         max_restarts=-1,
         max_task_retries=pools.retries,
     )
+
+
+def scores(
+    videos: Sequence[Video],
+    *,
+    decode: DecodeSettings,
+    replicas: Sequence[ReplicaSettings],
+    pools: Pools,
+    replica_class: Callable | None = None,
+) -> Dataset:
+    """The lazy graph, whole: VIDEOS rows in, SCORES rows out."""
+    graph = clips(videos, decode=decode, pools=pools)
     for replica in replicas:
         graph = graph.map_batches(
             replica_class or Replica,

@@ -17,6 +17,9 @@ from ah_ray.records import Video
 MAX_ALONE = 64
 """Beyond this many left over, it is the machines that fail, not the videos."""
 
+MAX_RESTLESS = 3
+"""Passes in a row that bring no row, while content changes faster than it can be read."""
+
 
 def heal(
     pending: Sequence[Video],
@@ -32,13 +35,17 @@ def heal(
     for their present content. `give_up(video)` writes the `crash` row.
     """
     missing: dict[str, str] = {}
+    restless = 0
     while pending:
         result = score(pending)
-        left = {video.video_id for video in pending} - result.committed.keys()
+        before = {video.video_id: video.etag for video in pending}
+        left = before.keys() - result.committed.keys()
         if not left:
             return {}
         pending = find_pending(left)
-        if not result.committed:
+        changed = any(video.etag != before[video.video_id] for video in pending)
+        restless = 0 if result.committed else restless + 1
+        if not result.committed and not (changed and restless < MAX_RESTLESS):
             if result.trouble:  # no replica could start, say: no video is to blame
                 return {video.video_id: result.trouble for video in pending}
             # What storage keeps back harms no process: to try it alone would change nothing.

@@ -13,26 +13,13 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from ah_ray.pipeline import blocks, graph
-from ah_ray.pipeline.decoder import DecodeSettings
 from ah_ray.pipeline.progress import Progress
-from ah_ray.pipeline.reducer import Commit, Committed, Lost, Reducer
-from ah_ray.pipeline.replica import ReplicaSettings
+from ah_ray.pipeline.reducer import Committed, Lost, Reducer
+from ah_ray.pipeline.stages import Stages
 from ah_ray.records import Video
 
 MAX_WAITING = 32  # calls under way to one reducer, before the driver stops reading scores
 FLUSH_S = 20.0  # for the calls under way, when a pass is stopped
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
-    """What the stages of a pass are made of."""
-
-    decode: DecodeSettings
-    replicas: tuple[ReplicaSettings, ...]  # one for each model
-    pools: graph.Pools
-    commit: Commit
-    n_reducers: int = 1
-    replica_class: type | None = None  # for benchmarks: another scorer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +66,10 @@ def _count(table: pa.Table, result: PassResult, progress: Progress) -> None:
     score_s = pc.sum(pc.struct_field(scores, "score_s")).as_py() or 0.0
     facts = table["facts"].combine_chunks()
     decode_s = pc.sum(pc.struct_field(facts, "decode_s")).as_py() or 0.0
-    progress.tally.scored(len(scores) - scores.null_count, score_s, decode_s)
+    progress.tally.storage_retries += pc.sum(pc.struct_field(facts, "storage_retries")).as_py() or 0
+    n_clips = len(scores) - scores.null_count
+    n_failed = n_clips - pc.count(pc.struct_field(scores, "p_ah")).as_py()
+    progress.tally.scored(n_clips, score_s, decode_s, n_failed)
     for row in table.filter(pc.equal(table["event"], blocks.LOST)).to_pylist():
         result.lost[row["video_id"]] = row["error"]
 
@@ -89,7 +79,7 @@ class _ReducerPool:
 
     def __init__(self, stages: Stages, result: PassResult, progress: Progress):
         actor = ray.remote(Reducer).options(num_cpus=0, max_concurrency=8, max_restarts=-1)
-        self._reducers = [actor.remote(stages.commit) for _ in range(stages.n_reducers)]
+        self._reducers = [actor.remote(stages.commit, stages.log) for _ in range(stages.n_reducers)]
         self._waiting: list[ray.ObjectRef] = []
         self._result = result
         self._progress = progress
@@ -99,6 +89,7 @@ class _ReducerPool:
             if part.num_rows:
                 self._waiting.append(reducer.add.remote(part))
         self._collect(until=MAX_WAITING * len(self._reducers))
+        self._progress.tally.writing = len(self._waiting)
 
     def flush(self) -> None:
         """Waits for the rows under way, and ends the actors."""
@@ -138,7 +129,7 @@ class _ReducerPool:
                 self._result.lost[outcome.video_id] = outcome.error
             else:
                 self._result.committed[outcome.video_id] = outcome
-                self._progress.tally.committed([outcome])
+                self._progress.committed(outcome)
 
 
 def root_cause(error: BaseException) -> str:

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from ah_ray.cohort import Plan, State
 from ah_ray.errors import ConfigError
-from ah_ray.pipeline.progress import clock
 from ah_ray.pipeline.resolve import Resolved
+from ah_ray.pipeline.tally import clock
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.runs import latest_summary
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from ah_ray import logs, storage
 from ah_ray.errors import StorageError
+from ah_ray.logs import LogSettings
 from ah_ray.pipeline import blocks
 from ah_ray.records import ClipScore, Scored, Video, VideoFacts
 
@@ -25,6 +28,8 @@ class Committed:
     error_kind: str | None
     n_clips: int
     duration_s: float
+    size_bytes: int = 0
+    storage_retries: int = 0  # of the reducer, since it last wrote a row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,8 @@ class Reducer:
     dies, those are lost from this pass, and the healing loop finds their rows missing.
     """
 
-    def __init__(self, commit: Commit):
+    def __init__(self, commit: Commit, log: LogSettings | None = None):
+        logs.start(log or LogSettings())
         self._commit = commit
         self._gathering: dict[str, _Gathering] = {}
         self._done: set[str] = set()
@@ -72,6 +78,8 @@ class Reducer:
         complete = []
         for row in scores.to_pylist():
             video_id = row["video_id"]
+            if row["event"] == blocks.LOST:
+                self._gathering.pop(video_id, None)
             if row["event"] == blocks.LOST or video_id in self._done:
                 continue
             gathering = self._gathering.setdefault(video_id, _Gathering())
@@ -89,11 +97,15 @@ class Reducer:
         try:
             row = self._commit(scored)
         except StorageError as error:
+            video_id = scored.video.video_id
+            logs.event("not written", str(error), level=logging.ERROR, video_id=video_id)
             return Lost(video_id=scored.video.video_id, error=str(error))
-        return committed_row(row)
+        fields = {name: row[name] for name in ("video_id", "status", "error_kind", "n_clips")}
+        logs.event("row", row["error"] or "", **fields)
+        return committed_row(row, storage.new_retries())
 
 
-def committed_row(row: dict) -> Committed:
+def committed_row(row: dict, storage_retries: int = 0) -> Committed:
     """What is told of a row that has been written."""
     return Committed(
         video_id=row["video_id"],
@@ -101,4 +113,6 @@ def committed_row(row: dict) -> Committed:
         error_kind=row["error_kind"],
         n_clips=row["n_clips"],
         duration_s=row["duration_s"] or 0.0,
+        size_bytes=row["size_bytes"] or 0,
+        storage_retries=storage_retries,
     )

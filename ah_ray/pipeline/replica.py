@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
+from ah_ray import logs
 from ah_ray.config import Arithmetic
+from ah_ray.logs import LogSettings
 from ah_ray.omni.local_copy import Say, local_adapter, local_checkpoint
 from ah_ray.pipeline import blocks
 from ah_ray.profile import Profile
@@ -28,6 +32,7 @@ class ReplicaSettings:
     n_gpus: int  # of one replica: its layers are shared out over them; 0: it runs on the CPU
     is_last: bool = True  # of several models, each of which scores every clip
     say: Say  # told what is copied and loaded, and how fast it was
+    log: LogSettings = field(default_factory=LogSettings)
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -48,6 +53,7 @@ class Replica:
     """
 
     def __init__(self, settings: ReplicaSettings):
+        logs.start(settings.log)
         self._scorer = load_scorer(settings)
         self._table = blocks.scores_table if settings.is_last else blocks.passed_on
 
@@ -56,6 +62,7 @@ class Replica:
         whole = [clip for clip in clips if clip.frames is not None]
         scored = iter(self._scorer.score(whole) if whole else [])
         scores = [failed(clip) if clip.frames is None else next(scored) for clip in clips]
+        _log(frames, clips, scores)
         return self._table(frames, scores)
 
 
@@ -84,6 +91,18 @@ def load_scorer(settings: ReplicaSettings) -> Scorer:
         token_budget=None if settings.n_gpus else 1,
         say=settings.say,
     )
+
+
+def _log(frames: pa.Table, clips: Sequence[Clip], scores: Sequence[ClipScore]) -> None:
+    """What this model itself could not score, by video."""
+    events = zip(frames["event"].to_pylist(), frames["video_id"].to_pylist(), strict=True)
+    video_ids = (video_id for event, video_id in events if event == blocks.CLIP)
+    for video_id, clip, score in zip(video_ids, clips, scores, strict=True):
+        if clip.error_kind is None and score.error_kind is not None:
+            level, index = logging.WARNING, clip.clip_index
+            logs.event(
+                "not scored", score.error or "", level=level, video_id=video_id, clip_index=index
+            )
 
 
 def failed(clip: Clip) -> ClipScore:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ah_ray import cohort as cohorts
 from ah_ray import storage
+from ah_ray.cohort import Cohort
 from ah_ray.config import Arithmetic, Device, ScoreSettings, Scoring
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.omni.adapter import read_adapter
@@ -22,6 +24,7 @@ from ah_ray.omni.folder import open_folder
 from ah_ray.omni.local_copy import local_adapter
 from ah_ray.omni.weight_names import weight_shapes
 from ah_ray.pipeline import cluster
+from ah_ray.pipeline.capacity import enough_gpus
 from ah_ray.profile import load_profile
 from ah_ray.results.ensembles import digest
 from ah_ray.results.reducers import parse_reducer
@@ -112,28 +115,14 @@ def _gpus_per_replica(settings: ScoreSettings) -> int:
     if _on_gpu(settings):
         each = settings.gpus_per_replica or 1
         if not cluster.on_cluster():
-            _check_gpus(each, n_models=len(settings.model), here=cluster.local_gpus())
+            here, n_models = cluster.local_gpus(), len(settings.model)
+            enough_gpus(each, n_models=n_models, there=here, where="this machine")
         return each
     if settings.gpus_per_replica is not None:
         raise ConfigError(
             "--gpus-per-replica: this run would use no GPU; leave it out, or say --device gpu"
         )
     return 0
-
-
-def _check_gpus(each: int, *, n_models: int, here: int) -> None:
-    """Raises ConfigError if one replica of each model does not find its GPUs."""
-    if here < each:
-        raise ConfigError(
-            f"GPUs that one replica asks for: {each}; that this machine has: {here}. "
-            "Join a cluster (RAY_ADDRESS), or change --device or --gpus-per-replica"
-        )
-    if here < each * n_models:
-        raise ConfigError(
-            f"{n_models} models at once ask for {each * n_models} GPUs, and there are {here}: "
-            "score with one --model after another, each into an --out of its own, and combine "
-            "them with `python jobs/reduce.py OUT OUT … --out …`"
-        )
 
 
 def _on_gpu(settings: ScoreSettings) -> bool:
@@ -162,3 +151,11 @@ def _id_key(settings: ScoreSettings) -> bytes | None:
     if len(key) < 16:
         raise ConfigError("--id-key: the file holds under 16 bytes; a key needs to be unguessable")
     return key
+
+
+def open_cohort(resolved: Resolved, out: str) -> Cohort:
+    """The cohort as it is now."""
+    settings = resolved.settings
+    return cohorts.open_cohort(
+        settings.videos, endings=settings.endings, id_key=resolved.id_key, exclude=out
+    )

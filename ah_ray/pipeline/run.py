@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import partial
 
 from rich.console import Console
 
 from ah_ray import cohort as cohorts
-from ah_ray import storage
+from ah_ray import logs, storage
 from ah_ray.cohort import Cohort, Plan
 from ah_ray.config import Arithmetic, ScoreSettings
-from ah_ray.exit_status import ExitStatus, final_status
+from ah_ray.exit_status import ExitStatus
+from ah_ray.logs import LogSettings
 from ah_ray.media.ffmpeg import ffmpeg_version
+from ah_ray.pipeline import cluster
+from ah_ray.pipeline.capacity import check_gpus
 from ah_ray.pipeline.comparison import Comparison
 from ah_ray.pipeline.plan_view import print_plan
-from ah_ray.pipeline.progress import Tally
-from ah_ray.pipeline.resolve import Resolved, resolve
-from ah_ray.pipeline.stopping import stoppable
+from ah_ray.pipeline.resolve import Resolved, open_cohort, resolve
+from ah_ray.pipeline.stopping import Bounds, Stopper, next_time
+from ah_ray.pipeline.sum_up import sum_up, told
 from ah_ray.pipeline.summary_view import print_summary
-from ah_ray.pipeline.work import Work, WriteRow, open_cohort
+from ah_ray.pipeline.tally import Tally
+from ah_ray.pipeline.work import Work, WriteRow
 from ah_ray.results.lease import Lease
 from ah_ray.results.outputs import check, claim
 from ah_ray.results.row import Provenance, ah_ray_version
-from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
-from ah_ray.results.tables import Counts, known_failures, write_tables
+from ah_ray.results.runs import RunSummary, new_run_id, write_summary
+from ah_ray.results.tables import known_failures, write_tables
 
 
 def run(settings: ScoreSettings, console: Console | None = None) -> ExitStatus:
@@ -35,7 +39,7 @@ def run(settings: ScoreSettings, console: Console | None = None) -> ExitStatus:
 
     Raises ConfigError before any replica starts, OutputBusy if another run holds OUT.
     """
-    console = console or Console()
+    console = console or Console(quiet=settings.log_json)
     if settings.plan:
         print_plan(console, *plan_only(settings))
         return ExitStatus.COMPLETE
@@ -63,27 +67,45 @@ def plan_only(settings: ScoreSettings) -> tuple[Resolved, Plan, str]:
 def score(settings: ScoreSettings, console: Console) -> Outcome:
     """The run itself, with progress but no closing words."""
     started_at = datetime.now(UTC)
+    run_id = new_run_id(started_at)
+    log = LogSettings(json=settings.log_json, hide_uris=settings.hide_uris, run_id=run_id)
+    say = _voice(log, console)
     resolved = resolve(settings)
     out = _checked(resolved)
     storage.check_writable(out)
-    cohort = open_cohort(resolved, out)
-    run_id = new_run_id(started_at)
-    with stoppable(console.print), Lease.acquire(out, run_id, say=console.print) as lease:
-        claim(
-            out,
-            resolved.scoring,
-            settings.reduction,
-            rescore=settings.rescore,
-            hide_uris=settings.hide_uris,
-        )
-        plan = _plan(resolved, out, cohort)
-        work = _work(resolved, out, run_id, lease, console, cohort)
-        trouble = _do(work, plan)
-        counts = write_tables(out, _current(work.cohort, resolved))
-        storage.remove(storage.join(out, "videos", name) for name in plan.leftover)
-        summary = _summary(started_at, run_id, work, plan, counts, trouble)
-        write_summary(out, summary)
+    stopper = Stopper()
+    with cluster.joined():
+        if cluster.on_cluster():
+            check_gpus(resolved.gpus_per_replica, n_models=len(resolved.models))
+        cohort = open_cohort(resolved, out)
+        with stopper.listening(say), Lease.acquire(out, run_id, say=say) as lease:
+            claim(
+                out,
+                resolved.scoring,
+                settings.reduction,
+                rescore=settings.rescore,
+                hide_uris=settings.hide_uris,
+            )
+            plan = _plan(resolved, out, cohort)
+            logs.event("plan", **told(plan))
+            work = _work(resolved, out, lease, console, cohort, log, stopper)
+            lease.report = work.report
+            trouble = _do(work, plan)
+            work.tally.stage = "writing tables"
+            counts = write_tables(out, _current(work.cohort, resolved))
+            storage.remove(storage.join(out, "videos", name) for name in plan.leftover)
+            summary = sum_up(started_at, work, plan, counts, trouble)
+            write_summary(out, summary)
+            logs.event("summary", **summary.as_fields())
     return Outcome(out=out, summary=summary, missing=work.missing)
+
+
+def _voice(log: LogSettings, console: Console) -> Callable[[str], None]:
+    """How sentences reach who started the run: on the terminal, or as events."""
+    if not log.json:
+        return console.print
+    logs.start(log, sys.stdout)
+    return partial(logs.event, "notice")
 
 
 def _checked(resolved: Resolved) -> str:
@@ -113,13 +135,20 @@ def _plan(resolved: Resolved, out: str, cohort: Cohort) -> Plan:
 
 
 def _work(
-    resolved: Resolved, out: str, run_id: str, lease: Lease, console: Console, cohort: Cohort
+    resolved: Resolved,
+    out: str,
+    lease: Lease,
+    console: Console,
+    cohort: Cohort,
+    log: LogSettings,
+    stopper: Stopper,
 ) -> Work:
+    settings = resolved.settings
     provenance = Provenance(
-        run_id=run_id,
+        run_id=lease.holder.run_id,
         ah_ray_version=ah_ray_version(),
         ffmpeg_version=ffmpeg_version(),
-        hide_uris=resolved.settings.hide_uris,
+        hide_uris=settings.hide_uris,
     )
     return Work(
         resolved=resolved,
@@ -129,8 +158,17 @@ def _work(
         console=console,
         cohort=cohort,
         tally=Tally(total=0),
+        log=log,
+        stopper=stopper,
+        bounds=_bounds(settings),
         comparison=_comparison(resolved, out),
     )
+
+
+def _bounds(settings: ScoreSettings) -> Bounds:
+    now = datetime.now().astimezone()
+    deadline = settings.deadline and next_time(settings.deadline, now)
+    return Bounds(deadline=deadline or None, gpu_hours=settings.gpu_hours)
 
 
 def _comparison(resolved: Resolved, out: str) -> Comparison | None:
@@ -143,8 +181,8 @@ def _do(work: Work, plan: Plan) -> str | None:
     """Works off the plan; returns why it ended early, if it did."""
     try:
         work.do(list(plan))
-    except KeyboardInterrupt:
-        return "stopped by a signal"
+    except KeyboardInterrupt as stop:
+        return str(stop) or "stopped by a signal"
     return None
 
 
@@ -153,49 +191,3 @@ def _current(cohort: Cohort, resolved: Resolved) -> Iterator[str]:
     fingerprint = resolved.scoring.fingerprint
     for video in cohort:
         yield cohorts.row_name(video.video_id, video.etag, fingerprint)
-
-
-def _summary(
-    started_at: datetime, run_id: str, work: Work, plan: Plan, counts: Counts, trouble: str | None
-) -> RunSummary:
-    settings, tally = work.resolved.settings, work.tally
-    status = final_status(
-        n_videos=counts.n_videos,
-        n_rows=counts.n_rows,
-        n_failed=counts.n_failed,
-        max_failed=settings.max_failed,
-    )
-    paths = {"videos", "out", "model", "adapter", "model_cache", "profile"}
-    hidden = {"id_key", *(paths if settings.hide_uris else ())}
-    return RunSummary(
-        run_id=run_id,
-        started_at=started_at,
-        ended_at=datetime.now(UTC),
-        exit_status=ExitStatus.MISSING_ROWS if trouble else status,
-        trouble=trouble,
-        config_fingerprint=work.resolved.scoring.fingerprint,
-        settings=settings.model_dump(mode="json", exclude=hidden),
-        versions=_versions(),
-        counts=TableCounts.of(counts),
-        plan={state.value: n for state, n in plan.counts.items()} | {"put off": plan.put_off},
-        ignored_endings=dict(work.cohort.ignored.count),
-        videos_done=tally.done,
-        clips_scored=tally.n_clips,
-        video_s=tally.video_s,
-        stage_s={"decode": tally.decode_s, "score": tally.score_s},
-        n_decoders=tally.n_decoders,
-        n_replicas=tally.n_replicas,
-        storage_retries=storage.retries(),
-        cost_per_hour=settings.cost_per_hour,
-        difference_from_bf16=work.comparison and work.comparison.found(),
-    )
-
-
-def _versions() -> dict[str, str]:
-    packages = ("ray", "torch", "transformers", "pyarrow", "s3fs")
-    return {
-        "ah_ray": ah_ray_version(),
-        "ffmpeg": ffmpeg_version(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from rich.console import Console
 
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
 from ah_ray.errors import ErrorKind, OutputBusy
-from ah_ray.omni.local_copy import Say
-from ah_ray.pipeline import cluster, graph
+from ah_ray.logs import LogSettings
+from ah_ray.pipeline import capacity, cluster, graph
 from ah_ray.pipeline.comparison import Comparison
-from ah_ray.pipeline.decoder import DecodeSettings
+from ah_ray.pipeline.first_clip import any_clip, without_model
 from ah_ray.pipeline.heal import heal
-from ah_ray.pipeline.notices import Notices
-from ah_ray.pipeline.passes import PassResult, Stages, run_pass
-from ah_ray.pipeline.progress import Progress, Tally
-from ah_ray.pipeline.reducer import Commit, committed_row
-from ah_ray.pipeline.replica import ReplicaSettings
-from ah_ray.pipeline.resolve import Resolved, model_cache
+from ah_ray.pipeline.meter import Meter, machines
+from ah_ray.pipeline.metrics import Metrics
+from ah_ray.pipeline.notices import Messenger, Notices
+from ah_ray.pipeline.passes import PassResult, run_pass
+from ah_ray.pipeline.progress import Progress
+from ah_ray.pipeline.reducer import committed_row
+from ah_ray.pipeline.resolve import Resolved, open_cohort
+from ah_ray.pipeline.stages import Stages, clip_bytes, stages_of
+from ah_ray.pipeline.stopping import Bounds, Stopper
+from ah_ray.pipeline.tally import Tally, report
 from ah_ray.records import Scored, Video, VideoFacts
 from ah_ray.results.commit import commit as commit_row
 from ah_ray.results.lease import Lease
@@ -60,6 +67,9 @@ class Work:
     console: Console
     cohort: Cohort
     tally: Tally
+    log: LogSettings
+    stopper: Stopper
+    bounds: Bounds
     comparison: Comparison | None = None  # where cheaper arithmetic scores
     missing: dict[str, str] = field(default_factory=dict)  # video_id → why it has no row
 
@@ -71,35 +81,54 @@ class Work:
         if not openable:
             return
         with cluster.connected():
-            pools = cluster.pools(
+            pools = capacity.pools(
                 gpus_per_replica=self.resolved.gpus_per_replica,
                 decoders=self.resolved.settings.decoders,
                 replicas=self.resolved.settings.replicas,
                 n_models=len(self.resolved.models),
             )
-            self.tally.n_decoders = pools.max_decoders
-            self.tally.n_replicas = pools.max_replicas * len(self.resolved.models)
             graph.configure(clip_bytes(self.resolved))
-            with Progress(self.console, self.tally) as progress, self._notices(progress) as notices:
-                stages = stages_of(self.resolved, pools, self.write_row, say=notices.messenger)
+            with self._watched(pools) as (progress, say):
+                stages = stages_of(self.resolved, pools, self.write_row, log=self.log, say=say)
+                stages = self._as_needed(openable, stages)
                 self._compare(openable, stages, progress)
                 self.missing = heal(
                     openable,
-                    score=lambda videos: run_pass(videos, stages, progress, self._check_lease),
+                    score=lambda videos: run_pass(videos, stages, progress, self.check),
                     score_alone=lambda video: self._alone(video, stages, progress),
                     find_pending=self._find_pending,
                     give_up=self._give_up,
                 )
 
-    def _compare(self, videos: Sequence[Video], stages: Stages, progress: Progress) -> None:
-        if self.comparison is None or self.comparison.known() is not None:
-            return
-        self.tally.stage = "scoring some in bf16, to compare"
-        trouble = self.comparison.score_plainly(videos, stages, self._check_lease)
-        if trouble:
-            progress.say(f"The comparison with bf16 ended early: {trouble}")
+    def report(self) -> dict[str, Any]:
+        """How far it is; the lease carries it to those who look from elsewhere."""
+        return report(self.tally, time.monotonic())
 
-    def _notices(self, progress: Progress) -> Notices:
+    def check(self) -> None:
+        """Raises if the run must end: its lease is another's, or it was asked to stop."""
+        if self.lease.lost.is_set():
+            raise OutputBusy(f"the lease of {self.out} was taken by another run; this one stops")
+        self.stopper.check()
+
+    @contextmanager
+    def _watched(self, pools: graph.Pools) -> Iterator[tuple[Progress, Messenger]]:
+        """All that shows and counts what goes on."""
+        n_models = len(self.resolved.models)
+        most_replicas = pools.max_replicas * n_models
+        self.tally.n_decoders = min(pools.max_decoders, capacity.cpus())
+        progress = Progress(self.console, self.tally, as_events=self.log.json)
+        meter = Meter(
+            self.tally,
+            Metrics(self.lease.holder.run_id),
+            lambda: machines(self.resolved.gpus_per_replica, most_replicas),
+            needed_gpus=self.resolved.gpus_per_replica * n_models,
+            bounds=self.bounds,
+            stopper=self.stopper,
+        )
+        with progress, Notices(self._shown_by(progress)) as notices, meter:
+            yield progress, notices.messenger
+
+    def _shown_by(self, progress: Progress):
         """What replicas say, shown to who started the run; sentences that name a path are not,
         where paths are to be hidden."""
         hide = self.resolved.settings.hide_uris
@@ -108,12 +137,28 @@ class Work:
             if not (hide and (" /" in text or "://" in text)):
                 progress.say(text)
 
-        return Notices(show)
+        return show
+
+    def _as_needed(self, videos: Sequence[Video], stages: Stages) -> Stages:
+        """Without GPUs, if there are none yet and no recording can be decoded anyhow."""
+        each = self.resolved.gpus_per_replica
+        if not each or capacity.gpus() >= each * len(self.resolved.models):
+            return stages
+        self.tally.stage = "decoding a first clip, before GPUs are asked for"
+        return stages if any_clip(videos, stages, self.check) else without_model(stages)
+
+    def _compare(self, videos: Sequence[Video], stages: Stages, progress: Progress) -> None:
+        if self.comparison is None or self.comparison.known() is not None:
+            return
+        self.tally.stage = "scoring some in bf16, to compare"
+        trouble = self.comparison.score_plainly(videos, stages, self.check)
+        if trouble:
+            progress.say(f"The comparison with bf16 ended early: {trouble}")
 
     def _alone(self, video: Video, stages: Stages, progress: Progress) -> PassResult:
         progress.tally.stage = "trying alone"
         alone = replace(stages.pools, max_decoders=1, max_replicas=1, retries=1)
-        return run_pass([video], replace(stages, pools=alone), progress, self._check_lease)
+        return run_pass([video], replace(stages, pools=alone), progress, self.check)
 
     def _find_pending(self, ids: Collection[str]) -> list[Video]:
         """Lists cohort and rows anew: content may have changed, videos may have gone."""
@@ -147,56 +192,3 @@ class Work:
         facts = VideoFacts(n_clips=0, error_kind=ErrorKind.CRASH, error=error)
         row = self.write_row(Scored(video=video, facts=facts))
         self.tally.committed([committed_row(row)])
-
-    def _check_lease(self) -> None:
-        if self.lease.lost.is_set():
-            raise OutputBusy(f"the lease of {self.out} was taken by another run; this one stops")
-
-
-def stages_of(
-    resolved: Resolved,
-    pools: graph.Pools,
-    commit: Commit,
-    *,
-    say: Say = print,
-    replica_class: type | None = None,
-) -> Stages:
-    """The stages of a pass; a benchmark brings another replica."""
-    scoring, settings = resolved.scoring, resolved.settings
-    return Stages(
-        decode=DecodeSettings(
-            profile=scoring.profile, windows=scoring.windows, limits=settings.limits
-        ),
-        replicas=tuple(
-            ReplicaSettings(
-                model=str(model.place),
-                base_fingerprint=model.fingerprint,
-                adapters=settings.adapter,
-                cache=model_cache(settings),
-                profile=scoring.profile,
-                arithmetic=scoring.arithmetic,
-                n_gpus=resolved.gpus_per_replica,
-                is_last=model is resolved.models[-1],
-                say=say,
-            )
-            for model in resolved.models
-        ),
-        pools=pools,
-        commit=commit,
-        n_reducers=min(8, pools.max_replicas),
-        replica_class=replica_class,
-    )
-
-
-def open_cohort(resolved: Resolved, out: str) -> Cohort:
-    settings = resolved.settings
-    return cohorts.open_cohort(
-        settings.videos, endings=settings.endings, id_key=resolved.id_key, exclude=out
-    )
-
-
-def clip_bytes(resolved: Resolved) -> int:
-    """Bytes of a full clip, at most."""
-    profile, window_s = resolved.scoring.profile, resolved.scoring.windows.window_s
-    n_frames = max(profile.min_frames, round(window_s * profile.fps))
-    return round(n_frames * profile.max_pixels * 3 + window_s * 16_000 * 4)

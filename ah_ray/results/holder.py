@@ -8,7 +8,7 @@ import socket
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -25,6 +25,7 @@ class Holder:
     started_at: str
     renewed_at: str
     stale_s: float
+    progress: dict[str, Any] | None = None  # of the run, as of the last renewal
 
     def __str__(self) -> str:
         return f"run {self.run_id} (process {self.pid} on {self.host}, since {self.started_at})"
@@ -39,7 +40,8 @@ class Holder:
         return now is not None and (now.is_zombie or now.started != self.process_started)
 
     def is_same_run(self, other: Holder | None) -> bool:
-        return other is not None and replace(other, renewed_at=self.renewed_at) == self
+        now = {"renewed_at": self.renewed_at, "progress": self.progress}
+        return other is not None and replace(other, **now) == self
 
 
 class _Process(NamedTuple):

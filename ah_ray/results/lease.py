@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 from ah_ray import storage
 from ah_ray.errors import ObjectMissing, OutputBusy, PreconditionFailed, StorageError
@@ -48,6 +48,7 @@ class Lease:
 
     out: str
     holder: Holder
+    report: Callable[[], dict[str, Any]] | None = None  # asked at each renewal: how far it is
     lost: threading.Event = field(default_factory=threading.Event)
     _etag: str
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -87,7 +88,8 @@ class Lease:
         renewed = time.monotonic()
         while not self._stop.wait(every_s):
             began = time.monotonic()
-            self.holder = replace(self.holder, renewed_at=now())
+            progress = self.report() if self.report else None
+            self.holder = replace(self.holder, renewed_at=now(), progress=progress)
             try:
                 with storage.patience(self._hasty):
                     self._etag = storage.replace_if(

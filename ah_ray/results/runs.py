@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -72,6 +73,7 @@ class RunSummary(BaseModel):
     plan: dict[str, int] = Field(default_factory=dict)  # where the cohort stood before: state → n
     ignored_endings: dict[str, int] = Field(default_factory=dict)  # not videos, by name
     notes: dict[str, int] = Field(default_factory=dict)  # what else was counted
+    changes: dict[str, int] = Field(default_factory=dict)  # since the run before: what → videos
 
     videos_done: int = 0  # rows that this run wrote
     clips_scored: int = 0
@@ -79,6 +81,7 @@ class RunSummary(BaseModel):
     stage_s: dict[str, float] = Field(default_factory=dict)  # wall or busy seconds, by stage
     n_decoders: int = 0
     n_replicas: int = 0
+    gpu_hours: float = 0.0  # GPUs of the cluster × hours, at work or not
     storage_retries: int = 0
     difference_from_bf16: Difference | None = None  # of P(A/H), where cheaper arithmetic scored
     cost_per_hour: float | None = None  # of all machines of the run
@@ -87,8 +90,8 @@ class RunSummary(BaseModel):
     def wall_s(self) -> float:
         return (self.ended_at - self.started_at).total_seconds()
 
-    def as_json(self) -> bytes:
-        """With the rates that follow from the rest, so a reader of the file need not divide."""
+    def as_fields(self) -> dict[str, Any]:
+        """With the rates that follow from the rest, so a reader need not divide."""
         hours = self.wall_s / 3600
         rates = {
             "wall_s": self.wall_s,
@@ -96,8 +99,7 @@ class RunSummary(BaseModel):
             "video_hours_per_hour": self.video_s / self.wall_s if self.wall_s else None,
             "cost": None if self.cost_per_hour is None else self.cost_per_hour * hours,
         }
-        both = _WithRates(**self.model_dump(), rates=rates)
-        return both.model_dump_json(indent=2).encode() + b"\n"
+        return _WithRates(**self.model_dump(), rates=rates).model_dump(mode="json")
 
 
 class _WithRates(RunSummary):
@@ -107,7 +109,8 @@ class _WithRates(RunSummary):
 def write_summary(out: str, summary: RunSummary) -> str:
     """Writes OUT/runs/<run_id>.json; returns its URI. Raises StorageError."""
     uri = _uri(out, summary.run_id)
-    storage.write_whole(uri, summary.as_json())
+    text = json.dumps(summary.as_fields(), indent=2, ensure_ascii=False)
+    storage.write_whole(uri, text.encode() + b"\n")
     return uri
 
 

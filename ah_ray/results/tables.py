@@ -50,6 +50,7 @@ class Counts:
 
     n_videos: int  # of the cohort
     n_rows: int = 0
+    n_removed: int = field(default=0, compare=False)  # of the tables before, now out of the cohort
     n_clips: int = 0
     duration_s: float = 0.0
     by_status: Counter[str] = field(default_factory=Counter)
@@ -109,13 +110,24 @@ def write_tables(out: str, current: Iterable[str]) -> Counts:
     by video_id, then clip_index. Raises StorageError.
     """
     wanted = _strings(current)
+    counts = Counts(n_videos=len(wanted))
+    ids = pc.utf8_slice_codeunits(wanted, 0, -_NAME_TAIL)
     found = _listed(out)
     found = found.filter(pc.is_in(found["name"], value_set=wanted))
     try:
         with open_tables(out) as old:
-            return _write(out, found, old, Counts(n_videos=len(wanted)))
+            counts.n_removed = _n_removed(old, ids)
+            return _write(out, found, old, counts)
     except NOT_PARQUET:  # a page of an old table is damaged: do without them
         return _write(out, found, None, Counts(n_videos=len(wanted)))
+
+
+def _n_removed(old: Tables | None, ids: pa.Array) -> int:
+    if old is None:
+        return 0
+    batches = old.verdicts.iter_batches(columns=["video_id"])
+    stays = (pc.is_in(batch["video_id"], value_set=ids) for batch in batches)
+    return sum(len(batch) - batch.true_count for batch in stays)
 
 
 def _write(out: str, found: pa.Table, old: Tables | None, counts: Counts) -> Counts:
@@ -132,7 +144,7 @@ def _write(out: str, found: pa.Table, old: Tables | None, counts: Counts) -> Cou
                 verdicts_file.write_table(verdicts)
                 clips_file.write_table(clips)
         for name, path in paths.items():
-            storage.write_whole(storage.join(out, name), path.read_bytes())
+            storage.write_file(storage.join(out, name), path)
     return counts
 
 

@@ -2,7 +2,7 @@
 
     list_pages stat exists            what is there
     read_bytes read_range open_read download     local_path, where a file can be opened in place
-    write_whole remove                whole objects or none
+    write_whole write_file remove     whole objects or none
     read_versioned create_exclusive replace_if remove_if      writes with a condition
     check_readable check_writable     before a run starts
 
@@ -26,9 +26,10 @@ from ah_ray.storage.objects import (
     remove_if,
     replace_if,
     stat,
+    write_file,
     write_whole,
 )
-from ah_ray.storage.retry import Patience, patience, retries
+from ah_ray.storage.retry import Patience, new_retries, patience, retries
 from ah_ray.storage.uri import as_folder, join, local_path, normalise, parent, scheme
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "join",
     "list_pages",
     "local_path",
+    "new_retries",
     "normalise",
     "open_read",
     "parent",
@@ -56,5 +58,6 @@ __all__ = [
     "retries",
     "scheme",
     "stat",
+    "write_file",
     "write_whole",
 ]

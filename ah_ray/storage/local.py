@@ -16,6 +16,7 @@ import stat as stat_modes
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -160,18 +161,23 @@ def _check_unchanged(uri: str, file: BinaryIO, etag: str | None, size_bytes: int
 
 
 def write_whole(uri: str, data: bytes) -> None:
-    with _told("writing", uri), _whole(Path(uri), data) as temporary:
+    with _told("writing", uri), _whole(Path(uri), BytesIO(data)) as temporary:
+        temporary.replace(uri)
+
+
+def write_file(uri: str, path: Path) -> None:
+    with _told("writing", uri), path.open("rb") as data, _whole(Path(uri), data) as temporary:
         temporary.replace(uri)
 
 
 @contextmanager
-def _whole(path: Path, data: bytes) -> Iterator[Path]:
+def _whole(path: Path, data: BinaryIO) -> Iterator[Path]:
     """A file beside `path` that holds all of `data`, on disk; removed if it was not renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            shutil.copyfileobj(data, file, 1 << 20)
             file.flush()
             os.fsync(file.fileno())
         yield temporary
@@ -190,7 +196,7 @@ def create_exclusive(uri: str, data: bytes) -> str:
     path = Path(uri)
     with _told("writing", uri):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path), _whole(path, data) as temporary:
+        with _locked(path), _whole(path, BytesIO(data)) as temporary:
             if path.exists():
                 raise PreconditionFailed(f"{uri} exists already")
             temporary.replace(path)
@@ -199,7 +205,7 @@ def create_exclusive(uri: str, data: bytes) -> str:
 
 def replace_if(uri: str, data: bytes, etag: str) -> str:
     path = Path(uri)
-    with _told("writing", uri), _locked(path), _whole(path, data) as temporary:
+    with _told("writing", uri), _locked(path), _whole(path, BytesIO(data)) as temporary:
         _check_content(uri, etag)
         temporary.replace(path)
     return _content_etag(data)

@@ -26,6 +26,7 @@ class _Store(Protocol):
         self, uri: str, path: Path, *, etag: str | None, size_bytes: int | None
     ) -> None: ...
     def write_whole(self, uri: str, data: bytes) -> None: ...
+    def write_file(self, uri: str, path: Path) -> None: ...
     def create_exclusive(self, uri: str, data: bytes) -> str: ...
     def replace_if(self, uri: str, data: bytes, etag: str) -> str: ...
     def remove_if(self, uri: str, etag: str) -> None: ...
@@ -113,6 +114,12 @@ def write_whole(uri: str, data: bytes) -> None:
     """Writes an object so that a reader meets all of it or none. Folders are made as needed."""
     uri = normalise(uri)
     _store(uri).write_whole(uri, data)
+
+
+def write_file(uri: str, path: Path) -> None:
+    """The same with the content of a local file, which need not fit into memory."""
+    uri = normalise(uri)
+    _store(uri).write_file(uri, path)
 
 
 def create_exclusive(uri: str, data: bytes) -> str:

@@ -148,6 +148,14 @@ def write_whole(uri: str, data: bytes) -> None:
     _call("writing", uri, write)
 
 
+def write_file(uri: str, path: Path) -> None:
+    def write(files, target):
+        files.makedirs(parent(target), exist_ok=True)
+        files.put_file(str(path), target)
+
+    _call("writing", uri, write)
+
+
 def create_exclusive(uri: str, data: bytes) -> str:
     with suppress(ObjectMissing):
         stat(uri)

@@ -57,12 +57,20 @@ def patience(value: Patience) -> Iterator[None]:
 
 
 _lock = threading.Lock()
-_retries = 0
+_retries = _told = 0
 
 
 def retries() -> int:
     """How often this process tried a storage call again, so far."""
     return _retries
+
+
+def new_retries() -> int:
+    """How often since this was last asked: what an actor adds to the count of its run."""
+    global _told
+    with _lock:
+        new, _told = _retries - _told, _retries
+    return new
 
 
 class Attempts:

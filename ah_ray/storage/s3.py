@@ -17,6 +17,7 @@ from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
 from ah_ray.storage.ranged import open_ranged
 from ah_ray.storage.s3_client import call, once, run
+from ah_ray.storage.s3_parts import PART_BYTES, write_parts
 from ah_ray.storage.uri import bucket_and_key, shown
 
 _PIECE_BYTES = 1 << 20
@@ -143,6 +144,14 @@ async def _stream(client, uri: str, file: BinaryIO, etag: str, size_bytes: int) 
 def write_whole(uri: str, data: bytes) -> None:
     bucket, key = _object(uri)
     call("writing", uri, "put_object", Bucket=bucket, Key=key, Body=data)
+
+
+def write_file(uri: str, path: Path) -> None:
+    """By parts if it is large; a part that fails is sent again, not the whole."""
+    if path.stat().st_size <= PART_BYTES:
+        write_whole(uri, path.read_bytes())
+    else:
+        write_parts(uri, path)
 
 
 def create_exclusive(uri: str, data: bytes) -> str:

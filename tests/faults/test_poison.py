@@ -29,7 +29,7 @@ class DeadlyDecoder(Decoder):
     def _frames(self, video):
         if video.uri.endswith(DEADLY):
             os.kill(os.getpid(), signal.SIGKILL)
-        yield from super()._frames(video)
+        return (yield from super()._frames(video))
 
 
 class DeadlyReplica(Replica):
@@ -47,7 +47,7 @@ class FaultyStorage(Decoder):
     def _frames(self, video):
         if video.uri.endswith(DEADLY):
             raise StorageError("503 SlowDown, after 5 tries")
-        yield from super()._frames(video)
+        return (yield from super()._frames(video))
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,18 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.pipeline.heal import MAX_ALONE, heal
+from ah_ray.pipeline.heal import MAX_ALONE, MAX_RESTLESS, heal
 from ah_ray.pipeline.passes import PassResult
 from ah_ray.pipeline.reducer import Committed
 from ah_ray.records import Video
 
 
-def video(video_id: str) -> Video:
-    return Video(video_id=video_id, uri=video_id, etag="e", size_bytes=1, last_modified=None)
+def video(video_id: str, etag: str = "e") -> Video:
+    return Video(video_id=video_id, uri=video_id, etag=etag, size_bytes=1, last_modified=None)
 
 
 class World:
@@ -90,6 +91,34 @@ def test_many_that_are_left_over_are_not_tried_alone_without_end():
     missing = world.heal()
     assert len(missing) == 10
     assert sum(row == "crash" for row in world.rows.values()) == MAX_ALONE
+
+
+def test_content_that_changes_while_it_is_read_is_read_again():
+    etags = iter(("1", "2", "3", "4", "5", "6"))
+    seen = []
+
+    def score(videos):
+        seen.append(videos[0].etag)
+        if videos[0].etag != settles_at:
+            return PassResult(lost={"a": "it changed"})
+        row = Committed(video_id="a", status="ok", error_kind=None, n_clips=1, duration_s=5.0)
+        return PassResult(committed={"a": row})
+
+    def run():
+        seen.clear()
+        return heal(
+            [video("a", next(etags))],
+            score=score,
+            score_alone=lambda one: score([one]),
+            find_pending=lambda ids: [video("a", next(etags))],
+            give_up=lambda one: pytest.fail("its process did not die"),
+        )
+
+    settles_at = "3"
+    assert run() == {} and seen == ["1", "2", "3"]
+    etags = iter(map(str, range(100)))
+    settles_at = None
+    assert run() == {"a": "it changed"} and len(seen) == MAX_RESTLESS
 
 
 def test_nothing_pending_is_nothing_done():

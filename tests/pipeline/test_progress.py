@@ -7,8 +7,9 @@ import time
 from rich.console import Console
 
 from ah_ray.pipeline import progress
-from ah_ray.pipeline.progress import Progress, Tally, clock, display, line
+from ah_ray.pipeline.progress import Progress, display, line
 from ah_ray.pipeline.reducer import Committed
+from ah_ray.pipeline.tally import Tally, clock
 
 
 def half_done() -> Tally:

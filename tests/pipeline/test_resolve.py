@@ -9,7 +9,7 @@ from ah_ray.errors import ConfigError
 from ah_ray.pipeline import cluster
 from ah_ray.pipeline.graph import Pools
 from ah_ray.pipeline.resolve import Resolved, resolve
-from ah_ray.pipeline.work import stages_of
+from ah_ray.pipeline.stages import stages_of
 
 
 @pytest.fixture
@@ -78,11 +78,11 @@ def test_gpus_per_replica_without_a_gpu_to_use(gpus):
 def test_fewer_gpus_than_models(gpus, tmp_path):
     gpus(2)
     several = {"videos": "v", "out": "o", "model": ("a", "b", "c"), "device": "gpu"}
-    words = (
-        r"3 models at once ask for 3 GPUs, and there are 2: .* one --model after another.*reduce.py"
-    )
+    words = r"3 models at once ask for 3 GPUs, and this machine has 2: .* one --model after another.*reduce.py"
     with pytest.raises(ConfigError, match=words):
         resolve(score_settings(**several))
     gpus(4)
-    with pytest.raises(ConfigError, match="3 models at once ask for 6 GPUs, and there are 4"):
+    with pytest.raises(
+        ConfigError, match="3 models at once ask for 6 GPUs, and this machine has 4"
+    ):
         resolve(score_settings(**several, gpus_per_replica=2))

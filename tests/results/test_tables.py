@@ -91,6 +91,7 @@ def test_incremental_is_as_from_scratch(tmp_path):
 
     scratch = tmp_path / "scratch"
     assert write_tables(str(scratch), put(scratch, now)) == counts
+    assert counts.n_removed == 1
     assert found == both(scratch)
     assert found[0]["video_id"].to_pylist() == ["C", "Z", "a", "a.b", "ab", "b"]
 
@@ -209,9 +210,12 @@ def test_any_history_ends_as_from_scratch(tmp_path_factory, data):
             max_size=4,
         )
     )
+    before: set[str] = set()
     for night in nights:
         now = [row(v, p_ah, etag=f"etag-{n}") for v, (p_ah, n) in night.items()]
         counts = write_tables(str(out), put(out, now))
+        assert counts.n_removed == len(before - night.keys())
+        before = set(night)
         backdate(out, 10)
     scratch = tmp_path_factory.mktemp("scratch")
     assert write_tables(str(scratch), put(scratch, now)) == counts

@@ -54,6 +54,16 @@ def test_a_folder_is_not_another_whose_name_begins_alike(folder):
     assert keys(join(folder, "video")) == keys(join(folder, "video") + "/") == ["a.mp4"]
 
 
+def test_a_file_becomes_an_object(folder, tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    storage.write_file(join(folder, "deep/x"), tmp_path / "file")
+    assert storage.read_bytes(join(folder, "deep/x")) == b"content"
+    (tmp_path / "file").write_bytes(b"new")
+    storage.write_file(join(folder, "deep/x"), tmp_path / "file")
+    assert storage.read_bytes(join(folder, "deep/x")) == b"new"
+    assert keys(folder) == ["deep/x"]
+
+
 def test_an_entry_tells_the_version(folder):
     uri = join(folder, "x.mp4")
     storage.write_whole(uri, b"one")

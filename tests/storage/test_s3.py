@@ -20,7 +20,7 @@ from ah_ray.errors import (
     PreconditionFailed,
     StorageError,
 )
-from ah_ray.storage import retry
+from ah_ray.storage import retry, s3, s3_parts
 from ah_ray.storage.s3_client import _timestamp
 
 
@@ -188,6 +188,58 @@ def test_one_fault_in_five_calls_changes_nothing(seed, bucket, proxy, tmp_path):
             copy = tmp_path / entry.key
             storage.download(entry.uri, copy, etag=entry.etag, size_bytes=entry.size_bytes)
             assert copy.read_bytes() == data[entry.key]
+
+
+def test_a_byte_that_changed_on_the_way_is_noticed(bucket, proxy, quick, tmp_path):
+    uri = f"s3://{bucket}/x"
+    storage.write_whole(uri, b"content" * 1000)
+    before = retry.retries()
+    proxy.fail(1, "corrupt", "GET")
+    assert storage.read_bytes(uri) == b"content" * 1000
+    proxy.fail(1, "corrupt", "GET")
+    storage.download(uri, tmp_path / "x", etag=None, size_bytes=None)
+    assert (tmp_path / "x").read_bytes() == b"content" * 1000
+    assert retry.retries() - before == 2
+
+
+LARGE = b"0123456789abcdef" * (800_000)  # 12.8 MB; S3's least part is 5 MiB
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    for module in (s3, s3_parts):
+        monkeypatch.setattr(module, "PART_BYTES", 5 << 20)
+
+
+@pytest.mark.parametrize("fault", [None, 500, "reset", "lost"])
+def test_a_large_file_goes_in_parts(fault, bucket, proxy, quick, tmp_path, small_parts):
+    (tmp_path / "large").write_bytes(LARGE)
+    uri = f"s3://{bucket}/large"
+    seen: set[str] = set()
+
+    def each_part_and_its_end_fail_once(method: str, path: str, _count: int):
+        part = path.split("partNumber=")[-1] if method in ("PUT", "POST") else ""
+        if fault is None or not part or "uploads" in path or part in seen:
+            return None
+        seen.add(part)
+        return fault
+
+    proxy.rule = each_part_and_its_end_fail_once
+    storage.write_file(uri, tmp_path / "large")
+    assert storage.read_bytes(uri) == LARGE
+    assert sum("partNumber" in path for _, path in proxy.requests) >= 3
+    assert fault is None or len(seen) == 4, "three parts, and the end"
+
+
+def test_a_large_file_that_cannot_be_sent_leaves_nothing(
+    s3_client, bucket, proxy, quick, tmp_path, small_parts
+):
+    (tmp_path / "large").write_bytes(LARGE)
+    proxy.rule = lambda _method, path, _count: 500 if "partNumber=2" in path else None
+    with pytest.raises(StorageError, match=r"writing s3://.*/large failed 4 times"):
+        storage.write_file(f"s3://{bucket}/large", tmp_path / "large")
+    assert not storage.exists(f"s3://{bucket}/large")
+    assert "Uploads" not in s3_client.list_multipart_uploads(Bucket=bucket)
 
 
 def test_times_are_read_as_botocore_reads_them():
