@@ -11,7 +11,7 @@ PACKAGE = Path(ah_ray.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
-BASE = {"errors", "profile", "config", "records", "exit_status", "logs"}
+BASE = {"errors", "profile", "config", "records", "exit_status", "logs", "units"}
 MAY_USE = {
     "errors": set(),
     "profile": {"errors"},
@@ -19,6 +19,7 @@ MAY_USE = {
     "records": {"errors"},
     "exit_status": {"errors", "config"},
     "logs": set(),
+    "units": set(),
     "storage": BASE,
     "cohort": BASE | {"storage"},
     "media": BASE | {"storage"},

@@ -9,9 +9,9 @@ from rich.console import Console
 from ah_ray.cohort import Plan, State
 from ah_ray.errors import ConfigError
 from ah_ray.pipeline.resolve import Resolved
-from ah_ray.pipeline.tally import clock
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.runs import latest_summary
+from ah_ray.units import clock, gigabytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +83,3 @@ def _hours(plan: Plan, known: Experience) -> float | None:
 
 def _about(hours: float) -> str:
     return f"about {clock(hours * 3600)}, as fast as the last run"
-
-
-def gigabytes(size_bytes: int) -> str:
-    """In a unit that a person reads: 512 B, 3.4 MB, 1.2 TB."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from ah_ray import logs
 from ah_ray.pipeline.reducer import Committed
-from ah_ray.pipeline.tally import Tally, clock, report
+from ah_ray.pipeline.tally import Tally, report
+from ah_ray.units import clock
 
 LINE_EVERY_S = 30.0
 

@@ -56,8 +56,8 @@ class Stopper:
             if asked:
                 os._exit(ExitStatus.MISSING_ROWS)
             asked = True
-            why = f"{self.reason}: what" if self.reason else "What"
-            say(f"Stopping. {why} is complete is being written. Once more to end at once.")
+            why = f": {self.reason}" if self.reason else ""
+            say(f"Stopping{why}. What is complete is being written. Once more to end at once.")
             raise Stop(self.reason or "stopped by a signal")
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

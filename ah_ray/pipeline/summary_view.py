@@ -11,9 +11,9 @@ from rich.text import Text
 
 from ah_ray.errors import ErrorKind
 from ah_ray.exit_status import ExitStatus
-from ah_ray.pipeline.tally import clock
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.runs import RunSummary
+from ah_ray.units import clock
 
 EXAMPLES = 3
 _MEANING = {

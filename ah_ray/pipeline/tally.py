@@ -108,12 +108,3 @@ def report(tally: Tally, now_s: float) -> dict[str, Any]:
         "storage_retries": tally.storage_retries,
         **rates,
     }
-
-
-def clock(seconds: float | None) -> str:
-    """1:02:03, or 2:03; `–` if unknown."""
-    if seconds is None:
-        return "–"
-    minutes, s = divmod(round(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"

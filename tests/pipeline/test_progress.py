@@ -9,7 +9,7 @@ from rich.console import Console
 from ah_ray.pipeline import progress
 from ah_ray.pipeline.progress import Progress, display, line
 from ah_ray.pipeline.reducer import Committed
-from ah_ray.pipeline.tally import Tally, clock
+from ah_ray.pipeline.tally import Tally
 
 
 def half_done() -> Tally:
@@ -56,7 +56,3 @@ def test_off_a_terminal_lines_come_by_the_clock(monkeypatch):
     lines = console.file.getvalue().splitlines()
     assert "a word" in lines
     assert sum(bool(re.match(r"\[\d+:\d\d\] scoring: 2/4", text)) for text in lines) >= 2
-
-
-def test_clock():
-    assert [clock(s) for s in (None, 5, 65, 3723)] == ["–", "0:05", "1:05", "1:02:03"]

@@ -78,7 +78,7 @@ def test_gpus_per_replica_without_a_gpu_to_use(gpus):
 def test_fewer_gpus_than_models(gpus, tmp_path):
     gpus(2)
     several = {"videos": "v", "out": "o", "model": ("a", "b", "c"), "device": "gpu"}
-    words = r"3 models at once ask for 3 GPUs, and this machine has 2: .* one --model after another.*reduce.py"
+    words = r"3 models at once ask for 3 GPUs, and this machine has 2: .* one --model.*reduce.py"
     with pytest.raises(ConfigError, match=words):
         resolve(score_settings(**several))
     gpus(4)

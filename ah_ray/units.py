@@ -1,0 +1,22 @@
+"""Quantities as a person reads them."""
+
+from __future__ import annotations
+
+
+def clock(seconds: float | None) -> str:
+    """1:02:03, or 2:03; `–` if unknown."""
+    if seconds is None:
+        return "–"
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+def gigabytes(size_bytes: int) -> str:
+    """In a unit that a person reads: 512 B, 3.4 MB, 1.2 TB."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"

@@ -1,0 +1,10 @@
+from ah_ray.units import clock, gigabytes
+
+
+def test_clock():
+    assert [clock(s) for s in (None, 5, 65, 3723)] == ["–", "0:05", "1:05", "1:02:03"]
+
+
+def test_sizes():
+    found = [gigabytes(n) for n in (0, 999, 3_400_000, 5_000_000_000, 1_234_500_000_000)]
+    assert found == ["0 B", "999 B", "3.4 MB", "5.0 GB", "1.2 TB"]
