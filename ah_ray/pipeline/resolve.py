@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ah_ray import cohort as cohorts
-from ah_ray import storage
 from ah_ray.cohort import Cohort
+from ah_ray.cohort.id_key import read_id_key
 from ah_ray.config import Arithmetic, Device, ScoreSettings, Scoring
-from ah_ray.errors import ConfigError, StorageError
+from ah_ray.errors import ConfigError
 from ah_ray.omni.adapter import read_adapter
 from ah_ray.omni.adapter_fit import fit
 from ah_ray.omni.checkpoint import (
@@ -71,7 +71,7 @@ def resolve(settings: ScoreSettings) -> Resolved:
         scoring=scoring,
         models=tuple(models),
         gpus_per_replica=gpus,
-        id_key=_id_key(settings),
+        id_key=read_id_key(settings.id_key),
     )
 
 
@@ -139,18 +139,6 @@ def _arithmetic(settings: ScoreSettings, *, on_gpu: bool) -> Arithmetic:
     if settings.arithmetic is not None:
         return settings.arithmetic
     return Arithmetic.BF16 if on_gpu else Arithmetic.FLOAT32
-
-
-def _id_key(settings: ScoreSettings) -> bytes | None:
-    if settings.id_key is None:
-        return None
-    try:
-        key = storage.read_bytes(settings.id_key).strip()
-    except StorageError as error:
-        raise ConfigError(f"--id-key: {error}") from None
-    if len(key) < 16:
-        raise ConfigError("--id-key: the file holds under 16 bytes; a key needs to be unguessable")
-    return key
 
 
 def open_cohort(resolved: Resolved, out: str) -> Cohort:

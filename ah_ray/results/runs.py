@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -127,16 +127,18 @@ def read_summary(out: str, run_id: str) -> RunSummary:
     return RunSummary(**found.model_dump(exclude={"rates"}))
 
 
+def latest_summaries(out: str, n: int) -> Iterator[RunSummary]:
+    """Of the last n runs that ended, newest first; damaged ones are passed over."""
+    for run_id in reversed(run_ids(out)[-n:]):
+        with suppress(ConfigError):
+            yield read_summary(out, run_id)
+
+
 def latest_summary(
     out: str, wanted: Callable[[RunSummary], bool], look_at: int = 20
 ) -> RunSummary | None:
-    """The newest of the last runs that is `wanted`; damaged ones are passed over."""
-    for run_id in reversed(run_ids(out)[-look_at:]):
-        with suppress(ConfigError):
-            summary = read_summary(out, run_id)
-            if wanted(summary):
-                return summary
-    return None
+    """The newest of the last runs that is `wanted`."""
+    return next(filter(wanted, latest_summaries(out, look_at)), None)
 
 
 def run_ids(out: str) -> list[str]:
