@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 
 import ray
+from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.experimental import internal_kv
 
 from ah_ray.errors import ConfigError
 from ah_ray.pipeline.graph import Pools
+
+_PATIENCE_S = 15.0
 
 MOST_ACTORS = 1_000
 """Of a pool on a cluster that grows: Ray Data stops at what the cluster gives."""
@@ -25,23 +29,31 @@ def gpus() -> int:
     return int(ray.cluster_resources().get("GPU", 0))
 
 
-def grows() -> bool:
+def grows(patience_s: float = 0.0) -> bool:
     """True if an autoscaler may bring nodes that are not there yet.
 
-    A cluster without one has a monitor too, which calls each node's type `node_<its id>`.
+    A cluster without one has a monitor too, which calls each node's type `node_<its id>`. A head
+    that has just been started knows after some seconds.
     """
-    if internal_kv._internal_kv_get(b"__autoscaler_v2_enabled") == b"1":
+    if is_autoscaler_v2(fetch_from_server=True):  # as `ray up` and KubeRay start it
         return True
+    until = time.monotonic() + patience_s
+    while not (types := _node_types()) and time.monotonic() < until:
+        time.sleep(0.2)
+    return any(kind != f"node_{node}" for node, kind in types.items())
+
+
+def _node_types() -> dict[str, str]:
+    """Each node's id and type, as the cluster's monitor tells them; empty if it has not yet."""
     status = internal_kv._internal_kv_get(b"__autoscaling_status")
     with suppress(ValueError, KeyError, TypeError):
-        types = json.loads(status or b"{}")["autoscaler_report"]["node_type_mapping"]
-        return any(kind != f"node_{node}" for node, kind in types.items())
-    return False
+        return dict(json.loads(status or b"{}")["autoscaler_report"]["node_type_mapping"])
+    return {}
 
 
 def check_gpus(each: int, *, n_models: int) -> None:
     """Raises ConfigError if one replica of each model will never find its GPUs here."""
-    if each and not grows():
+    if each and gpus() < each * n_models and not grows(_PATIENCE_S):
         enough_gpus(each, n_models=n_models, there=gpus(), where="this cluster")
 
 
@@ -67,16 +79,17 @@ def pools(
 
     On GPUs: as many replicas as fit, of each model. On CPUs alone (the tiny checkpoint): one
     replica to eight cores, since there the decoders are the slower side; models share its core.
-    Where the cluster grows, GPU replicas and decoders may be as many as it then holds.
+    Where the cluster grows, GPU replicas and decoders may be as many as it then holds. A GPU
+    replica asks for no CPU: decoders that were first on its node would keep it out.
     """
-    replica_cpus = 1.0 if gpus_per_replica else 1 / n_models
+    replica_cpus = 0.0 if gpus_per_replica else 1 / n_models
     if gpus_per_replica and grows():
         replicas, decoders = replicas or MOST_ACTORS, decoders or MOST_ACTORS
     if replicas is None:
         fit = gpus() // gpus_per_replica // n_models if gpus_per_replica else cpus() // 8
         replicas = max(1, fit)
     if decoders is None:
-        decoders = max(1, cpus() - round(replicas * n_models * replica_cpus))
+        decoders = max(1, cpus() - round(replicas * n_models * (replica_cpus or 1)))
     return Pools(
         min_decoders=1,
         max_decoders=decoders,

@@ -15,8 +15,9 @@ import psutil
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-if "RAY_ADDRESS" not in os.environ:  # its advice is about constructor arguments, at each start
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+# Its C++ part has advice about constructor arguments at each start; what ends it is told all the
+# same, as an exception.
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 import ray
 import ray._private.worker
@@ -70,7 +71,8 @@ def joined() -> Iterator[None]:
 
 def _join() -> None:
     try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False)
+        with _stderr_muted():
+            ray.init(logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, RayError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ConfigError(

@@ -65,7 +65,7 @@ class Tally:
 
     def rates(self, now_s: float) -> Rates:
         elapsed_s = max(now_s - self.started_s, 1e-9)
-        replica_s = self.replica_s or elapsed_s * self.n_replicas
+        replica_s = self.replica_s or elapsed_s * max(1, self.n_replicas)
         left = self.total - self.done
         return Rates(
             elapsed_s=elapsed_s,

@@ -28,7 +28,7 @@ from ah_ray.pipeline.reducer import committed_row
 from ah_ray.pipeline.resolve import Resolved, open_cohort
 from ah_ray.pipeline.stages import Stages, clip_bytes, stages_of
 from ah_ray.pipeline.stopping import Bounds, Stopper
-from ah_ray.pipeline.tally import Tally, report
+from ah_ray.pipeline.tally import WAITING, Tally, report
 from ah_ray.records import Scored, Video, VideoFacts
 from ah_ray.results.commit import commit as commit_row
 from ah_ray.results.lease import Lease
@@ -145,7 +145,10 @@ class Work:
         if not each or capacity.gpus() >= each * len(self.resolved.models):
             return stages
         self.tally.stage = "decoding a first clip, before GPUs are asked for"
-        return stages if any_clip(videos, stages, self.check) else without_model(stages)
+        if not any_clip(videos, stages, self.check):
+            return without_model(stages)
+        self.tally.stage = WAITING
+        return stages
 
     def _compare(self, videos: Sequence[Video], stages: Stages, progress: Progress) -> None:
         if self.comparison is None or self.comparison.known() is not None:

@@ -30,6 +30,7 @@ def test_rates_by_hand():
 
 def test_nothing_done_yet_divides_by_nothing():
     assert "ETA –" in line(Tally(total=3), now_s=0.0)
+    assert "replicas 0%" in line(Tally(total=3, n_replicas=0), now_s=0.0)
 
 
 def test_the_line_for_logs():
