@@ -167,3 +167,10 @@ def test_the_image_has_what_the_command_names(run):
     for source in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE):
         assert all((ROOT / name).exists() for name in source.split())
     assert "WORKDIR /app" in recipe and run["entrypoint"].startswith("python /app/jobs/score.py ")
+
+
+def test_commands_of_the_guide_are_commands_of_ours():
+    found = score_commands((ROOT / "docs" / "cluster.md").read_text())
+    assert found
+    for arguments in found:
+        parsed(arguments)
