@@ -1,0 +1,40 @@
+"""Commands of jobs/score.py, as they stand in files that nobody runs here."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import typer
+
+from ah_ray.config import ScoreSettings, score_settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def score_commands(text: str) -> list[list[str]]:
+    """The arguments of each `python …jobs/score.py …`, in comments, code blocks or YAML."""
+    text = re.sub(r"^[ \t]*#+ ?", "", text, flags=re.MULTILINE)
+    text = text.replace("\\\n", " ")
+    return [shlex.split(found) for found in re.findall(r"python \S*jobs/score\.py(.*)", text)]
+
+
+def parsed(arguments: list[str]) -> ScoreSettings:
+    """As jobs/score.py itself would read them; raises what it would refuse them with."""
+    spec = importlib.util.spec_from_file_location("score_job", ROOT / "jobs" / "score.py")
+    job = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(job)
+    command = typer.main.get_command(job.app)
+    given = command.make_context("score.py", list(arguments)).params
+    given = {name: value for name, value in given.items() if value not in (None, [], False)}
+    return score_settings(
+        **{name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    )
+
+
+def pinned(package: str) -> str:
+    """The version that constraints.txt names."""
+    text = (ROOT / "constraints.txt").read_text()
+    return re.search(rf"^{re.escape(package)}==(\S+)$", text, re.MULTILINE)[1]
