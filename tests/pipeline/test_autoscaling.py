@@ -49,7 +49,7 @@ def test_gpus_come_when_clips_wait_and_go_when_all_is_done(head, small_cohort, t
     assert not any(note["gpus"] for note in seen[: looking + 1]), seen
     assert "waiting for GPUs" in stages, seen
     assert max(note["gpus"] for note in seen) >= 1
-    assert seen[-2]["status"] == 0
+    assert [note["status"] for note in seen if "status" in note] == [0]
     assert seen[-1] == {"gpus": 0, "stage": "given back"}
     statuses = sorted(row["status"] for row in verdicts(tmp_path / "out").values())
     assert statuses == ["failed", "ok", "ok", "ok"]
@@ -62,6 +62,6 @@ def test_no_gpu_is_asked_for_where_nothing_can_be_decoded(head, whole_cohort, tm
         shutil.copy(whole_cohort / "visit-03/a letter.mp4", cohort / f"{n}.mp4")
     seen = run(head, cohort, tmp_path)
     assert {note["gpus"] for note in seen} == {0}
-    assert seen[-2]["status"] == 0
+    assert [note["status"] for note in seen if "status" in note] == [0]
     rows = verdicts(tmp_path / "out").values()
     assert [row["error_kind"] for row in rows] == ["unreadable"] * 3
