@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -23,6 +24,7 @@ VIDEO_ENDINGS = (
 """Names that count as video by default. Others are counted and named in the summary."""
 
 GIB = 1024**3
+_HH_MM = re.compile(r"([01]?\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
 class _Frozen(BaseModel):
@@ -156,7 +158,7 @@ class ScoreSettings(_Frozen):
     replicas: int | None = Field(None, ge=1)
     gpus_per_replica: int | None = Field(None, ge=1, description="share a model's layers out")
 
-    deadline: str | None = Field(None, description="HH:MM, by the clock of the driver")
+    deadline: str | None = Field(None, description="HH:MM by the driver's clock, or ISO 8601")
     gpu_hours: float | None = Field(None, gt=0, description="GPUs of the cluster × hours")
     log_json: bool = False
 
@@ -185,8 +187,10 @@ class ScoreSettings(_Frozen):
     @field_validator("deadline")
     @classmethod
     def _time_of_day(cls, value: str | None) -> str | None:
+        if value is None or _HH_MM.fullmatch(value):
+            return value
         try:
-            return value and f"{datetime.strptime(value, '%H:%M'):%H:%M}"
+            return datetime.fromisoformat(value if "T" in value else "").astimezone().isoformat()
         except ValueError:
             raise ValueError("give a time of day as HH:MM, like 06:30") from None
 

@@ -7,7 +7,7 @@ python jobs/score.py --videos s3://bucket/cohort --out s3://bucket/scores --mode
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,17 @@ app = Job()
 
 def option(text: str, panel: str | None = None, *names: str):
     return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+
+
+def settings_of(flags: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given, in the file of --config or by flags, which win."""
+    given = {name: value for name, value in flags.items() if value not in (None, [], ())}
+    config = given.pop("config", None)
+    given.pop("demo", None)
+    given = {
+        name: str(value) if isinstance(value, Path) else value for name, value in given.items()
+    }
+    return {**read_config_file(config), **given}
 
 
 @app.command()
@@ -113,13 +124,7 @@ def score(
     Exit status: 0 complete, 2 wrong configuration, 3 rows are missing, 4 another run holds OUT,
     5 complete, but too many videos failed.
     """
-    given = {name: value for name, value in locals().items() if value not in (None, [])}
-    given = {
-        name: str(value) if isinstance(value, Path) else value for name, value in given.items()
-    }
-    for name in ("demo", "config"):
-        given.pop(name, None)
-    settings = {**read_config_file(config), **given}
+    settings = settings_of(locals())
     if demo:
         from ah_ray.pipeline.demo import run_demo
 

@@ -87,7 +87,10 @@ class Bounds:
 
 
 def next_time(clock: str, now: datetime) -> datetime:
-    """The next moment after `now` at which a clock of its zone shows HH:MM."""
+    """The next moment after `now` at which a clock of its zone shows HH:MM; or that very moment,
+    if it is one in ISO 8601."""
+    if "T" in clock:
+        return datetime.fromisoformat(clock)
     hour, minute = map(int, clock.split(":"))
     moment = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return moment if moment > now else moment + timedelta(days=1)

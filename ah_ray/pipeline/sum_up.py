@@ -40,6 +40,7 @@ def sum_up(
         ended_at=datetime.now(UTC),
         exit_status=ExitStatus.MISSING_ROWS if trouble else status,
         trouble=trouble,
+        bounded=work.stopper.reason is not None,
         config_fingerprint=work.resolved.scoring.fingerprint,
         settings=settings.model_dump(mode="json", exclude=hidden),
         versions=_versions(),

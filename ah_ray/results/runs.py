@@ -64,6 +64,7 @@ class RunSummary(BaseModel):
     ended_at: datetime
     exit_status: ExitStatus
     trouble: str | None = None  # why it ended early, if it did
+    bounded: bool = False  # because it was told to: at a deadline, or when a budget was spent
 
     config_fingerprint: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)  # by the names of the flags
