@@ -24,9 +24,7 @@ OBJECT_STORE_BYTES = 200 * 1024**2
 _FAKE_HEAD = "f" * 51 + "00000"  # by this Ray knows the head among faked nodes
 
 
-_OTHER_PORTS = (
-    "ray-client-server", "dashboard-agent-listen", "metrics-export", "runtime-env-agent",
-)  # fmt: skip
+_OTHER_PORTS = ("ray-client-server", "dashboard-agent-listen", "runtime-env-agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,7 @@ class Head:
 
     gcs: str
     dashboard: str
+    metrics: str
     environment: dict[str, str]  # for clients: the address, and the token
     pid: int
     folder: Path
@@ -46,14 +45,14 @@ def ray_head(
 ) -> Iterator[Head]:
     """`ray start --head` with a token, a dashboard, and faked node types that it may bring."""
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets' names must be short
-    gcs_port, dashboard_port = free_port(), free_port()
+    gcs_port, dashboard_port, metrics_port = free_port(), free_port(), free_port()
     token = secrets.token_hex(32)
     client = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
     command = [
         str(BIN / "ray"), "start", "--head", "--block", f"--port={gcs_port}",
         "--node-ip-address=127.0.0.1", f"--dashboard-port={dashboard_port}",
         f"--num-cpus={cpus}", f"--object-store-memory={OBJECT_STORE_BYTES}",
-        f"--temp-dir={folder}", "--disable-usage-stats",
+        f"--metrics-export-port={metrics_port}", f"--temp-dir={folder}", "--disable-usage-stats",
         *(f"--{name}-port={free_port()}" for name in _OTHER_PORTS),
     ]  # fmt: skip
     if node_types is not None:
@@ -77,6 +76,7 @@ def ray_head(
         yield Head(
             gcs=address,
             dashboard=f"http://127.0.0.1:{dashboard_port}",
+            metrics=f"http://127.0.0.1:{metrics_port}/metrics",
             environment=client | {"RAY_ADDRESS": address},
             pid=head.pid,
             folder=folder,

@@ -1,7 +1,8 @@
 """What Prometheus sees of a run: the driver's tally, published as it grows.
 
 Ray exports it on every node's metrics port, beside its own metrics and Ray Data's (queues, object
-store, spilling). Names here begin with `ah_ray_`; Ray puts `ray_` before all of them.
+store, spilling). Names here begin with `ah_ray_`; Ray puts `ray_` before all of them. It exports
+every few seconds, so the last ones of a run may be missing there; its summary is exact.
 """
 
 from __future__ import annotations

@@ -126,7 +126,9 @@ def test_the_deadline_leaves_the_rest_for_tomorrow(head, cohort, tmp_path):
 
 
 def test_without_a_head(tmp_path):
-    lost = Head(gcs="", dashboard="http://127.0.0.1:9", environment={}, pid=0, folder=tmp_path)
+    lost = Head(
+        gcs="", dashboard="http://127.0.0.1:9", metrics="", environment={}, pid=0, folder=tmp_path
+    )
     status, output = Nightly(lost, "lost", *flags_of(tmp_path, tmp_path / "out")).end()
     assert status == 2
     assert output.startswith("error: --address http://127.0.0.1:9:")
