@@ -15,7 +15,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -57,11 +57,19 @@ def event(name: str, text: str = "", *, level: int = logging.INFO, **fields: Any
     _LOGGER.log(level, "%s", text, extra={"event": name, "fields": fields})
 
 
-def scrubbed(text: str, *, hide_uris: bool = False) -> str:
-    """`text` without the credentials that this process knows of, or that a URL carries."""
-    for name, value in os.environ.items():
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, HIDDEN)
+def known_secrets() -> list[str]:
+    """The credentials that this process was given in its environment."""
+    return [
+        value
+        for name, value in os.environ.items()
+        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET
+    ]
+
+
+def scrubbed(text: str, secrets: Sequence[str], *, hide_uris: bool = False) -> str:
+    """`text` without these secrets, without those that a URL carries and, if wished, paths."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
     text = _SIGNED.sub(rf"\1{HIDDEN}", _USER_IN_URL.sub("", text))
     return _PATH.sub(HIDDEN, text) if hide_uris else text
 
@@ -70,6 +78,7 @@ class _Formatter(logging.Formatter):
     def __init__(self, settings: LogSettings):
         super().__init__()
         self._settings = settings
+        self._secrets = known_secrets()
 
     def _content(self, record: logging.LogRecord) -> dict[str, Any]:
         """What the line tells, after its time: nulls left out, secrets scrubbed."""
@@ -81,7 +90,7 @@ class _Formatter(logging.Formatter):
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):
-            return scrubbed(value, hide_uris=self._settings.hide_uris)
+            return scrubbed(value, self._secrets, hide_uris=self._settings.hide_uris)
         if isinstance(value, Mapping):
             return {str(name): self._clean(part) for name, part in value.items()}
         if isinstance(value, list | tuple):

@@ -42,6 +42,7 @@ from ah_ray.pipeline.work import WriteRow
 from ah_ray.profile import load_profile
 from ah_ray.records import Clip, ClipScore, Video
 from ah_ray.results.row import Provenance, ah_ray_version
+from ah_ray.results.spool import Spool
 
 PROFILE = "seed-448"
 
@@ -146,7 +147,9 @@ def whole_job(paths: Sequence[Path], n_decoders: int, out: Path) -> tuple[int, f
     tally = Tally(total=len(paths))
     started = time.monotonic()
     with Progress(Console(quiet=True), tally) as progress:
-        result = passes.run_pass([video_of(path) for path in paths], stages, progress, lambda: None)
+        videos = [video_of(path) for path in paths]
+        with Spool() as spool:
+            result = passes.run_pass(videos, stages, progress, spool, lambda: None)
     assert len(result.committed) == len(paths), result
     return tally.n_clips, time.monotonic() - started
 

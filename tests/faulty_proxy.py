@@ -111,7 +111,9 @@ def _handler(proxy: FaultyProxy, upstream: str) -> type[BaseHTTPRequestHandler]:
 
 
 def _error_xml(status: int) -> bytes:
-    code = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}[status]
+    code = {
+        403: "AccessDenied", 404: "NoSuchKey", 500: "InternalError", 503: "SlowDown",
+    }[status]  # fmt: skip
     return f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
 
 

@@ -147,7 +147,8 @@ def scores_table(frames: pa.Table, scores: Sequence[ClipScore]) -> pa.Table:
     per_row = [asdict(together(row)) if row else None for row in _said(frames, scores)]
     columns = [frames[name] for name in ("event", "video_id", "error")]
     columns += [pa.array(per_row, _SCORE), frames["video"], frames["facts"]]
-    return pa.Table.from_arrays(columns, schema=SCORES)
+    # In one piece: what comes from many clips is in as many, and those are slow to send.
+    return pa.Table.from_arrays(columns, schema=SCORES).combine_chunks()
 
 
 def _said(frames: pa.Table, scores: Sequence[ClipScore]) -> Iterator[list[ClipScore]]:

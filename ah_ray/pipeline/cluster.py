@@ -86,6 +86,7 @@ def _start() -> None:
     memory = psutil.virtual_memory().available
     with _stderr_muted():
         ray.init(
+            address="local",  # not one that happens to run on this machine
             num_cpus=max(2, len(os.sched_getaffinity(0))),  # a decoder and a replica at least
             include_dashboard=False,
             log_to_driver=False,

@@ -17,6 +17,7 @@ from ah_ray.pipeline.progress import Progress
 from ah_ray.pipeline.reducer import Committed, Lost, Reducer
 from ah_ray.pipeline.stages import Stages
 from ah_ray.records import Video
+from ah_ray.results.spool import Spool
 
 MAX_WAITING = 32  # calls under way to one reducer, before the driver stops reading scores
 FLUSH_S = 20.0  # for the calls under way, when a pass is stopped
@@ -32,15 +33,19 @@ class PassResult:
 
 
 def run_pass(
-    videos: Sequence[Video], stages: Stages, progress: Progress, check: Callable[[], None]
+    videos: Sequence[Video],
+    stages: Stages,
+    progress: Progress,
+    spool: Spool,
+    check: Callable[[], None],
 ) -> PassResult:
-    """Scores the videos; each row is written as soon as its video is complete.
+    """Scores the videos; each row is written as soon as its video is complete, and spooled.
 
     `check` is called now and then, and raises if the run must end. A stopped run
     (KeyboardInterrupt) still waits for the rows that are being written.
     """
     result = PassResult()
-    pool = _ReducerPool(stages, result, progress)
+    pool = ReducerPool(stages, result, progress, spool)
     dataset = graph.scores(
         videos,
         decode=stages.decode,
@@ -74,15 +79,16 @@ def _count(table: pa.Table, result: PassResult, progress: Progress) -> None:
         result.lost[row["video_id"]] = row["error"]
 
 
-class _ReducerPool:
+class ReducerPool:
     """Reducer actors, each for the videos whose id falls to it."""
 
-    def __init__(self, stages: Stages, result: PassResult, progress: Progress):
+    def __init__(self, stages: Stages, result: PassResult, progress: Progress, spool: Spool):
         actor = ray.remote(Reducer).options(num_cpus=0, max_concurrency=8, max_restarts=-1)
         self._reducers = [actor.remote(stages.commit, stages.log) for _ in range(stages.n_reducers)]
         self._waiting: list[ray.ObjectRef] = []
         self._result = result
         self._progress = progress
+        self._spool = spool
 
     def send(self, table: pa.Table) -> None:
         for reducer, part in zip(self._reducers, self._parts(table), strict=True):
@@ -121,9 +127,10 @@ class _ReducerPool:
 
     def _take(self, ref: ray.ObjectRef) -> None:
         try:
-            outcomes: list[Committed | Lost] = ray.get(ref)
+            outcomes, rows = ray.get(ref)
         except RayActorError:
             return  # the reducer died: rows it had not written are found missing after the pass
+        self._spool.add(rows)
         for outcome in outcomes:
             if isinstance(outcome, Lost):
                 self._result.lost[outcome.video_id] = outcome.error

@@ -13,7 +13,7 @@ from ah_ray import logs, storage
 from ah_ray.errors import StorageError
 from ah_ray.logs import LogSettings
 from ah_ray.pipeline import blocks
-from ah_ray.records import ClipScore, Scored, Video, VideoFacts
+from ah_ray.records import VERDICT, ClipScore, Scored, Video, VideoFacts
 
 Commit = Callable[[Scored], dict]
 """Writes the row of a complete video, and returns it."""
@@ -68,11 +68,14 @@ class Reducer:
         self._done: set[str] = set()
         self._lock = threading.Lock()
 
-    def add(self, scores: pa.Table) -> list[Committed | Lost]:
-        """Takes a SCORES table in; returns what became of the videos that it completed."""
+    def add(self, scores: pa.Table) -> tuple[list[Committed | Lost], pa.Table]:
+        """Takes a SCORES table in; returns what became of the videos that it completed, and the
+        rows that were written."""
         with self._lock:
             complete = self._take(scores)
-        return [self._written(scored) for scored in complete]
+        rows: list[dict] = []
+        outcomes = [self._written(scored, rows) for scored in complete]
+        return outcomes, pa.Table.from_pylist(rows, schema=VERDICT)
 
     def _take(self, scores: pa.Table) -> list[Scored]:
         complete = []
@@ -93,13 +96,14 @@ class Reducer:
                 self._done.add(video_id)
         return complete
 
-    def _written(self, scored: Scored) -> Committed | Lost:
+    def _written(self, scored: Scored, rows: list[dict]) -> Committed | Lost:
         try:
             row = self._commit(scored)
         except StorageError as error:
             video_id = scored.video.video_id
             logs.event("not written", str(error), level=logging.ERROR, video_id=video_id)
             return Lost(video_id=scored.video.video_id, error=str(error))
+        rows.append(row)
         fields = {name: row[name] for name in ("video_id", "status", "error_kind", "n_clips")}
         logs.event("row", row["error"] or "", **fields)
         return committed_row(row, storage.new_retries())

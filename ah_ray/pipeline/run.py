@@ -31,6 +31,7 @@ from ah_ray.results.lease import Lease
 from ah_ray.results.outputs import check, claim
 from ah_ray.results.row import Provenance, ah_ray_version
 from ah_ray.results.runs import RunSummary, new_run_id, write_summary
+from ah_ray.results.spool import Spool
 from ah_ray.results.tables import known_failures, write_tables
 
 
@@ -78,7 +79,11 @@ def score(settings: ScoreSettings, console: Console) -> Outcome:
         if cluster.on_cluster():
             check_gpus(resolved.gpus_per_replica, n_models=len(resolved.models))
         cohort = open_cohort(resolved, out)
-        with stopper.listening(say), Lease.acquire(out, run_id, say=say) as lease:
+        with (
+            stopper.listening(say),
+            Lease.acquire(out, run_id, say=say) as lease,
+            Spool() as spool,
+        ):
             claim(
                 out,
                 resolved.scoring,
@@ -88,11 +93,11 @@ def score(settings: ScoreSettings, console: Console) -> Outcome:
             )
             plan = _plan(resolved, out, cohort)
             logs.event("plan", **told(plan))
-            work = _work(resolved, out, lease, console, cohort, log, stopper)
+            work = _work(resolved, out, lease, console, cohort, log, stopper, spool)
             lease.report = work.report
             trouble = _do(work, plan)
             work.tally.stage = "writing tables"
-            counts = write_tables(out, _current(work.cohort, resolved))
+            counts = write_tables(out, _current(work.cohort, resolved), spool)
             storage.remove(storage.join(out, "videos", name) for name in plan.leftover)
             summary = sum_up(started_at, work, plan, counts, trouble)
             write_summary(out, summary)
@@ -142,6 +147,7 @@ def _work(
     cohort: Cohort,
     log: LogSettings,
     stopper: Stopper,
+    spool: Spool,
 ) -> Work:
     settings = resolved.settings
     provenance = Provenance(
@@ -160,6 +166,7 @@ def _work(
         tally=Tally(total=0),
         log=log,
         stopper=stopper,
+        spool=spool,
         bounds=_bounds(settings),
         comparison=_comparison(resolved, out),
     )

@@ -33,6 +33,7 @@ from ah_ray.records import Scored, Video, VideoFacts
 from ah_ray.results.commit import commit as commit_row
 from ah_ray.results.lease import Lease
 from ah_ray.results.row import Provenance, verdict_row
+from ah_ray.results.spool import Spool
 
 COMMITS_AT_ONCE = 16
 
@@ -70,6 +71,7 @@ class Work:
     log: LogSettings
     stopper: Stopper
     bounds: Bounds
+    spool: Spool
     comparison: Comparison | None = None  # where cheaper arithmetic scores
     missing: dict[str, str] = field(default_factory=dict)  # video_id → why it has no row
 
@@ -94,7 +96,7 @@ class Work:
                 self._compare(openable, stages, progress)
                 self.missing = heal(
                     openable,
-                    score=lambda videos: run_pass(videos, stages, progress, self.check),
+                    score=lambda videos: run_pass(videos, stages, progress, self.spool, self.check),
                     score_alone=lambda video: self._alone(video, stages, progress),
                     find_pending=self._find_pending,
                     give_up=self._give_up,
@@ -161,7 +163,8 @@ class Work:
     def _alone(self, video: Video, stages: Stages, progress: Progress) -> PassResult:
         progress.tally.stage = "trying alone"
         alone = replace(stages.pools, max_decoders=1, max_replicas=1, retries=1)
-        return run_pass([video], replace(stages, pools=alone), progress, self.check)
+        stages = replace(stages, pools=alone)
+        return run_pass([video], stages, progress, self.spool, self.check)
 
     def _find_pending(self, ids: Collection[str]) -> list[Video]:
         """Lists cohort and rows anew: content may have changed, videos may have gone."""

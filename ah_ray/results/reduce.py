@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
 
+import pyarrow as pa
+
 from ah_ray import storage
 from ah_ray.cohort.identity import row_name
 from ah_ray.config import Ensemble, Reduction
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.exit_status import ExitStatus
+from ah_ray.records import VERDICT
 from ah_ray.results.commit import commit
 from ah_ray.results.ensembles import combined_row, ensemble_config
 from ah_ray.results.lease import Lease
@@ -26,6 +29,7 @@ from ah_ray.results.outputs import OutputConfig, config_of, matches, read_config
 from ah_ray.results.reducers import parse_reducer
 from ah_ray.results.row import ah_ray_version
 from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
+from ah_ray.results.spool import Spool
 from ah_ray.results.stream import Content, side_by_side, stream_contents, stream_rows
 from ah_ray.results.table_files import open_tables
 from ah_ray.results.tables import Counts, write_tables
@@ -70,15 +74,15 @@ def reduce_outputs(
     storage.check_writable(out)
     run_id, started_at = new_run_id(), datetime.now(UTC)
     reduced = Reduced(run_id=run_id, config=config, counts=Counts(n_videos=contents))
-    with Lease.acquire(out, run_id):
+    with Lease.acquire(out, run_id), Spool() as spool:
         if not matches(out, config):
             write_config(out, config)
         try:
-            _write_rows(inputs, out, reduced)
+            _write_rows(inputs, out, reduced, spool)
             reduced.exit_status = ExitStatus.COMPLETE
         except (KeyboardInterrupt, StorageError) as error:
             reduced.trouble = str(error) or "stopped"
-        reduced.counts = write_tables(out, _row_names(inputs, config))
+        reduced.counts = write_tables(out, _row_names(inputs, config), spool)
         if reduced.counts.n_missing:
             reduced.exit_status = ExitStatus.MISSING_ROWS
         write_summary(out, _summary(reduced, started_at))
@@ -161,12 +165,12 @@ def _row_names(inputs: Sequence[str], config: OutputConfig) -> Iterator[str]:
         yield row_name(video_id, etag, config.config_fingerprint)
 
 
-def _write_rows(inputs: Sequence[str], out: str, reduced: Reduced) -> None:
+def _write_rows(inputs: Sequence[str], out: str, reduced: Reduced, spool: Spool) -> None:
     streams = [stream_rows(uri) for uri in inputs]
     with open_tables(out) as tables:
         streams.append(iter(()) if tables is None else stream_rows(out))
     with ThreadPoolExecutor(_WRITERS) as pool:
-        under_way: deque[Future] = deque()
+        under_way: deque[tuple[Future, dict]] = deque()
         for _, (*members, before) in side_by_side(streams, itemgetter("video_id")):
             if not any(members):
                 continue  # it has left the inputs: it leaves the tables
@@ -177,12 +181,21 @@ def _write_rows(inputs: Sequence[str], out: str, reduced: Reduced) -> None:
                 continue
             stale = [] if before is None else [_name(before)]
             row |= {"run_id": reduced.run_id}
-            under_way.append(pool.submit(commit, out, row, stale=stale))
+            under_way.append((pool.submit(commit, out, row, stale=stale), row))
             reduced.written += 1
             if len(under_way) >= _UNDER_WAY:
-                under_way.popleft().result()
-        for write in under_way:
-            write.result()
+                _finish(under_way, _UNDER_WAY // 2, spool)
+        _finish(under_way, 0, spool)
+
+
+def _finish(under_way: deque[tuple[Future, dict]], until: int, spool: Spool) -> None:
+    """Waits for the oldest writes, until so many are left."""
+    rows = []
+    while len(under_way) > until:
+        write, row = under_way.popleft()
+        write.result()
+        rows.append(row)
+    spool.add(pa.Table.from_pylist(rows, schema=VERDICT))
 
 
 def _formed(members: Sequence[dict | None], config: OutputConfig) -> dict:

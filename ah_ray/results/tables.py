@@ -27,6 +27,7 @@ from ah_ray.errors import ErrorKind, ObjectMissing
 from ah_ray.records import CLIPS, VERDICTS
 from ah_ray.results.row import FAILED, PARTIAL
 from ah_ray.results.row_files import NOT_PARQUET, read_row_files, rows_folder
+from ah_ray.results.spool import Spool
 from ah_ray.results.table_files import (
     CLIPS_FILE,
     VERDICTS_FILE,
@@ -80,18 +81,23 @@ def known_failures(
 ) -> dict[str, tuple[ErrorKind, int]]:
     """Which committed rows say `failed`: name → its kind, and how often the content was tried.
 
-    `committed` is cohort.committed_names(out). What the table calls scored stays so. What it does
-    not know, or calls failed (and what may have been tried again since it was written), is looked
-    up in the row's own file. A file that is no row counts as a crash that was never tried.
+    `committed` is cohort.committed_names(out). What the table calls scored, or failed for good,
+    stays so. What it does not know, or what may have been tried again since it was written, is
+    looked up in the row's own file. A file that is no row counts as a crash that was never tried.
     """
     doubtful = {name for names in committed.values() for name in names}
+    failures: dict[str, tuple[ErrorKind, int]] = {}
+    columns = ("status", "error_kind", "attempts")
     with suppress(*NOT_PARQUET), open_tables(out) as tables:  # a damaged table knows nothing
         if tables is not None:
-            for batch in tables.verdicts.iter_batches(columns=[*_ID_COLUMNS, "status"]):
-                scored = batch.filter(pc.not_equal(batch["status"], FAILED))
-                doubtful.difference_update(_names(scored))
-    failures = {}
-    columns = ("status", "error_kind", "attempts")
+            for batch in tables.verdicts.iter_batches(columns=[*_ID_COLUMNS, *columns]):
+                passing = pc.is_in(batch["error_kind"], value_set=_MAY_PASS)
+                settled = batch.filter(
+                    pc.or_(pc.not_equal(batch["status"], FAILED), pc.invert(passing))
+                )
+                known = doubtful.intersection(_names(settled))
+                doubtful -= known
+                failures |= _failures(settled, known)
     for name, row in read_row_files(out, sorted(doubtful), columns):
         if row is None:
             failures[name] = (ErrorKind.CRASH, 0)
@@ -102,24 +108,40 @@ def known_failures(
     return failures
 
 
-def write_tables(out: str, current: Iterable[str]) -> Counts:
+_MAY_PASS = pa.array([kind.value for kind in ErrorKind if kind.may_pass])
+
+
+def _failures(rows: pa.RecordBatch, names: set[str]) -> dict[str, tuple[ErrorKind, int]]:
+    """Of those rows that failed and have one of these names."""
+    failed = rows.filter(pc.equal(rows["status"], FAILED))
+    kinds, attempts = failed["error_kind"].to_pylist(), failed["attempts"].to_pylist()
+    return {
+        name: (ErrorKind(kind), tried)
+        for name, kind, tried in zip(_names(failed), kinds, attempts, strict=True)
+        if name in names
+    }
+
+
+def write_tables(out: str, current: Iterable[str], spool: Spool | None = None) -> Counts:
     """Rewrites both tables from the rows that are there for `current`; says what they hold.
 
     `current` are the names of the rows that the cohort should have (cohort.row_name of each
     video's present content). Rows of other content, or of videos that left, are left out. Sorted
-    by video_id, then clip_index. Raises StorageError.
+    by video_id, then clip_index. What `spool` holds need not be read again. Raises StorageError.
     """
     wanted = _strings(current)
     counts = Counts(n_videos=len(wanted))
     ids = pc.utf8_slice_codeunits(wanted, 0, -_NAME_TAIL)
+    if spool is not None:
+        spool.seal()
     found = _listed(out)
     found = found.filter(pc.is_in(found["name"], value_set=wanted))
     try:
         with open_tables(out) as old:
             counts.n_removed = _n_removed(old, ids)
-            return _write(out, found, old, counts)
+            return _write(out, found, old, spool, counts)
     except NOT_PARQUET:  # a page of an old table is damaged: do without them
-        return _write(out, found, None, Counts(n_videos=len(wanted)))
+        return _write(out, found, None, spool, Counts(n_videos=len(wanted)))
 
 
 def _n_removed(old: Tables | None, ids: pa.Array) -> int:
@@ -130,7 +152,9 @@ def _n_removed(old: Tables | None, ids: pa.Array) -> int:
     return sum(len(batch) - batch.true_count for batch in stays)
 
 
-def _write(out: str, found: pa.Table, old: Tables | None, counts: Counts) -> Counts:
+def _write(
+    out: str, found: pa.Table, old: Tables | None, spool: Spool | None, counts: Counts
+) -> Counts:
     """Both tables of the row files in `found`, made on local disk, then written whole."""
     marks = Marks(writing=secrets.token_hex(8), newest_row=pc.max(found["modified"]).as_py())
     with tempfile.TemporaryDirectory(prefix="ah_ray-") as folder:
@@ -139,7 +163,7 @@ def _write(out: str, found: pa.Table, old: Tables | None, counts: Counts) -> Cou
             writer(paths[VERDICTS_FILE], VERDICTS, marks) as verdicts_file,
             writer(paths[CLIPS_FILE], CLIPS, marks) as clips_file,
         ):
-            for verdicts, clips in _groups(out, found, old):
+            for verdicts, clips in _groups(out, found, old, spool):
                 counts.add(verdicts, clips)
                 verdicts_file.write_table(verdicts)
                 clips_file.write_table(clips)
@@ -174,7 +198,9 @@ def _listed(out: str) -> pa.Table:
     )
 
 
-def _groups(out: str, found: pa.Table, old: Tables | None) -> Iterator[tuple[pa.Table, pa.Table]]:
+def _groups(
+    out: str, found: pa.Table, old: Tables | None, spool: Spool | None
+) -> Iterator[tuple[pa.Table, pa.Table]]:
     """VERDICTS and CLIPS rows of the row files in `found`, sorted, some thousand videos a time."""
     kept_ids, fresh = _split(found, old)
     fresh_ids = pc.utf8_slice_codeunits(fresh, 0, -_NAME_TAIL)
@@ -190,7 +216,7 @@ def _groups(out: str, found: pa.Table, old: Tables | None) -> Iterator[tuple[pa.
         group = slice(start, start + GROUP_ROWS)
         fresh_here = int(np.count_nonzero(is_fresh[group]))
         kept_here = len(order[group]) - fresh_here
-        parts = _read_fresh(out, fresh.slice(n_fresh, fresh_here).to_pylist())
+        parts = _read_fresh(out, fresh.slice(n_fresh, fresh_here).to_pylist(), spool)
         if cursors:
             last_id = all_ids[order[group][-1]].as_py()
             ids = kept_ids.slice(n_kept, kept_here)
@@ -228,14 +254,21 @@ def _only(rows: pa.Table, video_ids: pa.Array) -> pa.Table:
     return rows.filter(pc.is_in(rows["video_id"], value_set=video_ids)).replace_schema_metadata()
 
 
-def _read_fresh(out: str, names: Sequence[str]) -> list[list[pa.Table]]:
-    """[VERDICTS rows, CLIPS rows] of single files."""
+def _read_fresh(out: str, names: Sequence[str], spool: Spool | None) -> list[list[pa.Table]]:
+    """[VERDICTS rows, CLIPS rows] of rows that the spool holds, or of single files."""
     parts = [[VERDICTS.empty_table(), CLIPS.empty_table()]]
+    if spool is not None:
+        table, names = spool.find(names)
+        parts.append(_both(table))
     rows = (row for _, row in read_row_files(out, names) if row is not None)
     while some := list(islice(rows, 512)):
-        table = pa.concat_tables(some).combine_chunks()
-        parts.append([table.select(VERDICTS.names), flat_clips(table)])
+        parts.append(_both(pa.concat_tables(some)))
     return parts
+
+
+def _both(rows: pa.Table) -> list[pa.Table]:
+    rows = rows.combine_chunks()
+    return [rows.select(VERDICTS.names), flat_clips(rows)]
 
 
 def flat_clips(rows: pa.Table) -> pa.Table:

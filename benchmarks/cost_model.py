@@ -1,0 +1,87 @@
+"""Time and cost of a cohort of any size, from constants that were measured. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constants:
+    """What was measured, here or on a GPU; each is a flag of scale.py."""
+
+    clips_per_gpu_s: float = 44.0  # 448², bf16: the target for an H200, until it is measured
+    decode_cpu_s_per_min: float = 3.58  # of 720p25 video at seed-448, its probe included
+    distribution: float = 0.89  # of bare decoding, left by the pipeline
+    window_s: float = 5.0
+    video_s: float = 26.8  # of one recording, as BAH's
+    mb_per_min: float = 10.0
+    plan_s_per_million: float = 25.0  # CPU of the driver, to list and plan
+    new_row_ms: float = 1.6  # of the driver, to take a new row into the tables
+    fixed_s: float = 60.0  # actors and a model from the local disk
+    gpu_hour: float = 4.0
+    core_hour: float = 0.04
+    gb_month: float = 0.023
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Of one cohort, scored at once."""
+
+    hours: float
+    videos: float
+    clips: float
+    gpus: int
+    cores: int
+    wall_h: float
+    gpu_h: float
+    core_h: float
+    plan_min: float
+    tables_min: float
+    dollars: float
+    storage_dollars_month: float
+
+
+def estimate(hours: float, gpus: int, constants: Constants | None = None) -> Estimate:
+    """A cohort of so many hours of video on so many GPUs, with the cores that feed them."""
+    c = constants or Constants()
+    videos = hours * 3600 / c.video_s
+    clips = videos * max(1, int(c.video_s // c.window_s))
+    rate = gpus * c.clips_per_gpu_s
+    cpu_s_per_clip = c.decode_cpu_s_per_min * c.window_s / 60 / c.distribution
+    cores = ceil(rate * cpu_s_per_clip)
+    plan_s = 2 * videos / 1e6 * c.plan_s_per_million  # before, and for the tables' names
+    tables_s = videos * c.new_row_ms / 1e3
+    work_s = clips / rate
+    wall_h = (c.fixed_s + plan_s + work_s + tables_s) / 3600
+    machines_h = (c.fixed_s + work_s) / 3600  # workers go when the scores are there
+    return Estimate(
+        hours=hours,
+        videos=videos,
+        clips=clips,
+        gpus=gpus,
+        cores=cores,
+        wall_h=wall_h,
+        gpu_h=gpus * machines_h,
+        core_h=cores * machines_h,
+        plan_min=plan_s / 60,
+        tables_min=tables_s / 60,
+        dollars=gpus * machines_h * c.gpu_hour + cores * machines_h * c.core_hour,
+        storage_dollars_month=hours * 60 * c.mb_per_min / 1e3 * c.gb_month,
+    )
+
+
+def gpus_for(hours: float, within_h: float, constants: Constants | None = None) -> int:
+    """The fewest GPUs that score it in that time, all steps included; 0 if none can."""
+    low, high = 1, 1
+    while estimate(hours, high, constants).wall_h > within_h:
+        low, high = high, high * 2
+        if high > 1 << 20:
+            return 0
+    while low < high:
+        middle = (low + high) // 2
+        if estimate(hours, middle, constants).wall_h > within_h:
+            low = middle + 1
+        else:
+            high = middle
+    return low
