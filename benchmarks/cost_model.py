@@ -16,8 +16,9 @@ class Constants:
     window_s: float = 5.0
     video_s: float = 26.8  # of one recording, as BAH's
     mb_per_min: float = 10.0
-    plan_s_per_million: float = 25.0  # CPU of the driver, to list and plan
-    new_row_ms: float = 1.6  # of the driver, to take a new row into the tables
+    videos_per_out: float = 2e6  # larger cohorts go to several outputs, by site, say, at once
+    plan_s_per_million: float = 25.0  # of a driver, to list and plan
+    new_row_ms: float = 0.1  # of a driver, to take a new row into the tables
     fixed_s: float = 60.0  # actors and a model from the local disk
     gpu_hour: float = 4.0
     core_hour: float = 0.04
@@ -31,6 +32,7 @@ class Estimate:
     hours: float
     videos: float
     clips: float
+    outputs: int
     gpus: int
     cores: int
     wall_h: float
@@ -50,8 +52,10 @@ def estimate(hours: float, gpus: int, constants: Constants | None = None) -> Est
     rate = gpus * c.clips_per_gpu_s
     cpu_s_per_clip = c.decode_cpu_s_per_min * c.window_s / 60 / c.distribution
     cores = ceil(rate * cpu_s_per_clip)
-    plan_s = 2 * videos / 1e6 * c.plan_s_per_million  # before, and for the tables' names
-    tables_s = videos * c.new_row_ms / 1e3
+    outputs = ceil(videos / c.videos_per_out)
+    in_each = videos / outputs
+    plan_s = 2 * in_each / 1e6 * c.plan_s_per_million  # before, and for the tables' names
+    tables_s = in_each * c.new_row_ms / 1e3
     work_s = clips / rate
     wall_h = (c.fixed_s + plan_s + work_s + tables_s) / 3600
     machines_h = (c.fixed_s + work_s) / 3600  # workers go when the scores are there
@@ -59,6 +63,7 @@ def estimate(hours: float, gpus: int, constants: Constants | None = None) -> Est
         hours=hours,
         videos=videos,
         clips=clips,
+        outputs=outputs,
         gpus=gpus,
         cores=cores,
         wall_h=wall_h,
