@@ -16,16 +16,13 @@ import os
 import shutil
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pyarrow as pa
 from decode import make_case
+from memory import Memory, watched
 from rich.console import Console
 
 from ah_ray import storage
@@ -59,49 +56,6 @@ class FreeReplica:
             for c in clips_of(frames)
         ]
         return scores_table(frames, scores)
-
-
-@dataclass(slots=True)
-class Memory:
-    """Highest private memory (RssAnon + RssFile) seen of processes called so, in bytes."""
-
-    peaks: dict[str, int] = field(default_factory=dict)
-
-    def look(self) -> None:
-        for process in psutil.Process().children(recursive=True):
-            try:
-                title = " ".join(process.cmdline())[:200]
-                status = Path(f"/proc/{process.pid}/status").read_text()
-            except (OSError, psutil.Error):
-                continue
-            name = next((n for n in ("Decoder", "Replica", "Reducer") if n in title), None)
-            if name is None and "ffmpeg" in title:
-                name = "ffmpeg"
-            if name:
-                self.peaks[name] = max(self.peaks.get(name, 0), private_bytes(status))
-
-
-def private_bytes(status: str) -> int:
-    """RssAnon + RssFile of a /proc/PID/status."""
-    lines = (line.split() for line in status.splitlines())
-    return sum(int(line[1]) for line in lines if line[0] in ("RssAnon:", "RssFile:")) * 1024
-
-
-@contextmanager
-def watched(memory: Memory) -> Iterator[None]:
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.5):
-            memory.look()
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def make_videos(folder: Path, n_videos: int, seconds: float) -> list[Path]:
@@ -191,7 +145,7 @@ def main() -> None:
     print(f"| the same with the start of its actors, {start_s:.1f} s | {whole:.2f} | "
           f"{whole / alone:.2f} |\n")  # fmt: skip
     print("| process | peak private memory, MB |\n| --- | --- |")
-    for process, peak in sorted(memory.peaks.items()):
+    for process, peak in sorted(memory.peaks().items()):
         print(f"| {process} | {peak / 1e6:.0f} |")
 
 
