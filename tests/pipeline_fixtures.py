@@ -20,6 +20,7 @@ from ah_ray.pipeline.run import Outcome, score
 def ray_session(s3_server) -> Iterator[None]:
     """A Ray of two cores; its workers know where S3 is."""
     ray.init(
+        "local",
         num_cpus=2,
         object_store_memory=300 * 1024**2,
         include_dashboard=False,
