@@ -8,14 +8,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ah_ray.config import Windows
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media.frames import frame_count, nearest, picks
 from ah_ray.media.log import DecodeLog
 from ah_ray.media.probe import Probe
 from ah_ray.media.sound import Sound
 from ah_ray.media.still import Stillness
-from ah_ray.media.windows import TOLERANCE_S, Window, full_window, plan
+from ah_ray.media.windows import TOLERANCE_S, Cut, Window
 from ah_ray.profile import Profile
 from ah_ray.records import Clip
 
@@ -27,15 +26,13 @@ _SOUND_LAG_S = 20.0
 class Cutter:
     """Holds what the open windows need, and no more, so memory does not grow with the video."""
 
-    def __init__(
-        self, found: Probe, size_px: tuple[int, int], profile: Profile, windows: Windows
-    ) -> None:
+    def __init__(self, found: Probe, size_px: tuple[int, int], profile: Profile, cut: Cut) -> None:
         self.log = DecodeLog()
         self.stillness = Stillness()
         self.sound = Sound() if found.audio_stream is not None else None
         self.n_clips = 0
         self.first_failed: Clip | None = None
-        self._found, self._profile, self._windows = found, profile, windows
+        self._found, self._profile, self._windows = found, profile, cut
         self._shape = (size_px[1], size_px[0], 3)
         self._filling = np.empty(math.prod(self._shape), np.uint8)
         self._n_filled = 0
@@ -60,14 +57,14 @@ class Cutter:
     def ready(self) -> Iterator[Clip]:
         """The clips whose windows are complete."""
         while True:
-            window = full_window(self.n_clips, self._windows)
-            if not self._is_complete(window):
+            window = self._windows.full(self.n_clips)
+            if window is None or not self._is_complete(window):
                 return
             yield self._cut(window)
 
     def rest(self, failure: VideoError | None) -> Iterator[Clip]:
         """The clips of all other windows, once the process has ended, well or badly."""
-        for window in plan(self._planned_s(failure), self._windows)[self.n_clips :]:
+        for window in self._windows.plan(self._planned_s(failure))[self.n_clips :]:
             reached_s = self._reached_s() if failure else self.decoded_s + TOLERANCE_S
             if window.end_s <= reached_s:
                 yield self._cut(window)
@@ -179,14 +176,8 @@ class Cutter:
         return self.sound.take(window.start_s, window.end_s)
 
     def _forget(self) -> None:
-        """Drops what lies before the next window, but for the picture that stands at its start.
-
-        A last window may be moved back by up to its length (`Tail.SHIFT`).
-        """
-        following = full_window(self.n_clips, self._windows)
-        keep_from_s = following.start_s
-        if self._windows.tail == "shift":
-            keep_from_s -= self._windows.window_s
+        """Drops what lies before the next window, but for the picture that stands at its start."""
+        keep_from_s = self._windows.needed_from_s(self.n_clips)
         while len(self._frames) > 1 and self._frames[1][0] < keep_from_s - _ROUNDING_S:
             self._frames.popleft()
         self.log.drop_before((self.log.first_s or 0.0) + keep_from_s - _ROUNDING_S)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ah_ray.config import Limits, Windows
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media import sound
@@ -16,7 +18,7 @@ from ah_ray.media.probe import Probe, out_of_memory, probe
 from ah_ray.media.refuse import check_file
 from ah_ray.media.resize import target_size
 from ah_ray.media.select import expected_picks, select_expression
-from ah_ray.media.windows import plan
+from ah_ray.media.windows import Cut, Regular
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, VideoFacts
 
@@ -30,16 +32,18 @@ _SCALING = "bicubic+full_chroma_int:param0=0:param1=0.5"
 
 
 def decode(
-    path: Path, *, profile: Profile, windows: Windows, limits: Limits
+    path: Path, *, profile: Profile, windows: Windows | Cut, limits: Limits
 ) -> Iterator[Clip | VideoFacts]:
     """Yields the clips of a video in order, each as soon as its window is complete, then facts.
 
     A window that cannot be decoded is a Clip without frames and samples, with its error; a video
-    that cannot be planned has facts alone. What is wrong with a video is never raised. Closing
-    the iterator ends the ffmpeg process and leaves nothing behind. The time limit does not run
-    while the caller keeps a clip before asking for the next.
+    that cannot be planned has facts alone. What is wrong with a video is never raised. Of windows
+    that are given one by one the last ends the decoding, and the facts are those of what was seen.
+    Closing the iterator ends the ffmpeg process and leaves nothing behind. The time limit does not
+    run while the caller keeps a clip before asking for the next.
     """
     started = time.monotonic()
+    cut = Regular(windows) if isinstance(windows, Windows) else windows
     try:
         deadline = started + limits.timeout_for(check_file(path, limits))
         found = probe(path, limits=limits, deadline=deadline)
@@ -50,7 +54,7 @@ def decode(
         wall_s = time.monotonic() - started
         yield VideoFacts(n_clips=0, decode_s=wall_s, error_kind=error.kind, error=str(error))
         return
-    cutter = Cutter(found, size_px, profile, windows)
+    cutter = Cutter(found, size_px, profile, cut)
     failure: VideoError | None = None
     waited_s = 0.0
     child = Child(
@@ -58,7 +62,7 @@ def decode(
         limits=limits,
         deadline=deadline,
         outputs=() if found.audio_stream is None else ("sound",),
-        script=_picture_filter(found, size_px, profile, windows).encode(),
+        script=_picture_filter(found, size_px, profile, cut).encode(),
     )
     with child:
         try:
@@ -69,7 +73,10 @@ def decode(
                     handed_over = time.monotonic()
                     yield clip
                     waited_s += child.extend(time.monotonic() - handed_over)
-            failure = _failure(child, cutter, found, limits)
+                if cut.full(cutter.n_clips) is None:  # all that was asked for is there
+                    break
+            else:
+                failure = _failure(child, cutter, found, limits)
         except VideoError as error:
             failure = error
     wall_s = time.monotonic() - started - waited_s
@@ -77,10 +84,14 @@ def decode(
     yield _facts(cutter, found, wall_s=wall_s, cpu_s=child.cpu_s)
 
 
-def _picture_filter(
-    found: Probe, size_px: tuple[int, int], profile: Profile, windows: Windows
-) -> str:
-    picked_s = expected_picks(found.times_s, plan(found.duration_s, windows), profile)
+def _picture_filter(found: Probe, size_px: tuple[int, int], profile: Profile, cut: Cut) -> str:
+    windows = cut.plan(found.duration_s)
+    picked_s = expected_picks(found.times_s, windows, profile)
+    if windows and cut.full(len(windows)) is None:
+        # And one picture more, which tells that the last window is over; and one after that, since
+        # ffmpeg holds a picture back until it knows the next.
+        after = found.times_s[found.times_s >= max(window.end_s for window in windows)]
+        picked_s = np.append(picked_s, after[:2])
     width_px, height_px = size_px
     return (
         f"select='{select_expression(found.times_s, picked_s)}',"

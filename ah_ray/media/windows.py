@@ -1,8 +1,14 @@
-"""Windows: the time intervals of a video that are scored. Pure arithmetic, no I/O."""
+"""Windows: the time intervals of a video that are cut out of it. Pure arithmetic, no I/O.
+
+For scoring they follow from the video's length (`Regular`); for training they are given one by one
+(`Given`), where an annotator marked something.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ah_ray.config import Tail, Windows
 
@@ -23,10 +29,64 @@ class Window:
         return self.end_s - self.start_s
 
 
-def full_window(index: int, windows: Windows) -> Window:
-    """The window of that index in a video without an end."""
-    start_s = index * windows.hop_s
-    return Window(index=index, start_s=start_s, end_s=start_s + windows.window_s)
+class Cut(Protocol):
+    """Which windows a video is cut into; `index` counts them from 0, in order."""
+
+    def full(self, index: int) -> Window | None:
+        """The window of that index in a video without an end; null if there is none."""
+
+    def plan(self, duration_s: float) -> list[Window]:
+        """All windows of a video of that length."""
+
+    def needed_from_s(self, index: int) -> float:
+        """From when on the video is needed for the windows from that index on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regular:
+    """Windows at 0, hop, 2·hop, … to the end of the video."""
+
+    windows: Windows
+
+    def full(self, index: int) -> Window:
+        start_s = index * self.windows.hop_s
+        return Window(index=index, start_s=start_s, end_s=start_s + self.windows.window_s)
+
+    def plan(self, duration_s: float) -> list[Window]:
+        return plan(duration_s, self.windows)
+
+    def needed_from_s(self, index: int) -> float:
+        """A last window may be moved back by up to its length (`Tail.SHIFT`)."""
+        shift_s = self.windows.window_s if self.windows.tail is Tail.SHIFT else 0.0
+        return self.full(index).start_s - shift_s
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Windows that are named one by one: (start_s, end_s), by their start. Ends may overlap.
+
+    One that reaches beyond the video's end is cut there; one that begins there is not of it.
+    """
+
+    spans: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def of(cls, spans: Sequence[tuple[float, float]]) -> Given:
+        return cls(tuple(sorted(spans)))
+
+    def full(self, index: int) -> Window | None:
+        if index >= len(self.spans):
+            return None
+        start_s, end_s = self.spans[index]
+        return Window(index=index, start_s=start_s, end_s=end_s)
+
+    def plan(self, duration_s: float) -> list[Window]:
+        inside = [(a, min(b, duration_s)) for a, b in self.spans if a < duration_s - TOLERANCE_S]
+        return [Window(index=n, start_s=a, end_s=b) for n, (a, b) in enumerate(inside)]
+
+    def needed_from_s(self, index: int) -> float:
+        window = self.full(index)
+        return self.spans[-1][1] if window is None else window.start_s
 
 
 def plan(duration_s: float, windows: Windows) -> list[Window]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ah_ray.config import Tail, Windows
-from ah_ray.media.windows import full_window, plan
+from ah_ray.media.windows import Given, Regular, plan
 
 durations = st.floats(0.04, 4000).map(lambda seconds: round(seconds, 3))
 settings = st.builds(
@@ -74,7 +74,7 @@ def test_every_window_lies_in_the_video_and_is_no_longer_than_asked(duration_s, 
 @given(durations, settings)
 def test_full_windows_do_not_depend_on_where_the_video_ends(duration_s, windows):
     for window in plan(duration_s, windows):
-        unbounded = full_window(window.index, windows)
+        unbounded = Regular(windows).full(window.index)
         if unbounded.end_s <= duration_s:
             assert window == unbounded
 
@@ -86,3 +86,24 @@ def test_no_second_is_lost_unless_tails_are_dropped(duration_s, tail):
         assert window.start_s <= reached_s + 1e-9
         reached_s = max(reached_s, window.end_s)
     assert reached_s == pytest.approx(duration_s, abs=0.003)
+
+
+marked = st.lists(
+    st.tuples(st.floats(0, 50), st.floats(0.5, 10)).map(lambda pair: (pair[0], sum(pair))),
+    min_size=1,
+)
+
+
+@given(marked, st.floats(0.1, 60))
+def test_given_windows_are_those_that_begin_in_the_video(intervals, duration_s):
+    given_ones = Given.of(intervals)
+    made = given_ones.plan(duration_s)
+    starts = sorted(start for start, _ in intervals if start < duration_s - 0.002)
+    assert [window.start_s for window in made] == starts
+    assert all(window.end_s <= duration_s for window in made)
+    assert [window.index for window in made] == list(range(len(made)))
+    for window in made:
+        full = given_ones.full(window.index)
+        assert (full.start_s, min(full.end_s, duration_s)) == (window.start_s, window.end_s)
+        assert given_ones.needed_from_s(window.index) == window.start_s
+    assert given_ones.full(len(intervals)) is None
