@@ -11,7 +11,7 @@ PACKAGE = Path(ah_ray.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
-BASE = {"errors", "profile", "config", "records", "exit_status", "logs", "units"}
+BASE = {"errors", "profile", "config", "records", "exit_status", "logs", "units", "clip_tables"}
 MAY_USE = {
     "errors": set(),
     "profile": {"errors"},
@@ -20,6 +20,7 @@ MAY_USE = {
     "exit_status": {"errors", "config"},
     "logs": set(),
     "units": set(),
+    "clip_tables": {"errors", "records"},
     "storage": BASE,
     "cohort": BASE | {"storage"},
     "media": BASE | {"storage"},

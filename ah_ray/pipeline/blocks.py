@@ -14,9 +14,9 @@ from dataclasses import asdict, fields
 from types import UnionType
 from typing import Any, get_type_hints
 
-import numpy as np
 import pyarrow as pa
 
+from ah_ray import clip_tables
 from ah_ray.errors import ErrorKind
 from ah_ray.pipeline.together import together
 from ah_ray.records import Clip, ClipScore, Video, VideoFacts
@@ -52,25 +52,19 @@ _VIDEO, _FACTS, _SCORE = _struct(Video), _struct(VideoFacts), _struct(ClipScore)
 VIDEOS = pa.schema(list(_VIDEO))
 """What the decoders are given: one pending video a row."""
 
-_EVENT = [("event", pa.string()), ("video_id", pa.string()), ("error", pa.string())]
+_EVENT = [("event", pa.string()), ("video_id", pa.string())]
 _WHOLE = [("video", _VIDEO), ("facts", _FACTS)]
 
 FRAMES = pa.schema(
     [
         *_EVENT,
-        ("clip_index", pa.int32()),
-        ("start_s", pa.float64()),
-        ("end_s", pa.float64()),
-        ("error_kind", pa.string()),
-        ("shape", pa.list_(pa.int32())),  # T, H, W, 3
-        ("frames", pa.large_binary()),  # uint8, C order
-        ("samples", pa.large_binary()),  # float32
+        *clip_tables.FIELDS,
         ("said", pa.list_(_SCORE)),  # of this clip, by the models that it has passed
         *_WHOLE,
     ]
 )
 
-SCORES = pa.schema([*_EVENT, ("score", _SCORE), *_WHOLE])
+SCORES = pa.schema([*_EVENT, ("error", pa.string()), ("score", _SCORE), *_WHOLE])
 
 
 def videos_table(videos: Sequence[Video]) -> pa.Table:
@@ -84,55 +78,26 @@ def videos_of(table: pa.Table) -> Iterator[Video]:
 
 def clip_frames(video: Video, clip: Clip) -> pa.Table:
     """One clip as a FRAMES row; its pixels are wrapped, not copied."""
-    frames = None if clip.frames is None else np.ascontiguousarray(clip.frames)
-    return _frames_row(
-        event=CLIP,
-        video_id=video.video_id,
-        error=clip.error,
-        clip_index=clip.clip_index,
-        start_s=clip.start_s,
-        end_s=clip.end_s,
-        error_kind=clip.error_kind,
-        shape=None if frames is None else list(frames.shape),
-        frames=_wrap(frames),
-        samples=_wrap(clip.samples),
-    )
+    columns = clip_tables.columns_of(clip)
+    return clip_tables.one_row(FRAMES, event=CLIP, video_id=video.video_id, **columns)
 
 
 def video_frames(video: Video, facts: VideoFacts) -> pa.Table:
     """The end of a video as a FRAMES row."""
-    return _frames_row(
-        event=VIDEO, video_id=video.video_id, video=asdict(video), facts=asdict(facts)
-    )
+    whole = {"video": asdict(video), "facts": asdict(facts)}
+    return clip_tables.one_row(FRAMES, event=VIDEO, video_id=video.video_id, **whole)
 
 
 def lost_frames(video: Video, error: str) -> pa.Table:
     """A video that storage did not give us, as a FRAMES row."""
-    return _frames_row(event=LOST, video_id=video.video_id, error=error)
+    return clip_tables.one_row(FRAMES, event=LOST, video_id=video.video_id, error=error)
 
 
 def clips_of(table: pa.Table) -> list[Clip]:
     """The clips of a FRAMES table; their arrays are read-only views of its buffers."""
-    clips = []
-    for batch in table.to_batches():
-        frames, samples = _values(batch["frames"]), _values(batch["samples"])
-        small = batch.drop_columns(["frames", "samples", "said", "video", "facts"]).to_pylist()
-        for row, its_frames, its_samples in zip(small, frames, samples, strict=True):
-            if row["event"] != CLIP:
-                continue
-            whole = its_frames is not None
-            clips.append(
-                Clip(
-                    clip_index=row["clip_index"],
-                    start_s=row["start_s"],
-                    end_s=row["end_s"],
-                    frames=its_frames.reshape(row["shape"]) if whole else None,
-                    samples=its_samples.view(np.float32) if whole else None,
-                    error_kind=row["error_kind"] and ErrorKind(row["error_kind"]),
-                    error=row["error"],
-                )
-            )
-    return clips
+    events = table["event"].to_pylist()
+    rows = clip_tables.clips_of(table)
+    return [clip for event, clip in zip(events, rows, strict=True) if event == CLIP]
 
 
 def passed_on(frames: pa.Table, scores: Sequence[ClipScore]) -> pa.Table:
@@ -174,34 +139,3 @@ def _record(record: type, row: dict) -> Any:
     if "stale" in row:
         row = {**row, "stale": tuple(row["stale"] or ())}
     return record(**row)
-
-
-def _frames_row(**values: Any) -> pa.Table:
-    arrays = []
-    for field in FRAMES:
-        value = values.get(field.name)
-        if isinstance(value, pa.Array):
-            arrays.append(value)
-        else:
-            arrays.append(pa.array([value], field.type))
-    return pa.Table.from_arrays(arrays, schema=FRAMES)
-
-
-def _wrap(values: np.ndarray | None) -> pa.Array | None:
-    if values is None:
-        return None
-    buffer = pa.py_buffer(np.ascontiguousarray(values))
-    offsets = pa.py_buffer(np.array([0, buffer.size], dtype=np.int64))
-    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, buffer])
-
-
-def _values(array: pa.LargeBinaryArray) -> Iterator[np.ndarray | None]:
-    """Each value as uint8, a view of the column's one buffer (`as_py` and scalars would copy)."""
-    _, offsets, data = array.buffers()
-    valid = array.is_valid()
-    starts = np.frombuffer(offsets, dtype=np.int64)[array.offset :]
-    for row in range(len(array)):
-        if not valid[row].as_py():
-            yield None
-        else:
-            yield np.frombuffer(data, np.uint8)[starts[row] : starts[row + 1]]

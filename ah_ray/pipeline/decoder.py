@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
 from ah_ray import logs, storage
 from ah_ray.config import Limits, Windows
-from ah_ray.errors import (
-    ErrorKind,
-    ObjectChanged,
-    ObjectDenied,
-    ObjectMissing,
-    StorageError,
-    VideoError,
-)
+from ah_ray.errors import StorageError, VideoError
 from ah_ray.logs import LogSettings
 from ah_ray.media.decode import decode
+from ah_ray.media.on_disk import on_disk
 from ah_ray.pipeline import blocks
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, Video, VideoFacts
@@ -69,15 +61,15 @@ class Decoder:
 
     def _frames(self, video: Video) -> Generator[pa.Table, None, VideoFacts]:
         profile, windows, limits = self._profile, self._windows, self._limits
-        with _local_copy(video, limits) as path:
-            with closing(decode(path, profile=profile, windows=windows, limits=limits)) as parts:
-                for part in parts:
-                    if isinstance(part, Clip):
-                        yield blocks.clip_frames(video, part)
-                    else:
-                        facts = part
-            if storage.local_path(video.uri) and storage.stat(video.uri).etag != video.etag:
-                raise ObjectChanged(f"{video.uri} changed while it was read")
+        with (
+            on_disk(video, limits) as path,
+            closing(decode(path, profile=profile, windows=windows, limits=limits)) as parts,
+        ):
+            for part in parts:
+                if isinstance(part, Clip):
+                    yield blocks.clip_frames(video, part)
+                else:
+                    facts = part
         return facts
 
 
@@ -108,29 +100,3 @@ def _give_memory_back() -> None:
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-
-
-@contextmanager
-def _local_copy(video: Video, limits: Limits) -> Iterator[Path]:
-    """The video as a file: in place if it is local, else copied to this node's disk."""
-    if video.size_bytes is not None and video.size_bytes > limits.max_bytes:
-        raise VideoError(
-            ErrorKind.REFUSED,
-            f"{video.size_bytes:,} bytes are over --max-bytes {limits.max_bytes:,}",
-        )
-    try:
-        path = storage.local_path(video.uri)
-        if path is not None:
-            if storage.stat(video.uri).etag != video.etag:
-                raise ObjectChanged(f"{video.uri} changed since it was listed")
-            yield path
-            return
-        with tempfile.TemporaryDirectory(prefix="ah_ray-") as folder:
-            # With its ending, which ffmpeg weighs too: a bucket and a folder give the same rows.
-            path = Path(folder) / f"video{PurePosixPath(video.uri).suffix[:16]}"
-            storage.download(video.uri, path, etag=video.etag, size_bytes=video.size_bytes)
-            yield path
-    except ObjectMissing:
-        raise VideoError(ErrorKind.MISSING, "the object vanished after it was listed") from None
-    except ObjectDenied:
-        raise VideoError(ErrorKind.DENIED, "reading the object is not permitted") from None

@@ -27,12 +27,13 @@ from ah_ray.pipeline.sum_up import sum_up, told
 from ah_ray.pipeline.summary_view import print_summary
 from ah_ray.pipeline.tally import Tally
 from ah_ray.pipeline.work import Work, WriteRow
+from ah_ray.results.failures import known_failures
 from ah_ray.results.lease import Lease
 from ah_ray.results.outputs import check, claim
 from ah_ray.results.row import Provenance, ah_ray_version
 from ah_ray.results.runs import RunSummary, new_run_id, write_summary
 from ah_ray.results.spool import Spool
-from ah_ray.results.tables import known_failures, write_tables
+from ah_ray.results.tables import write_tables
 
 
 def run(settings: ScoreSettings, console: Console | None = None) -> ExitStatus:

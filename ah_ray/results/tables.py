@@ -10,8 +10,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -22,9 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ah_ray import storage
-from ah_ray.cohort.identity import row_name
-from ah_ray.errors import ErrorKind, ObjectMissing
+from ah_ray.errors import ObjectMissing
 from ah_ray.records import CLIPS, VERDICTS
+from ah_ray.results.failures import ID_COLUMNS, names_of
 from ah_ray.results.row import FAILED, PARTIAL
 from ah_ray.results.row_files import NOT_PARQUET, read_row_files, rows_folder
 from ah_ray.results.spool import Spool
@@ -42,7 +41,6 @@ GROUP_ROWS = 16_384
 _SLACK = timedelta(seconds=1)  # S3 tells the time of an object in whole seconds
 _NAME_TAIL = len("-01234567.parquet")
 _TIME = pa.timestamp("us", tz="UTC")
-_ID_COLUMNS = ["video_id", "etag", "config_fingerprint"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,52 +72,6 @@ class Counts:
         for status, kinds in ((FAILED, self.failed_by_kind), (PARTIAL, self.partial_by_kind)):
             of_status = verdicts.filter(pc.equal(verdicts["status"], status))
             kinds.update(kind for kind in of_status["error_kind"].to_pylist() if kind)
-
-
-def known_failures(
-    out: str, committed: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[ErrorKind, int]]:
-    """Which committed rows say `failed`: name → its kind, and how often the content was tried.
-
-    `committed` is cohort.committed_names(out). What the table calls scored, or failed for good,
-    stays so. What it does not know, or what may have been tried again since it was written, is
-    looked up in the row's own file. A file that is no row counts as a crash that was never tried.
-    """
-    doubtful = {name for names in committed.values() for name in names}
-    failures: dict[str, tuple[ErrorKind, int]] = {}
-    columns = ("status", "error_kind", "attempts")
-    with suppress(*NOT_PARQUET), open_tables(out) as tables:  # a damaged table knows nothing
-        if tables is not None:
-            for batch in tables.verdicts.iter_batches(columns=[*_ID_COLUMNS, *columns]):
-                passing = pc.is_in(batch["error_kind"], value_set=_MAY_PASS)
-                settled = batch.filter(
-                    pc.or_(pc.not_equal(batch["status"], FAILED), pc.invert(passing))
-                )
-                known = doubtful.intersection(_names(settled))
-                doubtful -= known
-                failures |= _failures(settled, known)
-    for name, row in read_row_files(out, sorted(doubtful), columns):
-        if row is None:
-            failures[name] = (ErrorKind.CRASH, 0)
-            continue
-        status, kind, attempts = (row[column][0].as_py() for column in columns)
-        if status == FAILED:
-            failures[name] = (ErrorKind(kind), attempts)
-    return failures
-
-
-_MAY_PASS = pa.array([kind.value for kind in ErrorKind if kind.may_pass])
-
-
-def _failures(rows: pa.RecordBatch, names: set[str]) -> dict[str, tuple[ErrorKind, int]]:
-    """Of those rows that failed and have one of these names."""
-    failed = rows.filter(pc.equal(rows["status"], FAILED))
-    kinds, attempts = failed["error_kind"].to_pylist(), failed["attempts"].to_pylist()
-    return {
-        name: (ErrorKind(kind), tried)
-        for name, kind, tried in zip(_names(failed), kinds, attempts, strict=True)
-        if name in names
-    }
 
 
 def write_tables(out: str, current: Iterable[str], spool: Spool | None = None) -> Counts:
@@ -170,11 +122,6 @@ def _write(
         for name, path in paths.items():
             storage.write_file(storage.join(out, name), path)
     return counts
-
-
-def _names(rows: pa.RecordBatch) -> Iterator[str]:
-    """The names of the files that these rows are of."""
-    return map(row_name, *(rows[column].to_pylist() for column in _ID_COLUMNS))
 
 
 def _strings(values: Iterable[str]) -> pa.Array:
@@ -239,9 +186,9 @@ def _split(found: pa.Table, old: Tables | None) -> tuple[pa.Array, pa.Array]:
         pc.less_equal(found["modified"], pa.scalar(old.newest_row - _SLACK, _TIME))
     )
     ids, names = [], []
-    for batch in old.verdicts.iter_batches(columns=_ID_COLUMNS):
+    for batch in old.verdicts.iter_batches(columns=ID_COLUMNS):
         ids.append(batch["video_id"])
-        names.append(pa.array(_names(batch), pa.string()))
+        names.append(pa.array(names_of(batch), pa.string()))
     known = pa.table(
         {"id": pa.chunked_array(ids, pa.string()), "name": pa.chunked_array(names, pa.string())}
     )

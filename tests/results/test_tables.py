@@ -14,9 +14,10 @@ from ah_ray.errors import ConfigError, ErrorKind
 from ah_ray.records import CLIPS, VERDICTS
 from ah_ray.results import tables
 from ah_ray.results.commit import commit
+from ah_ray.results.failures import known_failures
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE
-from ah_ray.results.tables import known_failures, write_tables
+from ah_ray.results.tables import write_tables
 
 VIDEOS = {
     "b": [0.1, 0.7, 0.2],
