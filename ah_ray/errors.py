@@ -4,6 +4,7 @@
     ├── ConfigError          the user's settings: before any replica starts, exit 2
     ├── OutputBusy           another run holds this output: exit 4
     ├── VideoError(kind)     one video: becomes a row with a status, never ends the run
+    ├── Interrupted          ffmpeg was killed from outside: infrastructure, no fault of its video
     └── StorageError         infrastructure: retried inside storage/, then by the healing loop
         ├── ObjectMissing    the object is not there        (as a row: `missing`)
         ├── ObjectDenied     we may not read or write it    (as a row: `denied`)
@@ -78,6 +79,13 @@ class VideoError(AhRayError):
 
     def __reduce__(self):
         return type(self), (self.kind, str(self))
+
+
+class Interrupted(AhRayError):
+    """A machine that goes down, or is short of memory, ended a process of ours.
+
+    It says nothing of the video, which is tried again, as if the whole process had died.
+    """
 
 
 class StorageError(AhRayError):

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ah_ray.config import Limits
-from ah_ray.errors import ErrorKind, VideoError
+from ah_ray.errors import ErrorKind, Interrupted, VideoError
 
 _READ_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 20
@@ -28,6 +29,10 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",  # one thread decodes; an arena for each of the others is address space
 }
 """All that the child is told: no credentials, no proxies."""
+
+_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_LEAVE_TAKEN = 255
+_LAST_WORDS_BYTES = 1024
 
 _UNDER_LIMITS = 'ulimit -c 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'
 """Set in a shell: a Python function between fork and exec may deadlock a threaded parent."""
@@ -97,8 +102,10 @@ class Child:
     def chunks(self) -> Iterator[tuple[str, bytes]]:
         """(pipe, bytes) as they come, until the child has ended; then `exit_status` is set.
 
-        Raises VideoError (`timeout`) when the deadline has passed.
+        Raises VideoError (`timeout`) when the deadline has passed, and Interrupted if something
+        else than itself or its limits ended the child.
         """
+        last_words = b""
         while self._selector.get_map():
             n_read = 0
             for key, _ in self._selector.select(self._seconds_left()):
@@ -106,6 +113,8 @@ class Child:
                     self._feed(key.fd)
                 elif chunk := os.read(key.fd, _READ_BYTES):
                     n_read += len(chunk)
+                    if key.data == "stderr":
+                        last_words = (last_words + chunk)[-_LAST_WORDS_BYTES:]
                     yield key.data, chunk
                 else:
                     self._close(key.fd)
@@ -115,6 +124,8 @@ class Child:
             time.sleep(min(0.005, self._seconds_left()))
         if self.exit_status == -signal.SIGXCPU:
             raise _timed_out()
+        if number := _signal_from_outside(self.exit_status, last_words):
+            raise Interrupted(f"ffmpeg was ended from outside, by signal {number}")
 
     @property
     def met_memory_limit(self) -> bool:
@@ -156,6 +167,14 @@ class Child:
         for key in list(self._selector.get_map().values()):
             self._close(key.fd)
         self._selector.close()
+
+
+def _signal_from_outside(exit_status: int, last_words: bytes) -> int | None:
+    """SIGKILL ends it at once; of the others it takes leave, in words and with status 255."""
+    if -exit_status in _FROM_OUTSIDE:
+        return -exit_status
+    said = re.search(rb"Exiting normally, received signal (\d+)", last_words)
+    return int(said[1]) if exit_status == _LEAVE_TAKEN and said else None
 
 
 def _timed_out() -> VideoError:

@@ -37,10 +37,11 @@ def decode(
     """Yields the clips of a video in order, each as soon as its window is complete, then facts.
 
     A window that cannot be decoded is a Clip without frames and samples, with its error; a video
-    that cannot be planned has facts alone. What is wrong with a video is never raised. Of windows
-    that are given one by one the last ends the decoding, and the facts are those of what was seen.
-    Closing the iterator ends the ffmpeg process and leaves nothing behind. The time limit does not
-    run while the caller keeps a clip before asking for the next.
+    that cannot be planned has facts alone. What is wrong with a video is never raised; Interrupted
+    is, if ffmpeg was killed from outside. Of windows that are given one by one the last ends the
+    decoding, and the facts are those of what was seen. Closing the iterator ends the ffmpeg process
+    and leaves nothing behind. The time limit does not run while the caller keeps a clip before
+    asking for the next.
     """
     started = time.monotonic()
     cut = Regular(windows) if isinstance(windows, Windows) else windows

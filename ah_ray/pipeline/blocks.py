@@ -3,8 +3,8 @@
     decoder ──FRAMES──▶ replica ──SCORES──▶ reducer
 
 Both are streams of events: `clip` (one window, with its pixels or the reason why there are none),
-`video` (what is known of the whole video; follows its last clip), `lost` (storage failed: no row
-in this pass, the healing loop comes back to it).
+`video` (what is known of the whole video; follows its last clip), `lost` (storage failed, or a
+machine: no row in this pass, the healing loop comes back to it).
 """
 
 from __future__ import annotations
@@ -88,8 +88,9 @@ def video_frames(video: Video, facts: VideoFacts) -> pa.Table:
     return clip_tables.one_row(FRAMES, event=VIDEO, video_id=video.video_id, **whole)
 
 
-def lost_frames(video: Video, error: str) -> pa.Table:
-    """A video that storage did not give us, as a FRAMES row."""
+def lost_frames(video: Video, error: str | None) -> pa.Table:
+    """A video that storage did not give us, as a FRAMES row; without an error, one whose decoding
+    was interrupted."""
     return clip_tables.one_row(FRAMES, event=LOST, video_id=video.video_id, error=error)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ah_ray import logs, storage
 from ah_ray.config import Limits, Windows
-from ah_ray.errors import StorageError, VideoError
+from ah_ray.errors import Interrupted, StorageError, VideoError
 from ah_ray.logs import LogSettings
 from ah_ray.media.decode import decode
 from ah_ray.media.on_disk import on_disk
@@ -35,7 +35,8 @@ class Decoder:
     """Reads one video after another; yields its clips while it decodes, then its facts.
 
     Nothing that is wrong with a video gets out as an exception: it becomes a clip without frames,
-    or facts with an error. What storage fails to deliver becomes a `lost` row.
+    or facts with an error. What storage fails to deliver becomes a `lost` row with the reason; what
+    was interrupted, one without: it counts as if this process had died of it.
     """
 
     def __init__(self, settings: DecodeSettings):
@@ -52,6 +53,10 @@ class Decoder:
                 facts = yield from self._frames(video)
             except VideoError as error:
                 facts = VideoFacts(n_clips=0, error_kind=error.kind, error=str(error))
+            except Interrupted as error:
+                yield blocks.lost_frames(video, None)
+                logs.event("lost", str(error), level=logging.WARNING, video_id=video.video_id)
+                continue
             except StorageError as error:
                 yield blocks.lost_frames(video, str(error))
                 logs.event("lost", str(error), level=logging.WARNING, video_id=video.video_id)

@@ -76,7 +76,8 @@ def _count(table: pa.Table, result: PassResult, progress: Progress) -> None:
     n_failed = n_clips - pc.count(pc.struct_field(scores, "p_ah")).as_py()
     progress.tally.scored(n_clips, score_s, decode_s, n_failed)
     for row in table.filter(pc.equal(table["event"], blocks.LOST)).to_pylist():
-        result.lost[row["video_id"]] = row["error"]
+        if row["error"] is not None:
+            result.lost[row["video_id"]] = row["error"]
 
 
 class ReducerPool:

@@ -15,7 +15,7 @@ import videos
 from decoding import PROFILE, decode_all
 
 from ah_ray.config import Limits, Windows
-from ah_ray.errors import ErrorKind
+from ah_ray.errors import ErrorKind, Interrupted
 from ah_ray.media import ffmpeg
 from ah_ray.media.decode import decode
 
@@ -104,16 +104,21 @@ def test_ffmpeg_does_not_outlive_a_killed_decoder_process(minutes):
     assert not psutil.wait_procs(found, timeout=10)[1]
 
 
-def test_a_killed_decoder_costs_the_clips_that_were_not_done(minutes):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_decoder_that_is_killed_from_outside_says_nothing_of_its_video(minutes, number):
     clips = start(minutes)
-    done = [next(clips)]
+    next(clips)
     for child in children():
-        child.send_signal(signal.SIGKILL)
-    *rest, facts = clips
-    assert facts.n_clips == 24 and len(done) + len(rest) == 24
-    assert facts.error_kind is ErrorKind.DECODE and "signal 9" in facts.error
-    good = [clip.clip_index for clip in (*done, *rest) if clip.frames is not None]
-    assert good == list(range(len(good)))
+        child.send_signal(number)
+    with pytest.raises(Interrupted, match=rf"ended from outside, by signal {number:d}"):
+        list(clips)
+    assert not children()
+
+
+def test_a_probe_that_is_killed_neither(numbered, fake_ffmpeg):
+    fake_ffmpeg("kill -9 $$")
+    with pytest.raises(Interrupted):
+        decode_all(numbered)
 
 
 def test_a_hanging_decoder_is_ended_with_its_whole_group(numbered, fake_ffmpeg):
