@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media.frames import frame_count, nearest, picks
 from ah_ray.media.log import DecodeLog
@@ -26,13 +27,21 @@ _SOUND_LAG_S = 20.0
 class Cutter:
     """Holds what the open windows need, and no more, so memory does not grow with the video."""
 
-    def __init__(self, found: Probe, size_px: tuple[int, int], profile: Profile, cut: Cut) -> None:
+    def __init__(
+        self,
+        found: Probe,
+        size_px: tuple[int, int],
+        profile: Profile,
+        cut: Cut,
+        limits: Limits,
+    ) -> None:
         self.log = DecodeLog()
         self.stillness = Stillness()
         self.sound = Sound() if found.audio_stream is not None else None
         self.n_clips = 0
         self.first_failed: Clip | None = None
         self._found, self._profile, self._windows = found, profile, cut
+        self._limits = limits
         self._shape = (size_px[1], size_px[0], 3)
         self._filling = np.empty(math.prod(self._shape), np.uint8)
         self._n_filled = 0
@@ -111,7 +120,7 @@ class Cutter:
             promised.append(self._found.duration_s)
         if self.log.cut_off and self._found.container_s:
             promised.append(self._found.container_s)
-        return max(promised)
+        return min(max(promised), self._limits.max_duration_s)  # a header may promise ages
 
     def _cut(self, window: Window) -> Clip:
         damage = self.log.damage_in(*self._in_file(window))

@@ -54,7 +54,7 @@ def decode(
         wall_s = time.monotonic() - started
         yield VideoFacts(n_clips=0, decode_s=wall_s, error_kind=error.kind, error=str(error))
         return
-    cutter = Cutter(found, size_px, profile, cut)
+    cutter = Cutter(found, size_px, profile, cut, limits)
     failure: VideoError | None = None
     waited_s = 0.0
     child = Child(

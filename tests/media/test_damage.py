@@ -1,5 +1,7 @@
 """Damaged videos: what is sound survives, what is not says so."""
 
+import struct
+
 import pytest
 import videos
 from decoding import decode_all
@@ -55,6 +57,17 @@ def test_a_matroska_file_that_was_cut_off_is_not_taken_for_a_short_video(tmp_pat
     decoded = decode_all(tmp_path / "cut.mkv")
     assert decoded.facts.n_clips == 6
     assert decoded.kinds[:2] == [None, None] and decoded.kinds[-1] is ErrorKind.DECODE
+
+
+def test_a_header_that_promises_ages_plans_no_more_than_the_limit(tmp_path):
+    content = bytearray(videos.make_numbered(tmp_path / "w.mkv").read_bytes())
+    duration = content.index(b"\x44\x89\x88") + 3  # the element Duration, in milliseconds
+    for promised_s in (10_000.0, 1e9):
+        content[duration : duration + 8] = struct.pack(">d", 1000 * promised_s)
+        (tmp_path / "cut.mkv").write_bytes(content[: len(content) * 2 // 3])
+        decoded = decode_all(tmp_path / "cut.mkv", limits=Limits(max_duration_s=60.0))
+        assert decoded.kinds[0] is None and decoded.kinds[-1] is ErrorKind.DECODE
+        assert decoded.facts.n_clips == 12 and "cut off" in decoded.facts.error
 
 
 INTACT = {
