@@ -13,7 +13,7 @@ from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media.frames import frame_count, nearest, picks
 from ah_ray.media.log import DecodeLog
 from ah_ray.media.probe import Probe
-from ah_ray.media.sound import Sound
+from ah_ray.media.sound import LEAD_S, Sound
 from ah_ray.media.still import Stillness
 from ah_ray.media.windows import TOLERANCE_S, Cut, Window
 from ah_ray.profile import Profile
@@ -110,7 +110,7 @@ class Cutter:
         reached_s = self._reached_s()
         if not self._frames or reached_s < window.end_s - _ROUNDING_S:
             return False
-        heard = self.sound is None or self.sound.end_s >= window.end_s
+        heard = self.sound is None or self.sound.is_cut or self.sound.end_s >= window.end_s
         return heard or reached_s >= window.end_s + _SOUND_LAG_S
 
     def _planned_s(self, failure: VideoError | None) -> float:
@@ -128,6 +128,9 @@ class Cutter:
         if damage:
             start_s = max(window.start_s, damage.start_s - (self.log.first_s or 0.0))
             message = f"the picture is damaged from {start_s:.1f} s on"
+            clip = self._failed(window, ErrorKind.DECODE, message)
+        elif self.sound and self.sound.lacks(window.end_s):
+            message = f"its sound lies over {LEAD_S / 60:.0f} minutes ahead of its picture"
             clip = self._failed(window, ErrorKind.DECODE, message)
         elif frames is None:
             clip = self._failed(window, ErrorKind.DECODE, "no picture of it could be decoded")

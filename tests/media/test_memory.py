@@ -36,6 +36,21 @@ def test_five_times_the_length_is_the_same_memory(tmp_path, source):
 
 
 @pytest.mark.heavy
+def test_a_gap_of_hours_in_the_sound_is_not_kept_as_silence(tmp_path):
+    """Two seconds of sound, the second of which says that it comes hours later."""
+    path = tmp_path / "gap.mkv"
+    videos.run_ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=10"),
+        *("-f", "lavfi", "-i", f"aevalsrc='{videos.TONE}':s=48000:d=2"),
+        *("-filter_complex", "[1]asetpts='if(gt(T,1),PTS+9000/TB,PTS)'[a]"),
+        *("-map", "0:v", "-map", "[a]", *videos.X264, "-c:a", "pcm_s16le", path),
+    )
+    found = measure(path)
+    assert found["error"] is None and found["n_clips"] == 2
+    assert found["own_mb"] < 300  # the silence is 576 MB
+
+
+@pytest.mark.heavy
 def test_three_hours_stay_under_400_megabytes(tmp_path, source):
     found = measure(videos.make_looped(tmp_path / "v.mp4", source, times=540))
     assert found["error"] is None and found["n_clips"] >= 2160
