@@ -23,6 +23,8 @@ _ROUNDING_S = 1e-6
 _SOUND_LAG_S = 20.0
 """How far the picture may run ahead before missing sound counts as silence."""
 
+_UNTIMED_BYTES = 64 << 20  # the times come through another pipe, and hardly later
+
 
 class Cutter:
     """Holds what the open windows need, and no more, so memory does not grow with the video."""
@@ -47,6 +49,7 @@ class Cutter:
         self._n_filled = 0
         self._untimed: deque[np.ndarray] = deque()  # frames whose time was not read yet
         self._frames: deque[tuple[float, np.ndarray]] = deque()
+        self._most_frames = _most_frames(profile, windows)
 
     @property
     def decoded_s(self) -> float:
@@ -94,12 +97,20 @@ class Cutter:
                 self._filling, self._n_filled = np.empty_like(self._filling), 0
 
     def _match(self) -> None:
-        """Gives the frames their times; both come in the same order, through two pipes."""
+        """Gives the frames their times; both come in the same order, through two pipes.
+
+        Timestamps that jump to and fro let every frame pass the filter and complete no window:
+        what is held is thinned out then.
+        """
+        if len(self._untimed) * len(self._filling) > _UNTIMED_BYTES:
+            raise VideoError(ErrorKind.DECODE, "its pictures have no times")
         if self.log.first_s is None:
             return
         while self._untimed and self.log.selected_s:
             time_s = self.log.selected_s.popleft() - self.log.first_s
             self._frames.append((time_s, self._untimed.popleft()))
+        if len(self._frames) > self._most_frames:
+            self._frames = deque(list(self._frames)[::2])  # an even limit keeps first and last
         if self.sound and self.log.sound_starts_s is not None:
             self.sound.place(self.log.sound_starts_s - self.log.first_s)
 
@@ -195,3 +206,10 @@ class Cutter:
         self.log.drop_before((self.log.first_s or 0.0) + keep_from_s - _ROUNDING_S)
         if self.sound:
             self.sound.drop_before(keep_from_s)
+
+
+def _most_frames(profile: Profile, windows: Windows) -> int:
+    """Twice the picks of all windows that may be open or waiting for sound; an even number."""
+    held_s = 2 * windows.window_s + _SOUND_LAG_S
+    n_windows = math.ceil((held_s + windows.window_s) / windows.hop_s) + 1
+    return 2 * n_windows * frame_count(windows.window_s, profile.fps, profile.min_frames)

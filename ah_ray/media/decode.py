@@ -14,7 +14,7 @@ from ah_ray.media import sound
 from ah_ray.media.child import Child
 from ah_ray.media.cutter import Cutter
 from ah_ray.media.ffmpeg import input_options
-from ah_ray.media.probe import Probe, out_of_memory, probe
+from ah_ray.media.probe import Probe, out_of_memory, probe, too_many_frames
 from ah_ray.media.refuse import check_file
 from ah_ray.media.resize import target_size
 from ah_ray.media.select import expected_picks, select_expression
@@ -68,7 +68,7 @@ def decode(
         try:
             for pipe, chunk in child.chunks():
                 cutter.feed(pipe, chunk)
-                _check_duration(cutter.decoded_s, limits)
+                _check_length(cutter, limits)
                 for clip in cutter.ready():
                     handed_over = time.monotonic()
                     yield clip
@@ -118,11 +118,13 @@ def _command(path: Path, found: Probe, limits: Limits, pipes: dict[str, int]) ->
     ]
 
 
-def _check_duration(decoded_s: float, limits: Limits) -> None:
-    if decoded_s > limits.max_duration_s:
+def _check_length(cutter: Cutter, limits: Limits) -> None:
+    if cutter.decoded_s > limits.max_duration_s:
         raise VideoError(
             ErrorKind.REFUSED, f"it is longer than --max-duration-s {limits.max_duration_s:g}"
         )
+    if cutter.log.n_frames > limits.max_frames:
+        raise too_many_frames(limits)
 
 
 def _failure(child: Child, cutter: Cutter, found: Probe, limits: Limits) -> VideoError | None:

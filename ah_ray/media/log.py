@@ -35,6 +35,12 @@ _CUT_OFF = (b"partial file", b"File ended prematurely", b"Truncat", b"truncated"
 _OUT_OF_MEMORY = (b"Cannot allocate memory", b"get_buffer() failed", b"Failed to allocate")
 
 
+_MOST_TIMES = 20_000
+"""What the windows of half a minute that may be open hold at 400 fps. More are a made-up clock."""
+
+_MOST_DAMAGES = 1_000
+
+
 @dataclass(slots=True)
 class Damage:
     """A stretch of the picture that cannot be trusted: [start, end) in the file's own seconds."""
@@ -54,7 +60,9 @@ class DecodeLog:
     first_s: float | None = None  # of the first picture
     end_s: float = 0.0  # where the picture that is shown last ends
     n_frames: int = 0
-    times_s: deque[float] = field(default_factory=deque)  # of decoded frames not yet dropped
+    times_s: deque[float] = field(  # of decoded frames not yet dropped
+        default_factory=lambda: deque(maxlen=_MOST_TIMES)
+    )
     selected_s: deque[float] = field(default_factory=deque)  # of frames that go to the pipe
     sound_starts_s: float | None = None
     damages: deque[Damage] = field(default_factory=deque)  # that an open window may meet
@@ -148,7 +156,9 @@ class DecodeLog:
 
     def _harm(self, time_s: float) -> None:
         """Notes damage from here on: what refers to a damaged picture is damaged too."""
-        if not self.damages or self.damages[-1].is_over:
+        if len(self.damages) >= _MOST_DAMAGES:  # all is: no need to say where
+            self.damages[-1].end_s = math.inf
+        elif not self.damages or self.damages[-1].is_over:
             self.damages.append(Damage(time_s))
 
     def _heal(self, time_s: float) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ah_ray.config import Limits
+from ah_ray.config import MAX_FPS, Limits
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media.child import Child
 from ah_ray.media.ffmpeg import input_options
@@ -41,7 +41,7 @@ class Probe:
 
 def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     """Raises VideoError if the file is not a video that can be decoded within the limits."""
-    listing, picture, log = _Packets(), bytearray(), bytearray()
+    listing, picture, log = _Packets(limits), bytearray(), bytearray()
     with Child(
         lambda fds: [
             *input_options(path, limits),
@@ -81,7 +81,9 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
 class _Packets:
     """Reads the `framecrc` listing of the video packets as it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._n_rows = 0
         self._tick_s = 0.0
         self._rest = b""
         self._rows: list[np.ndarray] = []  # each [n, 3] int64: dts, pts, duration
@@ -102,6 +104,9 @@ class _Packets:
                 rows.append((int(fields[1]), int(fields[2]), int(fields[3])))
         if rows:
             self._rows.append(np.array(rows, np.int64))
+            self._n_rows += len(rows)
+            if self._n_rows > self._limits.max_frames:
+                raise too_many_frames(self._limits)
 
     def timeline(self) -> tuple[np.ndarray, float]:
         """(expected times of the frames from the first picture, where the last one ends)."""
@@ -115,11 +120,12 @@ class _Packets:
             known &= ticks >= ticks[0]
         if not known.any():
             return np.empty(0), 0.0
-        ticks, durations = ticks[known], durations[known]
-        last = int(durations[ticks.argmax()])
+        # As floats: the difference of two extremes has no room in 64 bits.
+        ticks, durations = ticks[known].astype(float), durations[known]
+        last = float(durations[ticks.argmax()])
         ticks = np.unique(ticks)
         if last <= 0:
-            last = int(np.diff(ticks[-2:]).sum())
+            last = float(np.diff(ticks[-2:]).sum())
         times_s = (ticks - ticks[0]) * self._tick_s
         return times_s, float(times_s[-1] + last * self._tick_s)
 
@@ -157,6 +163,15 @@ def _check(width_px: int, height_px: int, duration_s: float, limits: Limits) -> 
 def _too_many_pixels(size: str, limits: Limits) -> VideoError:
     return VideoError(
         ErrorKind.REFUSED, f"{size} px a frame are more than --max-pixels {limits.max_pixels}"
+    )
+
+
+def too_many_frames(limits: Limits) -> VideoError:
+    """What to raise when there are more frames than any recording of that length has."""
+    return VideoError(
+        ErrorKind.REFUSED,
+        f"it has more than {limits.max_frames} frames: {MAX_FPS} a second for --max-duration-s "
+        f"{limits.max_duration_s:g}",
     )
 
 

@@ -8,7 +8,7 @@ import videos
 
 from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
-from ah_ray.media.probe import probe
+from ah_ray.media.probe import _Packets, probe
 
 
 def found(path):
@@ -48,3 +48,11 @@ def test_a_missing_codec_is_no_crash(tmp_path):
     with pytest.raises(VideoError) as caught:
         found(path)
     assert caught.value.kind in {ErrorKind.DECODE, ErrorKind.NO_VIDEO}
+
+
+def test_times_at_both_ends_of_64_bits_are_a_very_long_video():
+    packets = _Packets(Limits())
+    for ticks in (-(2**63) + 1, 2**63 - 1):
+        packets.feed(f"#tb 0: 1/1000\n0, {ticks}, {ticks}, 40, 10, 0x0\n".encode())
+    times_s, duration_s = packets.timeline()
+    assert len(times_s) == 2 and times_s[0] == 0 and duration_s > 1e16
