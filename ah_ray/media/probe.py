@@ -20,6 +20,7 @@ from ah_ray.media.ffmpeg import input_options
 _DISCARDED = 4  # packet flag: decoded for the sake of others, never shown (an edit list)
 _NO_PTS = -(2**63)
 _LOG_BYTES = 1 << 18
+_TAGS = b"    "  # how their lines begin
 
 _AUDIO = re.compile(r"^  Stream #0:(\d+)\S*: Audio: (?!none)(.*)$", re.MULTILINE)
 _DURATION = re.compile(r"^  Duration: (\d+):(\d+):(\d+\.\d+),", re.MULTILINE)
@@ -41,7 +42,7 @@ class Probe:
 
 def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     """Raises VideoError if the file is not a video that can be decoded within the limits."""
-    listing, picture, log = _Packets(limits), bytearray(), bytearray()
+    listing, picture, log = _Packets(limits), bytearray(), _Log()
     with Child(
         lambda fds: [
             *input_options(path, limits),
@@ -58,9 +59,9 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
                 listing.feed(chunk)
             elif name == "picture":
                 picture += chunk
-            elif len(log) < _LOG_BYTES:
-                log += chunk
-    text = log.decode("utf-8", "replace")
+            else:
+                log.feed(chunk)
+    text = log.text
     size = _DIMENSIONS.search(picture)
     if not size:
         raise _why_not(text, child, limits)
@@ -76,6 +77,20 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
         audio_stream=_audio_stream(text),
         cpu_s=child.cpu_s,
     )
+
+
+class _Log:
+    """What ffmpeg says, but for the tags and chapters of the file, which may be thousands."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        kept = b"".join(line + b"\n" for line in lines if not line.startswith(_TAGS))
+        self.text += kept[: max(0, _LOG_BYTES - len(self.text))].decode("utf-8", "replace")
+        self._rest = self._rest[:_LOG_BYTES]
 
 
 class _Packets:

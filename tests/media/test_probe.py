@@ -38,6 +38,17 @@ def test_the_default_sound_track_is_chosen(tmp_path, default):
     assert probed.audio_stream == 1 + default
 
 
+def test_a_multitude_of_tags_does_not_hide_the_sound(tmp_path):
+    tags = "\n".join(f"tag{n}={'x' * 200}" for n in range(2000))
+    chapters = "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=x\n" * 2000
+    (tmp_path / "tags.txt").write_text(f";FFMETADATA1\n{tags}\n{chapters}")
+    source = videos.make_numbered(tmp_path / "s.mkv", n_frames=50, sound=videos.TONE)
+    path = tmp_path / "v.mkv"
+    inputs = ("-i", source, "-i", tmp_path / "tags.txt")
+    videos.run_ffmpeg(*inputs, "-map", "0", "-map_metadata", "1", "-c", "copy", path)
+    assert found(path).audio_stream == 1
+
+
 def test_no_sound_is_no_track(tmp_path):
     assert found(videos.make_numbered(tmp_path / "v.mp4", n_frames=25)).audio_stream is None
 
