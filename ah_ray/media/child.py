@@ -29,8 +29,9 @@ _ENVIRONMENT = {
 }
 """All that the child is told: no credentials, no proxies."""
 
-_UNDER_LIMITS = 'ulimit -c 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'
-"""Set in a shell: a Python function between fork and exec may deadlock a threaded parent."""
+_UNDER_LIMITS = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'
+"""Set in a shell: a Python function between fork and exec may deadlock a threaded parent.
+Nothing but pipes is written, so a file may be created but not hold a byte."""
 
 
 class Child:
