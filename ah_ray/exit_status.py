@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import typer
 import yaml
 
-from ah_ray.errors import ConfigError, OutputBusy, StorageError
+from ah_ray.errors import ConfigError, OutputBusy, StorageError, shown
 
 
 class ExitStatus(IntEnum):
@@ -88,7 +88,7 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 
 
 def _said(message: object, status: ExitStatus) -> ExitStatus:
-    print("error: " + " ".join(str(message).split()), file=sys.stderr)
+    print("error: " + shown(" ".join(str(message).split())), file=sys.stderr)
     return status
 
 

@@ -23,10 +23,11 @@ from ah_ray.errors import (
     ObjectMissing,
     PreconditionFailed,
     StorageError,
+    shown,
 )
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
-from ah_ray.storage.uri import as_folder, parent, scheme, shown
+from ah_ray.storage.uri import as_folder, parent, scheme
 
 
 def _files(uri: str) -> fsspec.AbstractFileSystem:
