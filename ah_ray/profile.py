@@ -65,7 +65,7 @@ def load_profile(name_or_file: str) -> Profile:
             f"--profile {name_or_file}: neither a built-in profile ({', '.join(built_in_names())}) "
             "nor a YAML file that can be read"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"--profile {name_or_file}: not valid YAML: {error}") from None
     if not isinstance(fields, dict):
         raise ConfigError(f"--profile {name_or_file}: not a mapping of names to values")
