@@ -59,7 +59,8 @@ _MENDS = {
 
 
 _SECRETS = re.compile(
-    r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password@
+    r"(?<=://)[^/\s@:]*:[^/\s@]+(?=@)"  # user:password@
+    r"|(?<=http://)[^/\s@]+(?=@)|(?<=https://)[^/\s@]+(?=@)"  # token@
     r"|(?<=[?&])((?:X-Amz-(?:Signature|Security-Token|Credential)|X-Goog-Signature|Signature|sig"
     r"|(?:access_)?token|AWSAccessKeyId)=)[^&\s'\"]+",
     re.IGNORECASE,
@@ -71,12 +72,15 @@ def shown(text: str) -> str:
 
     One line; what a terminal would obey is escaped, and what opens a store is left out.
     """
-    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return _SECRETS.sub(lambda found: (found[1] or "") + "…", plain)
+    return without_secrets("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
+
+def without_secrets(text: str) -> str:
+    """`text` without the passwords and signatures that URIs may hold."""
+    return _SECRETS.sub(lambda found: (found[1] or "") + "…", text)
 
 
 def holds_secret(text: str) -> bool:
-    """True if there is a password or a signature in it, as `shown` leaves out."""
     return _SECRETS.search(text) is not None
 
 

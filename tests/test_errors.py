@@ -26,6 +26,7 @@ def test_plain_names_are_as_they_are(text):
         ("https://jane:hunter2@host/a.mp4 failed", "https://…@host/a.mp4 failed"),
         ("'http://:hunter2@10.0.0.1:9000/'", "'http://…@10.0.0.1:9000/'"),
         ("s3://key:hunter2@bucket/x", "s3://…@bucket/x"),
+        ("https://hunter2@host/a.mp4", "https://…@host/a.mp4"),
         ("https://h/x?a=1&X-Amz-Signature=hunter2&b=2", "https://h/x?a=1&X-Amz-Signature=…&b=2"),
         ("https://h/x?sv=2024&sig=hunter2", "https://h/x?sv=2024&sig=…"),
         ("https://h/x?token=hunter2, said the server", "https://h/x?token=… said the server"),
