@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 import videos
+from decoding import decode_all
 
 from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
@@ -47,6 +48,15 @@ def test_a_multitude_of_tags_does_not_hide_the_sound(tmp_path):
     inputs = ("-i", source, "-i", tmp_path / "tags.txt")
     videos.run_ffmpeg(*inputs, "-map", "0", "-map_metadata", "1", "-c", "copy", path)
     assert found(path).audio_stream == 1
+
+
+def test_of_a_hundred_tracks_one_is_decoded(tmp_path, numbered):
+    tracks = [word for _ in range(100) for word in ("-map", "0:a")]
+    path = tmp_path / "v.mkv"
+    videos.run_ffmpeg("-i", numbered, "-map", "0:v", *tracks, "-c", "copy", path)
+    decoded = decode_all(path, limits=Limits(max_memory_bytes=512 << 20))
+    assert decoded.facts.error is None and decoded.facts.has_audio
+    assert decoded.facts.decode_cpu_s < 10
 
 
 def test_no_sound_is_no_track(tmp_path):

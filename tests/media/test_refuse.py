@@ -125,7 +125,16 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert decode_all(tmp_path / "v.mp4").facts.error_kind is ErrorKind.UNREADABLE
 
 
-@pytest.mark.parametrize("name", ["-i.mp4", "a b'c\"$(x);#%20é.mp4", "%03d.mp4", "http:x.mp4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-i.mp4",
+        "a b'c\"$(x);#%20é.mp4",
+        "%03d.mp4",
+        "http:x.mp4",
+        "a\n  Duration: 99999:00:00.00, start\x1b[2J.mp4",
+    ],
+)
 def test_names_are_taken_as_they_are(tmp_path, numbered, name):
     (tmp_path / name).write_bytes(numbered.read_bytes())
     assert decode_all(tmp_path / name).facts.n_clips == 2
