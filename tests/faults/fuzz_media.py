@@ -78,9 +78,8 @@ class Report:
     def add(self, one: Fuzzed) -> None:
         container, outcome = one.container, one.outcome
         self.files[container] += 1
-        self.outcomes[
-            container, outcome.kind if outcome.status == "failed" else outcome.status
-        ] += 1
+        came_to = outcome.kind if outcome.status == "failed" else outcome.status
+        self.outcomes[container, str(came_to)] += 1
         self.slowest_s[container] = max(self.slowest_s.get(container, 0.0), outcome.seconds)
         if outcome.violations:
             self.violations.append(one)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -58,12 +58,11 @@ def test_a_seed_spoils_a_file_in_the_same_way_again(container):
 
 @pytest.fixture
 def leaky_ffmpeg(tmp_path, monkeypatch):
-    """An ffmpeg that leaves an empty file in the folder for temporary ones."""
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    """An ffmpeg that leaves an empty file beside its input."""
     script = tmp_path / "ffmpeg"
     real = ffmpeg.imageio_ffmpeg.get_ffmpeg_exe()
-    script.write_text(f'#!/bin/sh\n: > {tmp_path}/tmp/left\nexec "{real}" "$@"\n')
+    leak = 'for a in "$@"; do case "$a" in file:*) : > "${a#file:}.left";; esac; done'
+    script.write_text(f'#!/bin/sh\n{leak}\nexec "{real}" "$@"\n')
     script.chmod(0o755)
     monkeypatch.setenv("AH_RAY_FFMPEG", str(script))
     ffmpeg.ffmpeg_path.cache_clear()
@@ -75,7 +74,23 @@ def test_the_watch_sees_what_is_left_behind(tmp_path, leaky_ffmpeg):
     (tmp_path / "in").mkdir()
     path = tmp_path / "in" / "v.mp4"
     path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(1000))
-    assert watch(path).violations == ("left files: ['left']",)
+    assert watch(path).violations == ("left files: ['v.mp4.left']",)
+
+
+@pytest.mark.heavy
+def test_a_broken_promise_is_told_with_its_seed_and_its_file(tmp_path, leaky_ffmpeg):
+    command = [sys.executable, COMMAND, "--seed", "7", "--keep", tmp_path / "found"]
+    done = subprocess.run([*command, "--files", "6"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    numbers = set(map(int, re.findall(r"--seed 7 --only (\d) .*: left files", done.stdout)))
+    assert numbers and len(list((tmp_path / "found").iterdir())) == len(numbers)
+    first = min(numbers)
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "found").iterdir()}
+    again = subprocess.run(
+        [*command, "--only", str(first)], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 1 and "1 files in" in again.stdout
+    assert {path.name: path.read_bytes() for path in (tmp_path / "found").iterdir()} == kept
 
 
 def watch(path: Path):

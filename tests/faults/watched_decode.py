@@ -106,6 +106,7 @@ def _alarm(seconds: float) -> Iterator[None]:
 class _Belongings:
     """What this process has at one moment."""
 
+    children: frozenset[psutil.Process]
     descriptors: frozenset[str]
     files: frozenset[Path]
     resident_bytes: int
@@ -113,17 +114,21 @@ class _Belongings:
     @classmethod
     def now(cls, path: Path) -> _Belongings:
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-        return cls(_descriptors(), _files(path), psutil.Process().memory_info().rss)
+        return cls(_children(), _descriptors(), _files(path), psutil.Process().memory_info().rss)
 
     def left_behind(self, path: Path) -> Iterator[str]:
-        if children := psutil.Process().children(recursive=True):
-            yield f"left processes: {[child.name() for child in children]}"
+        if more := _children() - self.children:
+            yield f"left processes: {[child.name() for child in more]}"
         if more := _descriptors() - self.descriptors:
             yield f"left descriptors: {sorted(more)}"
         if more := _files(path) - self.files:
             yield f"left files: {sorted(file.name for file in more)}"
         if (growth := _peak_bytes() - self.resident_bytes) > GROWTH_BYTES:
             yield f"took {growth >> 20} MiB of memory beside ffmpeg's"
+
+
+def _children() -> frozenset[psutil.Process]:
+    return frozenset(psutil.Process().children(recursive=True))
 
 
 def _descriptors() -> frozenset[str]:
