@@ -24,8 +24,6 @@ VIDEO_ENDINGS = (
 """Names that count as video by default. Others are counted and named in the summary."""
 
 GIB = 1024**3
-MAX_FPS = 120
-"""On average, over the longest duration allowed: what a list of frame times may grow to."""
 _HH_MM = re.compile(r"([01]?\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
@@ -68,11 +66,6 @@ class Limits(_Frozen):
     timeout_s: float = Field(120.0, gt=0, description="a video may take this long …")
     timeout_s_per_mb: float = Field(2.0, ge=0, description="… and this for each 10⁶ bytes of it")
     max_memory_bytes: int = Field(3 * GIB, gt=0, description="address space of one ffmpeg")
-
-    @property
-    def max_frames(self) -> int:
-        """How many frames a video may have. Ten bytes of a hostile file can stand for one."""
-        return int(self.max_duration_s * MAX_FPS)
 
     def timeout_for(self, size_bytes: int) -> float:
         """Seconds that a video of this size may take to decode."""

@@ -14,7 +14,8 @@ from ah_ray.media import sound
 from ah_ray.media.child import Child
 from ah_ray.media.cutter import Cutter
 from ah_ray.media.ffmpeg import input_options
-from ah_ray.media.probe import Probe, out_of_memory, probe, too_many_frames
+from ah_ray.media.frames import check_count
+from ah_ray.media.probe import Probe, out_of_memory, probe
 from ah_ray.media.refuse import check_file
 from ah_ray.media.resize import target_size
 from ah_ray.media.select import expected_picks, select_expression
@@ -123,8 +124,7 @@ def _check_length(cutter: Cutter, limits: Limits) -> None:
         raise VideoError(
             ErrorKind.REFUSED, f"it is longer than --max-duration-s {limits.max_duration_s:g}"
         )
-    if cutter.log.n_frames > limits.max_frames:
-        raise too_many_frames(limits)
+    check_count(cutter.log.n_frames, limits)
 
 
 def _failure(child: Child, cutter: Cutter, found: Probe, limits: Limits) -> VideoError | None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ah_ray.config import MAX_FPS, Limits
+from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media.child import Child
 from ah_ray.media.ffmpeg import input_options
+from ah_ray.media.frames import check_count
 
 _DISCARDED = 4  # packet flag: decoded for the sake of others, never shown (an edit list)
 _NO_PTS = -(2**63)
@@ -120,8 +121,7 @@ class _Packets:
         if rows:
             self._rows.append(np.array(rows, np.int64))
             self._n_rows += len(rows)
-            if self._n_rows > self._limits.max_frames:
-                raise too_many_frames(self._limits)
+            check_count(self._n_rows, self._limits)
 
     def timeline(self) -> tuple[np.ndarray, float]:
         """(expected times of the frames from the first picture, where the last one ends)."""
@@ -178,15 +178,6 @@ def _check(width_px: int, height_px: int, duration_s: float, limits: Limits) -> 
 def _too_many_pixels(size: str, limits: Limits) -> VideoError:
     return VideoError(
         ErrorKind.REFUSED, f"{size} px a frame are more than --max-pixels {limits.max_pixels}"
-    )
-
-
-def too_many_frames(limits: Limits) -> VideoError:
-    """What to raise when there are more frames than any recording of that length has."""
-    return VideoError(
-        ErrorKind.REFUSED,
-        f"it has more than {limits.max_frames} frames: {MAX_FPS} a second for --max-duration-s "
-        f"{limits.max_duration_s:g}",
     )
 
 
