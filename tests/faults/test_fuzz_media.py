@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ from ah_ray.profile import load_profile
 
 COMMAND = Path(__file__).with_name("fuzz_media.py")
 N_FILES = 600
+
+
+@pytest.fixture(autouse=True)
+def _temporary_files_of_its_own(tmp_path, monkeypatch):
+    """What others put into the common folder meanwhile is no leak of the decoder's."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
 
 
 @pytest.mark.heavy
