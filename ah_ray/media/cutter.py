@@ -20,9 +20,10 @@ from ah_ray.profile import Profile
 from ah_ray.records import Clip
 
 _ROUNDING_S = 1e-6
-_SOUND_LAG_S = 20.0
+SOUND_LAG_S = 20.0
 """How far the picture may run ahead before missing sound counts as silence."""
 
+_FEW_FRAMES = 80  # of a video whose picks are not known beforehand, in the same time
 _UNTIMED_BYTES = 64 << 20  # the times come through another pipe, and hardly later
 
 
@@ -36,6 +37,8 @@ class Cutter:
         profile: Profile,
         cut: Cut,
         limits: Limits,
+        *,
+        picks_at_once: int,
     ) -> None:
         self.log = DecodeLog()
         self.stillness = Stillness()
@@ -49,7 +52,7 @@ class Cutter:
         self._n_filled = 0
         self._untimed: deque[np.ndarray] = deque()  # frames whose time was not read yet
         self._frames: deque[tuple[float, np.ndarray]] = deque()
-        self._most_frames = _most_frames(profile, windows)
+        self._most_frames = 2 * max(_FEW_FRAMES, picks_at_once)
 
     @property
     def decoded_s(self) -> float:
@@ -122,7 +125,7 @@ class Cutter:
         if not self._frames or reached_s < window.end_s - _ROUNDING_S:
             return False
         heard = self.sound is None or self.sound.is_cut or self.sound.end_s >= window.end_s
-        return heard or reached_s >= window.end_s + _SOUND_LAG_S
+        return heard or reached_s >= window.end_s + SOUND_LAG_S
 
     def _planned_s(self, failure: VideoError | None) -> float:
         """How long the video was meant to be: longer than what was decoded if it is damaged."""
@@ -206,10 +209,3 @@ class Cutter:
         self.log.drop_before((self.log.first_s or 0.0) + keep_from_s - _ROUNDING_S)
         if self.sound:
             self.sound.drop_before(keep_from_s)
-
-
-def _most_frames(profile: Profile, windows: Windows) -> int:
-    """Twice the picks of all windows that may be open or waiting for sound; an even number."""
-    held_s = 2 * windows.window_s + _SOUND_LAG_S
-    n_windows = math.ceil((held_s + windows.window_s) / windows.hop_s) + 1
-    return 2 * n_windows * frame_count(windows.window_s, profile.fps, profile.min_frames)
