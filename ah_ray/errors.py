@@ -16,6 +16,7 @@ Every message is one sentence or two that a person can act on.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -56,6 +57,32 @@ _MENDS = {
     ErrorKind.SCORING: "check the checkpoint: it gave no finite probability",
     ErrorKind.CRASH: "tried again by the next runs; keep the recording for a bug report",
 }
+
+
+_SECRETS = re.compile(
+    r"(?<=://)[^/\s@:]*:[^/\s@]+(?=@)"  # user:password@
+    r"|(?<=http://)[^/\s@]+(?=@)|(?<=https://)[^/\s@]+(?=@)"  # token@
+    r"|(?<=[?&])((?:X-Amz-(?:Signature|Security-Token|Credential)|X-Goog-Signature|Signature|sig"
+    r"|(?:access_)?token|AWSAccessKeyId)=)[^&\s'\"]+",
+    re.IGNORECASE,
+)
+
+
+def shown(text: str) -> str:
+    """`text` as a row, a log and a terminal may hold it, whatever a name in it is made of.
+
+    One line; what a terminal would obey is escaped, and what opens a store is left out.
+    """
+    return without_secrets("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
+
+def without_secrets(text: str) -> str:
+    """`text` without the passwords and signatures that URIs may hold."""
+    return _SECRETS.sub(lambda found: (found[1] or "") + "…", text)
+
+
+def holds_secret(text: str) -> bool:
+    return _SECRETS.search(text) is not None
 
 
 class AhRayError(Exception):

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import typer
 import yaml
 
-from ah_ray.errors import ConfigError, OutputBusy, StorageError
+from ah_ray.errors import ConfigError, OutputBusy, StorageError, shown
 
 
 class ExitStatus(IntEnum):
@@ -88,7 +88,7 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 
 
 def _said(message: object, status: ExitStatus) -> ExitStatus:
-    print("error: " + " ".join(str(message).split()), file=sys.stderr)
+    print("error: " + shown(" ".join(str(message).split())), file=sys.stderr)
     return status
 
 
@@ -100,7 +100,7 @@ def read_config_file(path: Path | None) -> dict[str, Any]:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"--config {path}: not valid YAML: {error}") from None
     if settings is None:
         return {}

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from ah_ray.errors import shown, without_secrets
+
 _LOGGER = logging.getLogger("ah_ray")
 _LOGGER.addHandler(logging.NullHandler())  # as a library: silent until it is started
 
@@ -27,10 +29,6 @@ HIDDEN = "…"
 
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
 _SHORTEST_SECRET = 6  # what is shorter would take ordinary words with it
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
-_SIGNED = re.compile(
-    r"(?i)((?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|sig|token)=)[^&\s\"']+"
-)
 _PATH = re.compile(r"\S*(?:/|://)\S*")
 
 
@@ -70,7 +68,7 @@ def scrubbed(text: str, secrets: Sequence[str], *, hide_uris: bool = False) -> s
     """`text` without these secrets, without those that a URL carries and, if wished, paths."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    text = _SIGNED.sub(rf"\1{HIDDEN}", _USER_IN_URL.sub("", text))
+    text = without_secrets(text)
     return _PATH.sub(HIDDEN, text) if hide_uris else text
 
 
@@ -115,7 +113,7 @@ class _AsJson(_Formatter):
 class _AsText(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         content = self._content(record)
-        text = content.pop("text", "")
+        text = shown(content.pop("text", ""))
         fields = " ".join(f"{name}={value!r}" for name, value in content.items())
         event_name = getattr(record, "event", "log")
         parts = (self._when(record), record.levelname, event_name, text, fields)

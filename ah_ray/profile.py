@@ -26,7 +26,7 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(min_length=1, max_length=100)
     system: str | None = None
     user: str
     fps: float = Field(2.0, gt=0, le=120)
@@ -37,6 +37,8 @@ class Profile(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if not self.name.isprintable():  # it stands in every row, and on the terminal
+            raise ValueError("`name` holds characters that cannot be shown")
         for slot in ("<video>", "<audio>"):
             if self.user.count(slot) != 1:
                 raise ValueError(f"`user` must hold {slot} exactly once")
@@ -63,7 +65,7 @@ def load_profile(name_or_file: str) -> Profile:
             f"--profile {name_or_file}: neither a built-in profile ({', '.join(built_in_names())}) "
             "nor a YAML file that can be read"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"--profile {name_or_file}: not valid YAML: {error}") from None
     if not isinstance(fields, dict):
         raise ConfigError(f"--profile {name_or_file}: not a mapping of names to values")

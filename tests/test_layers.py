@@ -18,7 +18,7 @@ MAY_USE = {
     "config": {"errors", "profile"},
     "records": {"errors"},
     "exit_status": {"errors", "config"},
-    "logs": set(),
+    "logs": {"errors"},
     "units": set(),
     "clip_tables": {"errors", "records"},
     "storage": BASE,

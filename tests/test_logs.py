@@ -45,6 +45,11 @@ def test_a_name_cannot_break_a_line(logged):
     assert "\x1b" not in lines[0]
 
 
+def test_nor_does_it_speak_to_the_terminal_of_who_reads_the_log(logged):
+    (line,) = logged(lambda: logs.event("video", "a\nb\x1b[31m", uri="c\nd\x1b[31m"))
+    assert line.isprintable() and "a\\nb\\x1b[31m" in line
+
+
 def test_lines_for_people_say_the_same(logged):
     (line,) = logged(lambda: logs.event("row", "done", video_id="v"), run_id="run-1")
     assert line.endswith("INFO row done run_id='run-1' video_id='v'")

@@ -9,15 +9,23 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.cohort.identity import VIDEO_ID
-from ah_ray.errors import ConfigError
+from ah_ray.errors import ConfigError, shown
 
 MANIFEST_ENDINGS = (".csv", ".parquet")
+MAX_ENTRIES = 20_000_000
+"""A few bytes of Parquet can stand for billions of rows."""
+
+_MAX_BYTES = 4 << 30  # of the file, and of its columns as they are in memory
+_MAX_LINE = 1 << 20
+_MAX_URI = 8192  # bytes; S3 ends at 1,024, Linux at 4,096
 _SHOWN = 10
 _Rows = Iterator[tuple[int, str | None, str | None]]
 
@@ -59,6 +67,8 @@ def read_manifest(uri: str, identify: Callable[[str], str]) -> list[Listed]:
     uri = storage.normalise(uri)
     is_csv = uri.lower().endswith(".csv")
     problems = _Problems(uri, "line" if is_csv else "row")
+    if (storage.stat(uri).size_bytes or 0) > _MAX_BYTES:
+        raise _too_large(uri)
     with storage.open_read(uri) as file:
         rows = _csv_rows(uri, file) if is_csv else _parquet_rows(uri, file)
         found = _checked(rows, storage.parent(uri), identify, problems)
@@ -71,7 +81,7 @@ def read_manifest(uri: str, identify: Callable[[str], str]) -> list[Listed]:
 def _csv_rows(uri: str, file) -> _Rows:
     try:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader = csv.DictReader(text, strict=True)
+        reader = csv.DictReader(_lines(text), strict=True)
         _check_columns(uri, reader.fieldnames or ())
         for row in reader:
             if None in row:
@@ -84,17 +94,24 @@ def _csv_rows(uri: str, file) -> _Rows:
         raise ConfigError(f"{uri} is not a CSV file in UTF-8: {error}") from None
 
 
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(_MAX_LINE):
+        if len(line) == _MAX_LINE and not line.endswith("\n"):
+            raise csv.Error(f"it has a line of over {_MAX_LINE} characters")
+        yield line
+
+
 def _parquet_rows(uri: str, file) -> _Rows:
     try:
         table = pq.ParquetFile(file)
         _check_columns(uri, table.schema_arrow.names)
-        columns = [name for name in ("uri", "video_id") if name in table.schema_arrow.names]
-        for name in columns:
-            kind = table.schema_arrow.field(name).type
-            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-                raise ConfigError(f"{uri}: column {name} is {kind}; make it a string")
+        columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
+        _check_schema(uri, table, columns)
+        # As dictionaries: one long value that stands in each of many rows stays one value.
+        table = pq.ParquetFile(file, metadata=table.metadata, read_dictionary=columns)
         number = 0
         for batch in table.iter_batches(batch_size=10_000, columns=columns):
+            _check_lengths(uri, batch)
             for row in batch.to_pylist():
                 number += 1
                 yield number, row["uri"], row.get("video_id", _NOT_GIVEN)
@@ -102,13 +119,43 @@ def _parquet_rows(uri: str, file) -> _Rows:
         raise ConfigError(f"{uri} is not a Parquet file: {error}") from None
 
 
+def _check_schema(uri: str, table: pq.ParquetFile, columns: list[str]) -> None:
+    for name in columns:
+        kind = table.schema_arrow.field(name).type
+        text = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not (pa.types.is_string(text) or pa.types.is_large_string(text)):
+            raise ConfigError(f"{uri}: column {name} is {kind}; make it a string")
+    if table.metadata.num_rows > MAX_ENTRIES:
+        raise _too_large(uri)
+    groups = [table.metadata.row_group(n) for n in range(table.metadata.num_row_groups)]
+    chunks = (group.column(n) for group in groups for n in range(group.num_columns))
+    if sum(c.total_uncompressed_size for c in chunks if c.path_in_schema in columns) > _MAX_BYTES:
+        raise _too_large(uri)
+
+
+def _check_lengths(uri: str, batch: pa.RecordBatch) -> None:
+    for column in batch.columns:
+        values = column.dictionary if pa.types.is_dictionary(column.type) else column
+        longest = pc.max(pc.binary_length(values)).as_py() or 0
+        if longest > _MAX_URI:
+            raise ConfigError(f"{uri} holds a text of {longest:,} bytes, which is no URI")
+
+
+def _too_large(uri: str) -> ConfigError:
+    return ConfigError(
+        f"{uri} is too large for a manifest: over {MAX_ENTRIES:,} entries or "
+        f"{_MAX_BYTES >> 30} GiB; split it"
+    )
+
+
+_COLUMNS = ("uri", "video_id")
 _NOT_GIVEN = "\0"  # no cell: the column is not there
 
 
 def _check_columns(uri: str, names) -> None:
     if "uri" not in names:
-        shown = ", ".join(map(str, names)) or "none"
-        raise ConfigError(f"{uri} has no column `uri` (its columns: {shown})")
+        first = ", ".join(str(name)[:40] for name in islice(names, _SHOWN)) or "none"
+        raise ConfigError(f"{uri} has no column `uri` (its columns: {first})")
 
 
 def _checked(
@@ -117,6 +164,8 @@ def _checked(
     found: list[Listed] = []
     first_line: dict[str, int] = {}
     for number, written, given in rows:
+        if len(found) + problems.count >= MAX_ENTRIES:
+            raise _too_large(problems.file)
         try:
             uri = _resolved(written, folder)
             video_id = identify(written) if given == _NOT_GIVEN else _checked_id(given)
@@ -134,7 +183,7 @@ def _checked_id(given: str | None) -> str:
     if not given:
         raise ConfigError("video_id is empty; give all of them, or leave out the column")
     if not VIDEO_ID.fullmatch(given):
-        raise ConfigError(f"video_id {given!r} is not of [A-Za-z0-9._-], 1 to 64 characters")
+        raise ConfigError(f"video_id {given[:100]!r} is not of [A-Za-z0-9._-], 1 to 64 characters")
     return given
 
 
@@ -144,7 +193,13 @@ def _resolved(written: str | None, folder: str) -> str:
         raise ConfigError("uri is empty")
     if "\0" in written:
         raise ConfigError("uri holds a NUL character")
+    if len(written.encode("utf-8", "replace")) > _MAX_URI:
+        raise ConfigError(f"uri of {len(written):,} characters: no store has such a name")
     kind = storage.scheme(written)
+    if (host := storage.host(written)) and host != storage.host(folder):
+        raise ConfigError(
+            f"'{shown(written)}' asks a host that the manifest chooses; give a bucket, or a path"
+        )
     if kind != "file" or written.startswith("file://"):
         is_local_file = kind == "file"
     elif written.startswith("/"):

@@ -34,8 +34,9 @@ _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _LEAVE_TAKEN = 255
 _LAST_WORDS_BYTES = 1024
 
-_UNDER_LIMITS = 'ulimit -c 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'
-"""Set in a shell: a Python function between fork and exec may deadlock a threaded parent."""
+_UNDER_LIMITS = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'
+"""Set in a shell: a Python function between fork and exec may deadlock a threaded parent.
+Nothing but pipes is written, so a file may be created but not hold a byte."""
 
 
 class Child:

@@ -8,36 +8,51 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media.frames import frame_count, nearest, picks
 from ah_ray.media.log import DecodeLog
 from ah_ray.media.probe import Probe
-from ah_ray.media.sound import Sound
+from ah_ray.media.sound import LEAD_S, Sound
 from ah_ray.media.still import Stillness
 from ah_ray.media.windows import TOLERANCE_S, Cut, Window
 from ah_ray.profile import Profile
 from ah_ray.records import Clip
 
 _ROUNDING_S = 1e-6
-_SOUND_LAG_S = 20.0
+SOUND_LAG_S = 20.0
 """How far the picture may run ahead before missing sound counts as silence."""
+
+_FEW_FRAMES = 80  # of a video whose picks are not known beforehand, in the same time
+_UNTIMED_BYTES = 64 << 20  # the times come through another pipe, and hardly later
 
 
 class Cutter:
     """Holds what the open windows need, and no more, so memory does not grow with the video."""
 
-    def __init__(self, found: Probe, size_px: tuple[int, int], profile: Profile, cut: Cut) -> None:
+    def __init__(
+        self,
+        found: Probe,
+        size_px: tuple[int, int],
+        profile: Profile,
+        cut: Cut,
+        limits: Limits,
+        *,
+        picks_at_once: int,
+    ) -> None:
         self.log = DecodeLog()
         self.stillness = Stillness()
         self.sound = Sound() if found.audio_stream is not None else None
         self.n_clips = 0
         self.first_failed: Clip | None = None
         self._found, self._profile, self._windows = found, profile, cut
+        self._limits = limits
         self._shape = (size_px[1], size_px[0], 3)
         self._filling = np.empty(math.prod(self._shape), np.uint8)
         self._n_filled = 0
         self._untimed: deque[np.ndarray] = deque()  # frames whose time was not read yet
         self._frames: deque[tuple[float, np.ndarray]] = deque()
+        self._most_frames = 2 * max(_FEW_FRAMES, picks_at_once)
 
     @property
     def decoded_s(self) -> float:
@@ -85,12 +100,20 @@ class Cutter:
                 self._filling, self._n_filled = np.empty_like(self._filling), 0
 
     def _match(self) -> None:
-        """Gives the frames their times; both come in the same order, through two pipes."""
+        """Gives the frames their times; both come in the same order, through two pipes.
+
+        Timestamps that jump to and fro let every frame pass the filter and complete no window:
+        what is held is thinned out then.
+        """
+        if len(self._untimed) * len(self._filling) > _UNTIMED_BYTES:
+            raise VideoError(ErrorKind.DECODE, "its pictures have no times")
         if self.log.first_s is None:
             return
         while self._untimed and self.log.selected_s:
             time_s = self.log.selected_s.popleft() - self.log.first_s
             self._frames.append((time_s, self._untimed.popleft()))
+        if len(self._frames) > self._most_frames:
+            self._frames = deque(list(self._frames)[::2])  # an even limit keeps first and last
         if self.sound and self.log.sound_starts_s is not None:
             self.sound.place(self.log.sound_starts_s - self.log.first_s)
 
@@ -101,8 +124,8 @@ class Cutter:
         reached_s = self._reached_s()
         if not self._frames or reached_s < window.end_s - _ROUNDING_S:
             return False
-        heard = self.sound is None or self.sound.end_s >= window.end_s
-        return heard or reached_s >= window.end_s + _SOUND_LAG_S
+        heard = self.sound is None or self.sound.is_cut or self.sound.end_s >= window.end_s
+        return heard or reached_s >= window.end_s + SOUND_LAG_S
 
     def _planned_s(self, failure: VideoError | None) -> float:
         """How long the video was meant to be: longer than what was decoded if it is damaged."""
@@ -111,7 +134,7 @@ class Cutter:
             promised.append(self._found.duration_s)
         if self.log.cut_off and self._found.container_s:
             promised.append(self._found.container_s)
-        return max(promised)
+        return min(max(promised), self._limits.max_duration_s)  # a header may promise ages
 
     def _cut(self, window: Window) -> Clip:
         damage = self.log.damage_in(*self._in_file(window))
@@ -119,6 +142,9 @@ class Cutter:
         if damage:
             start_s = max(window.start_s, damage.start_s - (self.log.first_s or 0.0))
             message = f"the picture is damaged from {start_s:.1f} s on"
+            clip = self._failed(window, ErrorKind.DECODE, message)
+        elif self.sound and self.sound.lacks(window.end_s):
+            message = f"its sound lies over {LEAD_S / 60:.0f} minutes ahead of its picture"
             clip = self._failed(window, ErrorKind.DECODE, message)
         elif frames is None:
             clip = self._failed(window, ErrorKind.DECODE, "no picture of it could be decoded")

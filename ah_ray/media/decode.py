@@ -12,12 +12,13 @@ from ah_ray.config import Limits, Windows
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media import sound
 from ah_ray.media.child import Child
-from ah_ray.media.cutter import Cutter
+from ah_ray.media.cutter import SOUND_LAG_S, Cutter
 from ah_ray.media.ffmpeg import input_options
+from ah_ray.media.frames import check_count
 from ah_ray.media.probe import Probe, out_of_memory, probe
 from ah_ray.media.refuse import check_file
 from ah_ray.media.resize import target_size
-from ah_ray.media.select import expected_picks, select_expression
+from ah_ray.media.select import expected_picks, picks_at_once, select_expression
 from ah_ray.media.windows import Cut, Regular
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, VideoFacts
@@ -55,7 +56,10 @@ def decode(
         wall_s = time.monotonic() - started
         yield VideoFacts(n_clips=0, decode_s=wall_s, error_kind=error.kind, error=str(error))
         return
-    cutter = Cutter(found, size_px, profile, cut)
+    picked_s = _picked(found, profile, cut)
+    cutter = Cutter(
+        found, size_px, profile, cut, limits, picks_at_once=_picks_at_once(picked_s, found, cut)
+    )
     failure: VideoError | None = None
     waited_s = 0.0
     child = Child(
@@ -63,13 +67,13 @@ def decode(
         limits=limits,
         deadline=deadline,
         outputs=() if found.audio_stream is None else ("sound",),
-        script=_picture_filter(found, size_px, profile, cut).encode(),
+        script=_picture_filter(found, size_px, picked_s).encode(),
     )
     with child:
         try:
             for pipe, chunk in child.chunks():
                 cutter.feed(pipe, chunk)
-                _check_duration(cutter.decoded_s, limits)
+                _check_length(cutter, limits)
                 for clip in cutter.ready():
                     handed_over = time.monotonic()
                     yield clip
@@ -85,7 +89,8 @@ def decode(
     yield _facts(cutter, found, wall_s=wall_s, cpu_s=child.cpu_s)
 
 
-def _picture_filter(found: Probe, size_px: tuple[int, int], profile: Profile, cut: Cut) -> str:
+def _picked(found: Probe, profile: Profile, cut: Cut) -> np.ndarray:
+    """The times of the pictures that shall be seen, rising: `[P]` seconds."""
     windows = cut.plan(found.duration_s)
     picked_s = expected_picks(found.times_s, windows, profile)
     if windows and cut.full(len(windows)) is None:
@@ -93,6 +98,16 @@ def _picture_filter(found: Probe, size_px: tuple[int, int], profile: Profile, cu
         # ffmpeg holds a picture back until it knows the next.
         after = found.times_s[found.times_s >= max(window.end_s for window in windows)]
         picked_s = np.append(picked_s, after[:2])
+    return picked_s
+
+
+def _picks_at_once(picked_s: np.ndarray, found: Probe, cut: Cut) -> int:
+    """How many pictures wait at one time: of a window, one moved back onto it, and the lag."""
+    longest_s = max((window.seconds for window in cut.plan(found.duration_s)), default=0.0)
+    return picks_at_once(picked_s, 2 * longest_s + SOUND_LAG_S)
+
+
+def _picture_filter(found: Probe, size_px: tuple[int, int], picked_s: np.ndarray) -> str:
     width_px, height_px = size_px
     return (
         f"select='{select_expression(found.times_s, picked_s)}',"
@@ -119,11 +134,12 @@ def _command(path: Path, found: Probe, limits: Limits, pipes: dict[str, int]) ->
     ]
 
 
-def _check_duration(decoded_s: float, limits: Limits) -> None:
-    if decoded_s > limits.max_duration_s:
+def _check_length(cutter: Cutter, limits: Limits) -> None:
+    if cutter.decoded_s > limits.max_duration_s:
         raise VideoError(
             ErrorKind.REFUSED, f"it is longer than --max-duration-s {limits.max_duration_s:g}"
         )
+    check_count(cutter.log.n_frames, limits)
 
 
 def _failure(child: Child, cutter: Cutter, found: Probe, limits: Limits) -> VideoError | None:

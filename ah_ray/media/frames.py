@@ -8,12 +8,32 @@ from __future__ import annotations
 
 import numpy as np
 
+from ah_ray.config import Limits
+from ah_ray.errors import ErrorKind, VideoError
+
+MAX_FPS = 120
+"""On average, over the longest duration allowed."""
+
 _COUNT_TOLERANCE = 0.01  # frames: a clip of 4.999 s at 2 fps is one of 5 s
 
 
 def frame_count(seconds: float, fps: float, min_frames: int) -> int:
     """How many frames a window of that length should have: even, at least `min_frames`."""
     return max(min_frames, 2 * int((seconds * fps + _COUNT_TOLERANCE) / 2))
+
+
+def check_count(n_frames: int, limits: Limits) -> None:
+    """Raises VideoError (`refused`) for more frames than any recording has that is not too long.
+
+    Their times are kept, and ten bytes of a hostile file can stand for a frame.
+    """
+    most = int(limits.max_duration_s * MAX_FPS)
+    if n_frames > most:
+        raise VideoError(
+            ErrorKind.REFUSED,
+            f"it has more than {most} frames: {MAX_FPS} a second for --max-duration-s "
+            f"{limits.max_duration_s:g}",
+        )
 
 
 def linspace_picks(n_available: int, n_wanted: int) -> np.ndarray:

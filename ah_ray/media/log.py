@@ -35,6 +35,12 @@ _CUT_OFF = (b"partial file", b"File ended prematurely", b"Truncat", b"truncated"
 _OUT_OF_MEMORY = (b"Cannot allocate memory", b"get_buffer() failed", b"Failed to allocate")
 
 
+_MOST_TIMES = 20_000
+"""What the windows of half a minute that may be open hold at 400 fps. More are a made-up clock."""
+
+_MOST_DAMAGES = 1_000
+
+
 @dataclass(slots=True)
 class Damage:
     """A stretch of the picture that cannot be trusted: [start, end) in the file's own seconds."""
@@ -52,15 +58,18 @@ class DecodeLog:
     """What one decoding process has said so far. Times are the file's own, in seconds."""
 
     first_s: float | None = None  # of the first picture
-    end_s: float = 0.0  # where the last picture ends
+    end_s: float = 0.0  # where the picture that is shown last ends
     n_frames: int = 0
-    times_s: deque[float] = field(default_factory=deque)  # of decoded frames not yet dropped
+    times_s: deque[float] = field(  # of decoded frames not yet dropped
+        default_factory=lambda: deque(maxlen=_MOST_TIMES)
+    )
     selected_s: deque[float] = field(default_factory=deque)  # of frames that go to the pipe
     sound_starts_s: float | None = None
     damages: deque[Damage] = field(default_factory=deque)  # that an open window may meet
     cut_off: bool = False  # the file ends before its own index says so
     out_of_memory: bool = False
-    _last_s: float = 0.0
+    _last_s: float = 0.0  # of the picture decoded last …
+    _lasts_s: float = 0.0  # … and for how long it is shown
     _started: bool = False
     _demuxed: bytes = b""
     _rest: bytes = b""
@@ -103,15 +112,17 @@ class DecodeLog:
         if not found:
             return
         tick_s = int(found[4]) / int(found[5])
-        gap_s = self.end_s - self._last_s
-        time_s = self.end_s if found[1] == b"NOPTS" else int(found[1]) * tick_s
+        follows_s = self._last_s + self._lasts_s
+        time_s = follows_s if found[1] == b"NOPTS" else int(found[1]) * tick_s
         if self.first_s is None:
-            self.first_s = time_s
+            self.first_s = self.end_s = time_s
         elif time_s > self._last_s:
-            gap_s = time_s - self._last_s
+            self._lasts_s = time_s - self._last_s
         duration_s = 0.0 if found[2] == b"NOPTS" else int(found[2]) * tick_s
+        if duration_s > 0:
+            self._lasts_s = duration_s
         self._last_s = time_s
-        self.end_s = time_s + (duration_s if duration_s > 0 else gap_s)
+        self.end_s = max(self.end_s, time_s + self._lasts_s)  # times may go back in a broken file
         self.n_frames += 1
         self.times_s.append(time_s)
         if found[3] == b"1":
@@ -145,7 +156,9 @@ class DecodeLog:
 
     def _harm(self, time_s: float) -> None:
         """Notes damage from here on: what refers to a damaged picture is damaged too."""
-        if not self.damages or self.damages[-1].is_over:
+        if len(self.damages) >= _MOST_DAMAGES:  # all is: no need to say where
+            self.damages[-1].end_s = math.inf
+        elif not self.damages or self.damages[-1].is_over:
             self.damages.append(Damage(time_s))
 
     def _heal(self, time_s: float) -> None:

@@ -16,10 +16,12 @@ from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
 from ah_ray.media.child import Child
 from ah_ray.media.ffmpeg import input_options
+from ah_ray.media.frames import check_count
 
 _DISCARDED = 4  # packet flag: decoded for the sake of others, never shown (an edit list)
 _NO_PTS = -(2**63)
 _LOG_BYTES = 1 << 18
+_TAGS = b"    "  # how their lines begin
 
 _AUDIO = re.compile(r"^  Stream #0:(\d+)\S*: Audio: (?!none)(.*)$", re.MULTILINE)
 _DURATION = re.compile(r"^  Duration: (\d+):(\d+):(\d+\.\d+),", re.MULTILINE)
@@ -41,7 +43,7 @@ class Probe:
 
 def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     """Raises VideoError if the file is not a video that can be decoded within the limits."""
-    listing, picture, log = _Packets(), bytearray(), bytearray()
+    listing, picture, log = _Packets(limits), bytearray(), _Log()
     with Child(
         lambda fds: [
             *input_options(path, limits),
@@ -58,9 +60,9 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
                 listing.feed(chunk)
             elif name == "picture":
                 picture += chunk
-            elif len(log) < _LOG_BYTES:
-                log += chunk
-    text = log.decode("utf-8", "replace")
+            else:
+                log.feed(chunk)
+    text = log.text
     size = _DIMENSIONS.search(picture)
     if not size:
         raise _why_not(text, child, limits)
@@ -78,10 +80,26 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     )
 
 
+class _Log:
+    """What ffmpeg says, but for the tags and chapters of the file, which may be thousands."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        kept = b"".join(line + b"\n" for line in lines if not line.startswith(_TAGS))
+        self.text += kept[: max(0, _LOG_BYTES - len(self.text))].decode("utf-8", "replace")
+        self._rest = self._rest[:_LOG_BYTES]
+
+
 class _Packets:
     """Reads the `framecrc` listing of the video packets as it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._n_rows = 0
         self._tick_s = 0.0
         self._rest = b""
         self._rows: list[np.ndarray] = []  # each [n, 3] int64: dts, pts, duration
@@ -102,6 +120,8 @@ class _Packets:
                 rows.append((int(fields[1]), int(fields[2]), int(fields[3])))
         if rows:
             self._rows.append(np.array(rows, np.int64))
+            self._n_rows += len(rows)
+            check_count(self._n_rows, self._limits)
 
     def timeline(self) -> tuple[np.ndarray, float]:
         """(expected times of the frames from the first picture, where the last one ends)."""
@@ -115,11 +135,12 @@ class _Packets:
             known &= ticks >= ticks[0]
         if not known.any():
             return np.empty(0), 0.0
-        ticks, durations = ticks[known], durations[known]
-        last = int(durations[ticks.argmax()])
+        # As floats: the difference of two extremes has no room in 64 bits.
+        ticks, durations = ticks[known].astype(float), durations[known]
+        last = float(durations[ticks.argmax()])
         ticks = np.unique(ticks)
         if last <= 0:
-            last = int(np.diff(ticks[-2:]).sum())
+            last = float(np.diff(ticks[-2:]).sum())
         times_s = (ticks - ticks[0]) * self._tick_s
         return times_s, float(times_s[-1] + last * self._tick_s)
 

@@ -18,9 +18,10 @@ from ah_ray.errors import ErrorKind, VideoError
 
 _HEAD_BYTES = 4096
 
+# `*+` never goes back: a file that is all comments would take a thousand years otherwise.
 _PLAYLISTS = {
     "an HLS playlist": rb"#EXTM3U",
-    "a DASH manifest": rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<MPD\b",
+    "a DASH manifest": rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*+<MPD\b",
     "a Smooth Streaming manifest": rb"(?:<\?xml[^>]*>\s*)?<SmoothStreamingMedia\b",
     "an ASX playlist": rb"(?i:<asx\b|\[reference\])",
     "a PLS playlist": rb"(?i:\[playlist\])",
@@ -32,7 +33,7 @@ _PLAYLISTS = {
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 
 _WAY_TO_DREF = (b"moov", b"trak", b"mdia", b"minf", b"dinf")
-_MAX_BOXES = 10_000  # of one parent: no real file comes near, a hostile one may hold billions
+_MAX_BOXES = 20_000  # of a file, on the way: no real one comes near, a hostile one holds billions
 _SELF_CONTAINED = 1  # flag of a data reference: the media is in this file
 
 
@@ -74,27 +75,34 @@ def _check_content(file: BinaryIO, size_bytes: int) -> None:
     if head.startswith(_PICTURES):
         raise VideoError(ErrorKind.NO_VIDEO, "this is a single picture, not a video")
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"):
-        _check_references(file, 0, size_bytes)
+        _check_references(file, 0, size_bytes, iter(range(_MAX_BOXES)))
 
 
-def _check_references(file: BinaryIO, start: int, end: int, depth: int = 0) -> None:
+def _check_references(
+    file: BinaryIO, start: int, end: int, allowance: Iterator[int], depth: int = 0
+) -> None:
     """Refuses an MP4 or MOV whose samples, or whole movie, lie in another file."""
-    for kind, body, body_end in _boxes(file, start, end):
+    for kind, body, body_end in _boxes(file, start, end, allowance):
         if kind in _WAY_TO_DREF[depth : depth + 1]:
-            _check_references(file, body, body_end, depth + 1)
+            _check_references(file, body, body_end, allowance, depth + 1)
         elif kind == b"rmra":
             raise _external()
         elif kind == b"dref":
-            for _, reference, reference_end in _boxes(file, body + 8, body_end):
+            for _, reference, reference_end in _boxes(file, body + 8, body_end, allowance):
                 file.seek(reference)
                 flags = file.read(4)
                 if reference_end - reference >= 4 and not flags[3] & _SELF_CONTAINED:
                     raise _external()
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(type, start of the content, its end) of the boxes between two offsets."""
-    for _ in range(_MAX_BOXES):
+def _boxes(
+    file: BinaryIO, start: int, end: int, allowance: Iterator[int]
+) -> Iterator[tuple[bytes, int, int]]:
+    """(type, start of the content, its end) of the boxes between two offsets.
+
+    Each takes one off the allowance, which all levels share.
+    """
+    for _ in allowance:
         if start + 8 > end:
             return
         file.seek(start)

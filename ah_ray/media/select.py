@@ -33,6 +33,12 @@ def expected_picks(times_s: np.ndarray, windows: Sequence[Window], profile: Prof
     return times_s[np.unique(np.concatenate(chosen))]
 
 
+def picks_at_once(picked_s: np.ndarray, within_s: float) -> int:
+    """How many of the picks lie within some interval of that length."""
+    last = np.searchsorted(picked_s, picked_s + within_s, side="right")
+    return int((last - np.arange(len(picked_s))).max(initial=0))
+
+
 def select_expression(times_s: np.ndarray, picked_s: np.ndarray) -> str:
     """An expression that is true for the first frame at or after each picked time.
 

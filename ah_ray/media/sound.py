@@ -10,6 +10,9 @@ CLOCK_HZ = 705_600_000
 
 _SILENT = 2.0**-16  # under the last bit of 16-bit sound
 
+LEAD_S = 1800.0
+"""How far sound may come ahead of its picture in the file: 115 MB wait for the picture then."""
+
 FILTER = (
     f"aresample={RATE_HZ}:async=1:out_chlayout=mono:out_sample_fmt=flt:rematrix_maxval=1,"
     f"aformat=sample_fmts=flt:channel_layouts=mono:sample_rates={RATE_HZ},"
@@ -20,25 +23,34 @@ Half a second at a time: every piece costs the log a few lines."""
 
 
 class Sound:
-    """16 kHz mono float32 that comes in pieces of any size and is taken window by window."""
+    """16 kHz mono float32 that comes in pieces of any size and is taken window by window.
+
+    What comes more than `LEAD_S` ahead of the windows is not kept, and is missing then: a gap of
+    years between two packets, say, which ffmpeg fills with silence.
+    """
 
     def __init__(self) -> None:
         self.is_silent = True
+        self.is_cut = False  # there was more than is kept
         self._bytes = bytearray()
         self._first: int | None = None  # which sample of the video the first byte is
 
     def feed(self, chunk: bytes) -> None:
         """Takes the next bytes of the pipe."""
+        self.is_cut = self.is_cut or len(self._bytes) + len(chunk) > 4 * RATE_HZ * LEAD_S
+        if self.is_cut:
+            return
+        heard = len(self._bytes) // 4
         self._bytes += chunk
-        if self.is_silent and self._first is not None:
-            self.is_silent = not (np.abs(self._samples()) > _SILENT).any()
+        if self._first is not None:
+            self._listen(heard)
 
     def place(self, start_s: float) -> None:
         """Says where the first byte belongs, in seconds from the first picture; once."""
         if self._first is None:
             self._first = round(start_s * RATE_HZ)
             self.drop_before(0.0)
-            self.feed(b"")
+            self._listen(0)
 
     @property
     def end_s(self) -> float:
@@ -64,6 +76,14 @@ class Sound:
         if surplus > 0:
             del self._bytes[: 4 * surplus]
             self._first += surplus
+
+    def lacks(self, end_s: float) -> bool:
+        """True if there was sound before that time which was not kept."""
+        return self.is_cut and self.end_s < end_s
+
+    def _listen(self, start: int) -> None:
+        if self.is_silent:
+            self.is_silent = not (np.abs(self._samples()[start:]) > _SILENT).any()
 
     def _samples(self) -> np.ndarray:
         return np.frombuffer(self._bytes, np.float32, count=len(self._bytes) // 4)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ah_ray.errors import ConfigError
+import regex
+
+from ah_ray.errors import ConfigError, StorageError
 from ah_ray.omni.folder import open_folder
 from ah_ray.omni.safetensors_file import tensors
 from ah_ray.omni.weight_names import OTHER_MODELS, weight_name
@@ -32,6 +34,7 @@ _NOT_A_SUM = (
 # Initialisations that change the base: the file holds no difference to the base at hand.
 _CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _ARITHMETIC = ("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern")
+_PATTERN_S = 1.0  # a pattern can be written to take years; `re` would
 _MERGE_THERE = (
     "merge it where it was trained (peft: merge_and_unload; ms-swift: export --merge_lora true), "
     "and give the merged model"
@@ -86,8 +89,15 @@ class Adapter:
 
     def _pattern(self, patterns: str, module: str, default: float) -> Any:
         for pattern, value in (self.config.get(patterns) or {}).items():
-            if re.match(rf"(.*\.)?({pattern})$", module):
-                return value
+            try:
+                if regex.match(rf"(.*\.)?({pattern})$", module, timeout=_PATTERN_S):
+                    return value
+            except (regex.error, TimeoutError) as error:
+                problem = "is no pattern" if isinstance(error, regex.error) else "takes too long"
+                raise ConfigError(
+                    f"--adapter {self.path}: {pattern[:80]!r} of its {patterns} {problem}; "
+                    f"{_MERGE_THERE}"
+                ) from None
         return default
 
     def fingerprint(self) -> str:
@@ -128,7 +138,7 @@ def read_adapter(path: Path) -> Adapter:
 def _config(path: Path) -> dict[str, Any]:
     where = f"--adapter {path}: {CONFIG}"
     try:
-        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        config = open_folder(path).read_json(CONFIG)
         kind = config.get("peft_type")
         if kind != "LORA":
             raise ConfigError(f"{where} is of {kind!r}, not of LORA; {_MERGE_THERE}")
@@ -136,7 +146,7 @@ def _config(path: Path) -> dict[str, Any]:
             value = config[name] if isinstance(name, str) else name
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
                 raise ValueError(f"{value!r} is no rank and no alpha")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (StorageError, ValueError, KeyError, AttributeError) as error:
         raise ConfigError(f"{where} cannot be read ({error!r}); copy it again") from None
     for name in _NOT_A_SUM:
         if config.get(name):

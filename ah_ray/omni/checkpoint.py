@@ -15,6 +15,7 @@ from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.omni.adapter import read_adapter
 from ah_ray.omni.folder import Folder, Span, open_folder
+from ah_ray.omni.model_config import read_thinker_config
 from ah_ray.omni.safetensors_file import Tensor, tensors
 from ah_ray.omni.weight_names import OTHER_MODELS
 
@@ -45,7 +46,7 @@ def find_checkpoint(model: str) -> Path | str:
         )
     try:
         folder = open_folder(place)
-        _thinker_config(folder)
+        read_thinker_config(folder)
         if not _tokenizer_names(folder):
             raise ConfigError(
                 f"--model {model}: no tokenizer (tokenizer.json, or vocab.json with merges.txt "
@@ -82,33 +83,7 @@ def model_name(model: str, adapters: Sequence[Path] = ()) -> str:
 
 def thinker_config(checkpoint: Path | str) -> dict:
     """The thinker's part of config.json. Raises ConfigError if it is not a Qwen3-Omni's."""
-    return _thinker_config(open_folder(checkpoint))
-
-
-def _thinker_config(folder: Folder) -> dict:
-    checkpoint = folder.place
-    try:
-        config = json.loads(folder.read("config.json"))
-    except StorageError:
-        raise ConfigError(f"--model {checkpoint}: no config.json that can be read") from None
-    except ValueError as error:
-        raise ConfigError(f"--model {checkpoint}: config.json is not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise ConfigError(f"--model {checkpoint}: config.json is not JSON of a model")
-    thinker = config.get("thinker_config", config)
-    if thinker.get("model_type") != "qwen3_omni_moe_thinker":
-        raise ConfigError(
-            f"--model {checkpoint}: config.json is of a {config.get('model_type', 'nameless')!r} "
-            "model; only Qwen3-Omni (qwen3_omni_moe, or its thinker alone) can be scored with"
-        )
-    # transformers would fill these in with defaults that differ from every released model's.
-    for name in ("text_config", "vision_config", "audio_config", "position_id_per_seconds"):
-        if name not in thinker:
-            raise ConfigError(
-                f"--model {checkpoint}: config.json lacks {name}; copy config.json from the "
-                "model that this one was fine-tuned from"
-            )
-    return thinker
+    return read_thinker_config(open_folder(checkpoint))
 
 
 def tokenizer_files(checkpoint: Path) -> list[Path]:
@@ -128,7 +103,7 @@ def weight_files(folder: Folder) -> list[str]:
     checkpoint = folder.place
     if _INDEX in folder:
         try:
-            shards = sorted(set(json.loads(folder.read(_INDEX))["weight_map"].values()))
+            shards = sorted(set(folder.read_json(_INDEX)["weight_map"].values()))
         except (ValueError, KeyError, AttributeError, TypeError):
             raise ConfigError(
                 f"--model {checkpoint}: {_INDEX} is damaged; fetch it again"
@@ -137,7 +112,12 @@ def weight_files(folder: Folder) -> list[str]:
         if absent:
             raise ConfigError(
                 f"--model {checkpoint}: {len(absent)} of {len(shards)} weight files are absent, "
-                f"first {absent[0]}; finish the download or copy"
+                f"first {absent[0]!r}; finish the download or copy"
+            )
+        if _SINGLE in folder and shards != [_SINGLE]:
+            raise ConfigError(
+                f"--model {checkpoint}: it holds {_SINGLE}, and {_INDEX} that names others; "
+                "remove what is not this model"
             )
         return shards
     if _SINGLE in folder:
@@ -169,7 +149,7 @@ def _check_experts(folder: Folder) -> None:
         for tensor in thinker_tensors(folder)
         if (match := _EXPERT.fullmatch(_plain(tensor)))
     }
-    n_experts = _thinker_config(folder)["text_config"].get("num_experts", 0)
+    n_experts = read_thinker_config(folder)["text_config"].get("num_experts", 0)
     for layer in sorted({layer for layer, _, _ in found}, key=int):
         for expert in range(n_experts):
             for part in ("gate_proj", "up_proj", "down_proj"):
@@ -189,7 +169,7 @@ def fingerprint(checkpoint: Path | str, adapters: Sequence[Path] = ()) -> str:
     fine-tune changes every tensor it trains.
     """
     folder = open_folder(checkpoint)
-    digest = hashlib.sha256(_canonical(_thinker_config(folder)))
+    digest = hashlib.sha256(_canonical(read_thinker_config(folder)))
     for name in _tokenizer_names(folder):
         digest.update(hashlib.sha256(folder.read(name)).digest())
     samples: dict[str, bytes] = {}

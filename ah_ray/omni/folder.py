@@ -6,17 +6,20 @@ another without being copied.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
 
 _PAGES = 10  # of a listing: a checkpoint has tens of files, a bucket given by mistake millions
 _CONNECTIONS = 32
+_SMALL_BYTES = 256 << 20  # the largest vocabularies and indices have a tenth
 _GAP_BYTES = 64 << 10  # cheaper to read than to ask for the next range
 
 Span = tuple[int, int]
@@ -40,8 +43,20 @@ class Folder:
         return self.files[name].size_bytes or 0
 
     def read(self, name: str) -> bytes:
-        """The whole of a small file."""
+        """The whole of a small file. Raises ConfigError if it is none."""
+        if name in self and self.size_bytes(name) > _SMALL_BYTES:
+            raise ConfigError(
+                f"{self.uri(name)} has {self.size_bytes(name):,} bytes, which is no {name} of a "
+                "model; copy it again"
+            )
         return storage.read_bytes(self.uri(name))
+
+    def read_json(self, name: str) -> Any:
+        """What a small file of JSON holds. Raises ValueError if it is none."""
+        try:
+            return json.loads(self.read(name))
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
 
     def read_spans(self, name: str, spans: Sequence[Span]) -> list[bytes]:
         """Those bytes of a file, in order; neighbours come in one read, and reads side by side."""

@@ -12,6 +12,7 @@ from ah_ray.omni.folder import Folder
 
 _HEADER_BYTES = 100 << 20  # the format's own limit
 _GUESS_BYTES = 256 << 10  # most headers are shorter, and come in one read
+_MAX_DIMENSIONS = 16
 _BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4}
 
 
@@ -52,10 +53,21 @@ def _read(folder: Folder, file: str) -> Iterator[Tensor]:
     for name, entry in json.loads(begin[8 : 8 + length]).items():
         if name == "__metadata__":
             continue
-        start, stop = (8 + length + offset for offset in entry["data_offsets"])
-        shape, dtype = tuple(entry["shape"]), entry["dtype"]
+        start, stop = (8 + length + offset for offset in _sizes(entry["data_offsets"]))
+        shape, dtype = _sizes(entry["shape"]), entry["dtype"]
+        if not isinstance(dtype, str):
+            raise ValueError("a type of its header is no name")
         if not start <= stop <= size:
             raise ValueError("shorter than its header says")
         if dtype in _BYTES and math.prod(shape) * _BYTES[dtype] != stop - start:
             raise ValueError(f"{name} is not as long as its shape says")
         yield Tensor(name, dtype, shape, file, start, stop)
+
+
+def _sizes(values: object) -> tuple[int, ...]:
+    """A list of a few whole numbers, none negative, as it comes out of JSON."""
+    if not isinstance(values, list) or len(values) > _MAX_DIMENSIONS:
+        raise ValueError("a shape or place of its header is no list of a few numbers")
+    if not all(type(value) is int and value >= 0 for value in values):
+        raise ValueError("a shape or place of its header holds what is no size")
+    return tuple(values)

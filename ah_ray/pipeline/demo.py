@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ah_ray.config import score_settings
-from ah_ray.errors import ConfigError
+from ah_ray.errors import ConfigError, shown
 from ah_ray.exit_status import ExitStatus
 from ah_ray.media.demo_cohort import make_cohort
 from ah_ray.omni.checkpoint import TINY
@@ -78,7 +78,7 @@ def verdict_table(verdicts: pa.Table) -> Table:
     for row in verdicts.sort_by("uri").to_pylist():
         p_ah, seconds = row["p_ah"], row["duration_s"]
         view.add_row(
-            _name(row),
+            Text(_name(row)),
             Text(row["status"], style=_STYLES[row["status"]]),
             row["answer"] or "–",
             "–" if p_ah is None else f"{p_ah:.3f}",
@@ -109,7 +109,7 @@ def timeline(row: dict, clips: pa.Table) -> list[Text]:
 def _name(row: dict) -> str:
     if row["uri"] is None:
         return row["video_id"]
-    return "/".join(Path(row["uri"]).parts[-2:])
+    return shown("/".join(Path(row["uri"]).parts[-2:]))
 
 
 def _remark(row: dict) -> str:

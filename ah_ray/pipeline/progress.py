@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ah_ray import logs
+from ah_ray.errors import shown
 from ah_ray.pipeline.reducer import Committed
 from ah_ray.pipeline.tally import Tally, report
 from ah_ray.units import clock
@@ -70,9 +71,9 @@ class Progress:
     def say(self, text: str) -> None:
         """A sentence that stays, above the live display."""
         if self._as_events:
-            logs.event("notice", text)
+            logs.event("notice", shown(text))
         else:
-            self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+            self._console.print(shown(text), soft_wrap=True, highlight=False, markup=False)
 
 
 def line(tally: Tally, now_s: float) -> str:

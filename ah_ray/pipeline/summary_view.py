@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.text import Text
 
-from ah_ray.errors import ErrorKind
+from ah_ray.errors import ErrorKind, shown
 from ah_ray.exit_status import ExitStatus
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.runs import RunSummary
@@ -26,7 +26,7 @@ _MEANING = {
 def print_summary(console: Console, out: str, summary: RunSummary, missing: dict[str, str]) -> None:
     """Prints what a person wants to know in the morning, a screen at most."""
     for text in _lines(out, summary):
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
+        console.print(shown(text), soft_wrap=True, highlight=False, markup=False)
     counts = summary.counts
     if counts and (counts.failed_by_kind or counts.partial_by_kind):
         verdicts = read_verdicts(out, ["video_id", "uri", "status", "error_kind", "error"])
@@ -35,7 +35,8 @@ def print_summary(console: Console, out: str, summary: RunSummary, missing: dict
         for line in _failures(verdicts):
             console.print(line, soft_wrap=True, highlight=False)
     for reason, n in _grouped(missing):
-        console.print(f"{n:,} without a row: {reason}", soft_wrap=True, markup=False)
+        said = shown(f"{n:,} without a row: {reason}")
+        console.print(said, soft_wrap=True, highlight=False, markup=False)
     console.print()
     meaning = _MEANING[summary.exit_status]
     console.print(f"Exit status {int(summary.exit_status)}: {meaning}.", highlight=False)
@@ -84,7 +85,7 @@ def _failures(verdicts: pa.Table) -> Iterator[Text]:
         )
         rows = bad.filter(pc.equal(bad["error_kind"], kind))
         for row in rows.slice(0, EXAMPLES).to_pylist():
-            yield Text(f"       {_name(row)}: {row['error']}", style="dim")
+            yield Text(shown(f"       {_name(row)}: {row['error']}"), style="dim")
         if n > EXAMPLES:
             yield Text(f"       … and {n - EXAMPLES:,} more", style="dim")
 

@@ -6,6 +6,8 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from ah_ray.errors import shown
+
 HIDDEN = "…"
 
 
@@ -15,10 +17,15 @@ def redacted(text: str, uri: str) -> str:
     A folder called like an ordinary word takes that word with it: a sentence with a gap is better
     than one with a name.
     """
-    forms = {form for part in _parts(uri) for form in (part, quote(part), repr(part)[1:-1])}
+    forms = {form for part in _parts(uri) for form in _forms(part)}
     for form in sorted(forms, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", HIDDEN, text)
     return text
+
+
+def _forms(part: str) -> tuple[str, ...]:
+    plain = " ".join(part.split())  # of a row's error, whose lines are joined
+    return part, quote(part), repr(part)[1:-1], shown(part), plain, shown(plain)
 
 
 def _parts(uri: str) -> set[str]:
@@ -31,4 +38,4 @@ def _parts(uri: str) -> set[str]:
         for last in range(first + 1, len(components) + 1)
     }
     runs |= {uri, path, PurePosixPath(path).stem}
-    return {run for run in runs if len(run) > 1}
+    return {run for run in runs if len(run.strip()) > 1}

@@ -19,7 +19,7 @@ import pyarrow as pa
 from ah_ray import storage
 from ah_ray.cohort.identity import row_name
 from ah_ray.config import Ensemble, Reduction
-from ah_ray.errors import ConfigError, StorageError
+from ah_ray.errors import ConfigError, StorageError, shown
 from ah_ray.exit_status import ExitStatus
 from ah_ray.records import VERDICT
 from ah_ray.results.commit import commit
@@ -81,7 +81,7 @@ def reduce_outputs(
             _write_rows(inputs, out, reduced, spool)
             reduced.exit_status = ExitStatus.COMPLETE
         except (KeyboardInterrupt, StorageError) as error:
-            reduced.trouble = str(error) or "stopped"
+            reduced.trouble = shown(str(error)) or "stopped"
         reduced.counts = write_tables(out, _row_names(inputs, config), spool)
         if reduced.counts.n_missing:
             reduced.exit_status = ExitStatus.MISSING_ROWS

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 
 from ah_ray.config import Reduction, Scoring
-from ah_ray.errors import ErrorKind
+from ah_ray.errors import ErrorKind, shown
 from ah_ray.records import SCHEMA_VERSION, ClipScore, Scored
 from ah_ray.results.redaction import redacted
 from ah_ray.results.verdict import with_verdict
@@ -52,7 +52,7 @@ def verdict_row(
         "last_modified": video.last_modified,
         "status": _status(scored.clips),
         "error_kind": kind,
-        "error": error and " ".join(error.split()),
+        "error": error and shown(" ".join(error.split())),
         "attempts": video.attempts + 1,
         "duration_s": facts.duration_s,
         "fps": facts.fps,

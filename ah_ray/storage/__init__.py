@@ -30,7 +30,7 @@ from ah_ray.storage.objects import (
     write_whole,
 )
 from ah_ray.storage.retry import Patience, new_retries, patience, retries
-from ah_ray.storage.uri import as_folder, join, local_path, normalise, parent, scheme
+from ah_ray.storage.uri import as_folder, host, join, local_path, normalise, parent, scheme
 
 __all__ = [
     "Entry",
@@ -41,6 +41,7 @@ __all__ = [
     "create_exclusive",
     "download",
     "exists",
+    "host",
     "join",
     "list_pages",
     "local_path",

@@ -26,9 +26,9 @@ from ah_ray.errors import (
     ObjectMissing,
     PreconditionFailed,
     StorageError,
+    shown,
 )
 from ah_ray.storage.entry import Entry
-from ah_ray.storage.uri import shown
 
 _PAGE = 1_000
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}

@@ -7,7 +7,6 @@ the same instant are told apart only as far as the store's own driver does.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,10 +22,11 @@ from ah_ray.errors import (
     ObjectMissing,
     PreconditionFailed,
     StorageError,
+    shown,
 )
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
-from ah_ray.storage.uri import as_folder, parent, scheme, shown
+from ah_ray.storage.uri import as_folder, parent, scheme
 
 
 def _files(uri: str) -> fsspec.AbstractFileSystem:
@@ -133,7 +133,10 @@ def open_read(uri: str) -> BinaryIO:
 def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
     def copy(files, source_path):
         with files.open(source_path, "rb") as source, path.open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+            while piece := source.read(1 << 20):
+                target.write(piece)
+                if size_bytes is not None and target.tell() > size_bytes:  # it may never end
+                    raise ObjectChanged(f"{shown(uri)} is longer than it was when it was listed")
 
     _call("reading", uri, copy)
     if size_bytes not in (None, path.stat().st_size) or etag not in (None, stat(uri).etag):

@@ -12,13 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from ah_ray.errors import ObjectChanged, ObjectMissing, PreconditionFailed, StorageError
+from ah_ray.errors import ObjectChanged, ObjectMissing, PreconditionFailed, StorageError, shown
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
 from ah_ray.storage.ranged import open_ranged
 from ah_ray.storage.s3_client import call, once, run
 from ah_ray.storage.s3_parts import PART_BYTES, write_parts
-from ah_ray.storage.uri import bucket_and_key, shown
+from ah_ray.storage.uri import bucket_and_key
 
 _PIECE_BYTES = 1 << 20
 _BULK = 1_000  # keys that one DeleteObjects takes

@@ -15,9 +15,9 @@ from aiobotocore.session import AioSession
 from botocore.utils import parse_timestamp
 from fsspec.asyn import sync
 
+from ah_ray.errors import shown
 from ah_ray.storage import retry
 from ah_ray.storage.s3_errors import told
-from ah_ray.storage.uri import shown
 
 _CLIENT = {
     "connect_timeout": 3,

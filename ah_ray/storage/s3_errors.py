@@ -16,9 +16,9 @@ from ah_ray.errors import (
     ObjectMissing,
     PreconditionFailed,
     StorageError,
+    shown,
 )
 from ah_ray.storage.retry import Transient
-from ah_ray.storage.uri import shown
 
 _PASSING = (
     boto.ConnectionError,  # not reached
@@ -91,7 +91,7 @@ def _of_answer(what: str, error: boto.ClientError) -> Exception:
 
 
 def _endpoint(error: Exception) -> str:
-    text = str(error) or "no answer in time"
+    text = shown(str(error)) or "no answer in time"
     if isinstance(error, boto.EndpointConnectionError | boto.ConnectTimeoutError):
         text += " (check the network, and AWS_ENDPOINT_URL if it is set)"
     return text

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import fsspec
 
-from ah_ray.errors import ConfigError
+from ah_ray.errors import ConfigError, holds_secret, shown
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
 _CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::.*[A-Za-z0-9]://", re.ASCII | re.DOTALL)
@@ -25,11 +25,17 @@ _NOT_STORES = {
 }  # fmt: skip
 """fsspec protocols that open other URLs or archives, or hold content in the URL itself."""
 
+_OF_HOSTS = {
+    "arrow_hdfs", "ftp", "gist", "git", "github", "hdfs", "http", "https", "root", "sftp", "smb",
+    "ssh", "webdav", "webhdfs",
+}  # fmt: skip
+"""Those whose URL says which host is asked; of others, the settings of the machine say so."""
+
 
 def scheme(uri: str) -> str:
     """`file`, `s3`, or another that fsspec knows. Raises ConfigError for all else."""
     if _CHAIN.match(uri):
-        raise ConfigError(f"{uri!r} chains URLs with '::'; give the plain URL of the folder")
+        raise ConfigError(f"'{shown(uri)}' chains URLs with '::'; give the plain URL of the folder")
     match = _SCHEME.match(uri)
     name = match[1].lower() if match else "file"
     if name in _LOCAL:
@@ -37,7 +43,7 @@ def scheme(uri: str) -> str:
     if name in _S3:
         return "s3"
     if name in _NOT_STORES or name not in fsspec.available_protocols():
-        raise ConfigError(f"{uri!r}: no storage is known by {name}://; use s3:// or a path")
+        raise ConfigError(f"'{shown(uri)}': no storage is known by {name}://; use s3:// or a path")
     return name
 
 
@@ -45,23 +51,34 @@ def normalise(uri: str) -> str:
     """The one way in which this project writes that place.
 
     A local path becomes absolute and loses its scheme; `s3a://` becomes `s3://`. Raises
-    ConfigError if there is no such scheme, or no bucket.
+    ConfigError if there is no such scheme, or no bucket, or if it holds a password or a signature:
+    URIs stand in rows and summaries, for all who may read these.
     """
     kind = scheme(uri)
     if "\0" in uri or not uri:
-        raise ConfigError(f"{uri!r} is empty or holds a NUL character")
+        raise ConfigError(f"'{shown(uri)}' is empty or holds a NUL character")
     match = _SCHEME.match(uri)
     rest = uri[match.end() :] if match else uri
     if kind == "file":
         return os.path.abspath(rest)  # noqa: PTH100 (keeps links, resolves '..')
-    if kind == "s3" and not rest.split("/", 1)[0]:
-        raise ConfigError(f"{uri!r} names no bucket; write s3://bucket/folder")
+    store = rest.split("/", 1)[0]
+    if kind == "s3" and not store:
+        raise ConfigError(f"'{shown(uri)}' names no bucket; write s3://bucket/folder")
+    # A key of S3 may look as it likes; elsewhere what follows '?' is for the server.
+    if holds_secret(f"{kind}://{store}/" if kind == "s3" else uri):
+        raise ConfigError(
+            f"'{shown(uri)}' holds a password or a signature, which would be written into rows and "
+            "summaries: give the store's credentials by its environment variables or files"
+        )
     return f"{kind}://{rest}"
 
 
-def shown(uri: str) -> str:
-    """For messages: on one line, whatever a name holds."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in uri)
+def host(uri: str) -> str | None:
+    """`https://host:port` if the URI itself says which host is to be asked, else None."""
+    name = scheme(uri)
+    if name not in _OF_HOSTS:
+        return None
+    return f"{name}://{uri[_SCHEME.match(uri).end() :].partition('/')[0].lower()}"
 
 
 def join(base: str, *parts: str) -> str:

@@ -1,7 +1,8 @@
 """A process of its own that decodes one video and prints what it took, as JSON.
 
 Run by test_memory.py: `python decode_and_measure.py VIDEO PROFILE`. Peak memory is the private one
-(RssAnon + RssFile) of this process and its ffmpeg together, looked at every few milliseconds.
+(RssAnon + RssFile) of this process and its ffmpeg together, looked at every few milliseconds; and
+that of this process alone.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ def private_bytes(pid: int) -> int:
 
 
 def main(video: str, profile: str) -> None:
-    me, done, peak_bytes = psutil.Process(), threading.Event(), 0
+    me, done, peak_bytes, own_bytes = psutil.Process(), threading.Event(), 0, 0
 
     def watch() -> None:
-        nonlocal peak_bytes
+        nonlocal peak_bytes, own_bytes
         while not done.wait(0.02):
-            pids = [me.pid, *(child.pid for child in me.children())]
-            peak_bytes = max(peak_bytes, sum(map(private_bytes, pids)))
+            own, theirs = private_bytes(me.pid), [private_bytes(c.pid) for c in me.children()]
+            own_bytes, peak_bytes = max(own_bytes, own), max(peak_bytes, own + sum(theirs))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -44,7 +45,8 @@ def main(video: str, profile: str) -> None:
         facts = last
     done.set()
     watcher.join()
-    print(json.dumps({"peak_mb": peak_bytes / 1e6, "n_clips": facts.n_clips, "error": facts.error}))
+    peaks = {"peak_mb": peak_bytes / 1e6, "own_mb": own_bytes / 1e6}
+    print(json.dumps({**peaks, "n_clips": facts.n_clips, "error": facts.error}))
 
 
 if __name__ == "__main__":

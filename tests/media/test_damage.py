@@ -1,5 +1,7 @@
 """Damaged videos: what is sound survives, what is not says so."""
 
+import struct
+
 import pytest
 import videos
 from decoding import decode_all
@@ -55,6 +57,17 @@ def test_a_matroska_file_that_was_cut_off_is_not_taken_for_a_short_video(tmp_pat
     decoded = decode_all(tmp_path / "cut.mkv")
     assert decoded.facts.n_clips == 6
     assert decoded.kinds[:2] == [None, None] and decoded.kinds[-1] is ErrorKind.DECODE
+
+
+def test_a_header_that_promises_ages_plans_no_more_than_the_limit(tmp_path):
+    content = bytearray(videos.make_numbered(tmp_path / "w.mkv").read_bytes())
+    duration = content.index(b"\x44\x89\x88") + 3  # the element Duration, in milliseconds
+    for promised_s in (10_000.0, 1e9):
+        content[duration : duration + 8] = struct.pack(">d", 1000 * promised_s)
+        (tmp_path / "cut.mkv").write_bytes(content[: len(content) * 2 // 3])
+        decoded = decode_all(tmp_path / "cut.mkv", limits=Limits(max_duration_s=60.0))
+        assert decoded.kinds[0] is None and decoded.kinds[-1] is ErrorKind.DECODE
+        assert decoded.facts.n_clips == 12 and "cut off" in decoded.facts.error
 
 
 INTACT = {
@@ -166,6 +179,14 @@ def test_still_and_black_pictures_are_flagged(tmp_path):
     }.items():
         path = videos.make_plain(tmp_path / "v.mp4", picture, seconds=6)
         assert decode_all(path).facts.picture_is_still is still, picture
+
+
+def test_more_frames_than_any_recording_has_are_refused(tmp_path):
+    path = videos.make_numbered(tmp_path / "v.mkv", n_frames=500, fps="500", size_px=(64, 64))
+    facts = decode_all(path, limits=Limits(max_duration_s=4)).facts
+    assert (facts.n_clips, facts.error_kind) == (0, ErrorKind.REFUSED)
+    assert "more than 480 frames: 120 a second for --max-duration-s 4" in facts.error
+    assert decode_all(path, limits=Limits(max_duration_s=6)).facts.error is None
 
 
 def test_a_limit_that_is_met_is_named(tmp_path, numbered):

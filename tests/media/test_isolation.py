@@ -170,12 +170,22 @@ def test_greed_meets_the_address_space_limit(tmp_path, numbered):
     assert decode_all(numbered, limits=limits).facts.error is None
 
 
-def test_the_child_is_told_no_credentials(numbered, fake_ffmpeg, monkeypatch, tmp_path):
+def test_the_child_is_told_no_credentials(minutes, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    fake_ffmpeg(f'env > {tmp_path}/seen; exec "$REAL" "$@"')
-    assert decode_all(numbered).facts.error is None
-    seen = (tmp_path / "seen").read_text()
-    assert "PATH" in seen and "AWS" not in seen and "secret" not in seen
+    clips = start(minutes)
+    next(clips)
+    (child,) = children()
+    seen = child.environ()
+    clips.close()
+    assert "PATH" in seen and not {name for name in seen if name.startswith("AWS")}
+    assert "secret" not in "".join(seen.values())
+
+
+def test_the_child_writes_no_file(numbered, fake_ffmpeg, tmp_path):
+    fake_ffmpeg(f'echo escaped > {tmp_path}/written; exec "$REAL" "$@"')
+    facts = decode_all(numbered).facts
+    assert facts.error_kind is ErrorKind.DECODE
+    assert not (tmp_path / "written").stat().st_size
 
 
 def test_many_threads_may_decode_at_once(numbered):

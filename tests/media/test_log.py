@@ -76,6 +76,11 @@ def test_a_last_frame_of_unknown_duration_lasts_as_long_as_the_one_before():
     assert abs(log.end_s - 0.2) < 1e-9
 
 
+def test_times_that_go_back_do_not_take_length_away():
+    log = read(decoded(12800, key=1), decoded(25600), decoded(0), decoded("NOPTS"))
+    assert (log.first_s, log.end_s, list(log.times_s)) == (1.0, 2.04, [1.0, 2.0, 0.0, 0.04])
+
+
 def test_the_end_of_a_cut_off_file_is_seen():
     assert read(b"[in#0/mov @ 0x55] stream 0, offset 0x4c4b5b: partial file\n").cut_off
     assert not read(b"    title : stream 0, offset 0x4c4b5b: partial file\n").cut_off

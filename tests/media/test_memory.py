@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import videos
+from restless_videos import make_restless
 
 SCRIPT = Path(__file__).with_name("decode_and_measure.py")
 
@@ -33,6 +34,34 @@ def test_five_times_the_length_is_the_same_memory(tmp_path, source):
     assert (short["n_clips"], long["n_clips"]) == (24, 120)
     assert long["peak_mb"] < 400
     assert long["peak_mb"] < short["peak_mb"] + 15
+
+
+def test_pictures_whose_times_jump_to_and_fro_are_not_all_kept(tmp_path):
+    """Each is the first at or after a pick, and no window is ever full."""
+    options = {"n_frames": 1500, "fps": "500", "size_px": (64, 64)}
+    codec = (*videos.VP8_LIVE[:-1], "50k")
+    live = videos.make_numbered(tmp_path / "live.webm", codec=codec, live=True, **options)
+    path = make_restless(
+        tmp_path / "v.webm", live, lambda n: 4000 + n // 2 if n % 2 and n < 1900 else 0
+    )
+    found = measure(path)
+    assert found["error"] is None and found["n_clips"] == 1
+    assert found["own_mb"] < 250  # half of the pictures are 295 MB
+
+
+@pytest.mark.heavy
+def test_a_gap_of_hours_in_the_sound_is_not_kept_as_silence(tmp_path):
+    """Two seconds of sound, the second of which says that it comes hours later."""
+    path = tmp_path / "gap.mkv"
+    videos.run_ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=10"),
+        *("-f", "lavfi", "-i", f"aevalsrc='{videos.TONE}':s=48000:d=2"),
+        *("-filter_complex", "[1]asetpts='if(gt(T,1),PTS+9000/TB,PTS)'[a]"),
+        *("-map", "0:v", "-map", "[a]", *videos.X264, "-c:a", "pcm_s16le", path),
+    )
+    found = measure(path)
+    assert found["error"] is None and found["n_clips"] == 2
+    assert found["own_mb"] < 300  # the silence is 576 MB
 
 
 @pytest.mark.heavy

@@ -5,10 +5,11 @@ import time
 import numpy as np
 import pytest
 import videos
+from decoding import decode_all
 
 from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
-from ah_ray.media.probe import probe
+from ah_ray.media.probe import _Packets, probe
 
 
 def found(path):
@@ -38,6 +39,26 @@ def test_the_default_sound_track_is_chosen(tmp_path, default):
     assert probed.audio_stream == 1 + default
 
 
+def test_a_multitude_of_tags_does_not_hide_the_sound(tmp_path):
+    tags = "\n".join(f"tag{n}={'x' * 200}" for n in range(2000))
+    chapters = "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=x\n" * 2000
+    (tmp_path / "tags.txt").write_text(f";FFMETADATA1\n{tags}\n{chapters}")
+    source = videos.make_numbered(tmp_path / "s.mkv", n_frames=50, sound=videos.TONE)
+    path = tmp_path / "v.mkv"
+    inputs = ("-i", source, "-i", tmp_path / "tags.txt")
+    videos.run_ffmpeg(*inputs, "-map", "0", "-map_metadata", "1", "-c", "copy", path)
+    assert found(path).audio_stream == 1
+
+
+def test_of_a_hundred_tracks_one_is_decoded(tmp_path, numbered):
+    tracks = [word for _ in range(100) for word in ("-map", "0:a")]
+    path = tmp_path / "v.mkv"
+    videos.run_ffmpeg("-i", numbered, "-map", "0:v", *tracks, "-c", "copy", path)
+    decoded = decode_all(path, limits=Limits(max_memory_bytes=512 << 20))
+    assert decoded.facts.error is None and decoded.facts.has_audio
+    assert decoded.facts.decode_cpu_s < 10
+
+
 def test_no_sound_is_no_track(tmp_path):
     assert found(videos.make_numbered(tmp_path / "v.mp4", n_frames=25)).audio_stream is None
 
@@ -48,3 +69,11 @@ def test_a_missing_codec_is_no_crash(tmp_path):
     with pytest.raises(VideoError) as caught:
         found(path)
     assert caught.value.kind in {ErrorKind.DECODE, ErrorKind.NO_VIDEO}
+
+
+def test_times_at_both_ends_of_64_bits_are_a_very_long_video():
+    packets = _Packets(Limits())
+    for ticks in (-(2**63) + 1, 2**63 - 1):
+        packets.feed(f"#tb 0: 1/1000\n0, {ticks}, {ticks}, 40, 10, 0x0\n".encode())
+    times_s, duration_s = packets.timeline()
+    assert len(times_s) == 2 and times_s[0] == 0 and duration_s > 1e16

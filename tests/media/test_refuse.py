@@ -76,6 +76,18 @@ def test_disguises_do_not_help(tmp_path, head):
     assert caught.value.kind is ErrorKind.REFUSED
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [b"<!---->", b"<!-- ", b"<?xml ", b"#\n ", b"#\n\n", b"\n ", b"v=0\n", b"a=b\n", b"#" * 50],
+)
+def test_a_head_made_to_be_pondered_takes_no_time(tmp_path, unit):
+    for before in (b"", b"v=0\n", b"<?xml>", b"#\n"):
+        (tmp_path / "v.mp4").write_bytes(before + unit * (5000 // len(unit)))
+        started = time.monotonic()
+        check_file(tmp_path / "v.mp4", Limits())
+        assert time.monotonic() - started < 0.5
+
+
 @pytest.mark.parametrize("name", ["v.mov", "v.mp4"])
 def test_a_movie_with_its_media_elsewhere_is_refused(tmp_path, name):
     source = videos.make_numbered(tmp_path / f"source-{name}", n_frames=50)
@@ -96,12 +108,33 @@ def test_boxes_without_end_are_left_to_ffmpeg(tmp_path):
         assert time.monotonic() - started < 10
 
 
+def test_boxes_in_boxes_are_counted_as_a_whole(tmp_path):
+    """200 tracks of 200 media of 200 boxes: few in each parent, millions in all."""
+    content = b"\0\0\0\x08free" * 200
+    for kind in (b"mdia", b"trak", b"moov"):
+        box = (8 + len(content)).to_bytes(4, "big") + kind + content
+        content = box * (1 if kind == b"moov" else 200)
+    (tmp_path / "v.mp4").write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0" + content)
+    started = time.monotonic()
+    check_file(tmp_path / "v.mp4", Limits())
+    assert time.monotonic() - started < 1
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "v.mp4")
     assert decode_all(tmp_path / "v.mp4").facts.error_kind is ErrorKind.UNREADABLE
 
 
-@pytest.mark.parametrize("name", ["-i.mp4", "a b'c\"$(x);#%20é.mp4", "%03d.mp4", "http:x.mp4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-i.mp4",
+        "a b'c\"$(x);#%20é.mp4",
+        "%03d.mp4",
+        "http:x.mp4",
+        "a\n  Duration: 99999:00:00.00, start\x1b[2J.mp4",
+    ],
+)
 def test_names_are_taken_as_they_are(tmp_path, numbered, name):
     (tmp_path / name).write_bytes(numbered.read_bytes())
     assert decode_all(tmp_path / name).facts.n_clips == 2

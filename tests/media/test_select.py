@@ -7,7 +7,7 @@ import pytest
 
 from ah_ray.config import Windows
 from ah_ray.media.ffmpeg import ffmpeg_path
-from ah_ray.media.select import expected_picks, select_expression
+from ah_ray.media.select import expected_picks, picks_at_once, select_expression
 from ah_ray.media.windows import plan
 from ah_ray.profile import load_profile
 
@@ -48,6 +48,14 @@ def test_a_pick_that_is_not_there_passes_the_next_frame():
     assert len(passed_ms) == len(picked_s)
     late_ms = np.array(passed_ms) - passed_ms[0] - picked_s * 1000
     assert (np.abs(late_ms) <= 40).all()
+
+
+def test_how_many_picks_may_wait_at_one_time():
+    picked_s = np.array([0.0, 1.0, 2.0, 10.0, 10.5, 11.0, 11.5, 30.0])
+    assert picks_at_once(picked_s, 1.5) == 4
+    assert picks_at_once(picked_s, 0.1) == 1
+    assert picks_at_once(picked_s, 100.0) == 8
+    assert picks_at_once(np.empty(0), 5.0) == 0
 
 
 def test_without_expectations_all_pass():

@@ -9,7 +9,7 @@ from decoding import decode_all
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.media.sound import RATE_HZ, Sound
+from ah_ray.media.sound import LEAD_S, RATE_HZ, Sound
 
 MIDDLE = RATE_HZ // 10
 
@@ -159,3 +159,15 @@ def test_pieces_of_any_size_are_laid_where_they_belong(start_s, cuts):
     assert np.array_equal(sound.take(0.0, 1.0), expected[:RATE_HZ])
     sound.drop_before(1.0)
     assert np.array_equal(sound.take(1.0, 6.0), expected[RATE_HZ:])
+
+
+def test_sound_far_ahead_of_its_picture_is_not_kept_and_missed_where_it_is_needed():
+    sound, minute = Sound(), np.full(60 * RATE_HZ, 0.5, np.float32).tobytes()
+    sound.place(0.0)
+    for _ in range(120):
+        sound.feed(minute)
+    assert LEAD_S - 60 <= sound.end_s <= LEAD_S and sound.is_cut
+    assert not sound.lacks(1000.0) and sound.take(999.0, 1000.0).min() == 0.5
+    sound.drop_before(1000.0)
+    sound.feed(minute)  # room again, but not for what follows a hole
+    assert sound.lacks(LEAD_S + 5.0)

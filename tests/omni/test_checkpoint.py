@@ -106,7 +106,7 @@ def no_positions(checkpoint):
         (remove("tokenizer.json"), "no tokenizer .*; copy it"),
         (remove("model.safetensors"), "no weights"),
         (pickled, "pickles, which are never loaded; save it again"),
-        (half_downloaded, "1 of 2 weight files are absent, first model-00002.*; finish"),
+        (half_downloaded, "1 of 2 weight files are absent, first .model-00002.*; finish"),
         (
             lambda c: (c / "model.safetensors.index.json").write_text("{}"),
             "index.json is damaged; fetch it again",

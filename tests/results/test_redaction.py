@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ah_ray.errors import shown
 from ah_ray.results.redaction import redacted
 
 URI = "s3://study/Anna Muster/visit 3 #2.mp4"
@@ -28,6 +29,16 @@ def test_nothing_of_the_name_is_left(text):
 def test_quoted_as_python_quotes():
     uri = "/data/O'Neil \\ \n.mp4"
     assert "Neil" not in redacted(f"cannot open {uri!r}", uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["/study/jane  doe.mp4", "/study/jane\ndoe\\.mp4", "/study/jane\x1b[1mdoe.mp4"]
+)
+def test_as_it_stands_in_a_row(uri):
+    """Lines of an error are joined there, and what a terminal would obey is escaped."""
+    for said in (f"reading {shown(uri)}: denied", f"reading {uri}: denied"):
+        found = redacted(shown(" ".join(said.split())), uri)
+        assert "jane" not in found and "doe" not in found
 
 
 def test_other_text_stays():

@@ -98,6 +98,15 @@ def test_a_changed_object_is_not_taken_for_the_listed_one(folder, tmp_path):
         storage.download(uri, tmp_path / "copy", etag=None, size_bytes=4)
 
 
+def test_what_grows_without_end_fills_no_disk(folder, tmp_path):
+    uri = join(folder, "x.mp4")
+    storage.write_whole(uri, bytes(8 << 20))
+    with pytest.raises(ObjectChanged, match=r"x\.mp4"):
+        storage.download(uri, tmp_path / "copy", etag=None, size_bytes=1)
+    copy = tmp_path / "copy"
+    assert not copy.exists() or copy.stat().st_size <= 2 << 20
+
+
 def test_too_large_is_refused_before_it_is_read(folder, tmp_path):
     uri = join(folder, "x.mp4")
     storage.write_whole(uri, b"12345")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ah_ray.errors import ConfigError
-from ah_ray.storage import join, local_path, normalise, parent
+from ah_ray.storage import host, join, local_path, normalise, parent
 from ah_ray.storage.uri import bucket_and_key
 
 KEYS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), min_size=1)
@@ -24,6 +24,7 @@ KEYS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["C
         ("s3://bucket", "s3://bucket"),
         ("S3A://bucket/a//b/../%41?x#y", "s3://bucket/a//b/../%41?x#y"),
         ("s3://bucket/zip::http://x", "s3://bucket/zip::http://x"),
+        ("s3://bucket/a:b@c?sig=x&token=y.mp4", "s3://bucket/a:b@c?sig=x&token=y.mp4"),
         ("memory://a/b", "memory://a/b"),
     ],
 )
@@ -50,11 +51,15 @@ def test_relative_paths_become_absolute(monkeypatch, tmp_path):
         ("s3:///key", "names no bucket"),
         ("", "empty"),
         ("a\0b", "NUL"),
+        ("s3://key:hunter2@bucket/x", "s3://…@bucket/x' holds a password or a signature"),
+        ("gs://b/x?X-Goog-Signature=hunter2", "holds a password or a signature"),
+        ("https://jane:hunter2@host/x.mp4", "give the store's credentials by its environment"),
     ],
 )
 def test_what_is_no_place_is_told(written, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         normalise(written)
+    assert "hunter2" not in str(caught.value)
 
 
 @given(KEYS)
@@ -67,6 +72,11 @@ def test_what_is_joined_lies_in_its_folder(name):
     name = name.replace("/", "")
     assert parent(join("s3://bucket/folder/", name)) == "s3://bucket/folder"
     assert parent(join("/", name)) == "/"
+
+
+def test_a_host_is_what_the_uri_itself_has_asked():
+    assert host("HTTPS://Example.org:8443/a/b") == host("https://example.org:8443/c")
+    assert {host("s3://b/k"), host("gs://b/k"), host("/a/b"), host("file:///a")} == {None}
 
 
 def test_only_local_uris_have_a_local_path():
