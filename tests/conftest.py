@@ -9,11 +9,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+import hypothesis
 import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 from ports import free_port, wait_for_port
 
 pytest_plugins = ["pipeline_fixtures"]
+
+# How long an example takes says more of the machine, and of who shares it, than of the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -24,10 +24,11 @@ def cohort(tmp_path):
 
 
 def refused(*arguments, match: str) -> None:
-    """The job ends within seconds, with one sentence and exit status 2."""
+    """The job ends within seconds, with one sentence and exit status 2. Storage that is only slow
+    would be tried for a minute."""
     started = time.monotonic()
     ended = run_score(*arguments)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
     assert ended.returncode == CONFIG, ended.stderr
     (line,) = ended.stderr.splitlines()
     assert match in line
