@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from ah_ray import storage
-from ah_ray.errors import ObjectMissing, OutputBusy
+from ah_ray.errors import ObjectMissing, OutputBusy, StorageError
 from ah_ray.results.lease import Lease, lease_uri, read_holder
 
 HOLD = """
@@ -123,8 +123,19 @@ def test_it_is_renewed_and_so_outlives_its_stale_time(out):
 def test_a_holder_learns_that_it_was_taken_over_and_leaves_the_new_one(out):
     with Lease.acquire(out, "mine", stale_s=1) as lease:
         as_of_another_machine(out, run_id="thief")
-        assert lease.lost.wait(3)
+        lease.check()
+        assert lease.lost.wait(10)
+        with pytest.raises(OutputBusy, match=r"^run thief \(.*\) has taken .*lease\.json"):
+            lease.check()
     assert read_holder(out).run_id == "thief"
+
+
+def test_a_lease_that_was_removed_is_not_called_anothers(out):
+    with Lease.acquire(out, "mine", stale_s=1) as lease:
+        storage.remove([lease_uri(out)])
+        assert lease.lost.wait(10)
+        with pytest.raises(StorageError, match=r"lease\.json is gone: it was removed, or all of"):
+            lease.check()
 
 
 def test_a_holder_that_cannot_renew_gives_up_before_others_may_take_over(bucket, monkeypatch):
@@ -133,6 +144,8 @@ def test_a_holder_that_cannot_renew_gives_up_before_others_may_take_over(bucket,
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert lease.lost.wait(8)
     assert time.monotonic() - began < 5
+    with pytest.raises(StorageError, match=r"lease\.json could not be renewed for so long that"):
+        lease.check()
     lease.release()
 
 
