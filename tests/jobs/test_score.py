@@ -74,6 +74,15 @@ def test_the_demo_takes_no_cohort(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_output_that_ray_would_delete_is_refused(cohort, tmp_path, monkeypatch):
+    copy = tmp_path / "runtime_resources/working_dir_files/_ray_pkg_0123"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    refused("--videos", cohort, "--out", "scores", "--model", "tiny",
+            match="--out scores: that is in the copy of the working directory")  # fmt: skip
+    assert not list(copy.iterdir())
+
+
 def test_an_unreadable_bucket(s3_server, tmp_path):
     refused("--videos", "s3://no-such-bucket/x", "--out", tmp_path, "--model", "tiny",
             match="s3://no-such-bucket/x cannot be read")  # fmt: skip
