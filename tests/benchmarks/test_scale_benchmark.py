@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from outputs import ROOT
 
 
-def test_a_run_with_nothing_pending_over_a_hundred_thousand():
-    found = scale.run_part("idle", 100_000)["a run with nothing pending"]
+@pytest.mark.parametrize("n_videos", [5_000, pytest.param(100_000, marks=pytest.mark.heavy)])
+def test_a_run_with_nothing_pending(n_videos):
+    found = scale.run_part("idle", n_videos)["a run with nothing pending"]
     assert found["cpu_s"] < 15, found
     assert found["peak_mb"] < 1_000, found
 

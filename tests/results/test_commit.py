@@ -109,8 +109,8 @@ def test_a_killed_writer_leaves_no_torn_row(tmp_path):
             [sys.executable, "-c", WRITER, str(tmp_path), tests], stdout=subprocess.PIPE
         )
         assert writer.stdout.readline() == b"ready\n"
-        until = time.monotonic() + 0.15 + 0.03 * n_round
-        while time.monotonic() < until:
+        until, enough = time.monotonic() + 0.15 + 0.03 * n_round, whole + 8
+        while time.monotonic() < until or whole < enough:
             whole += _check_whole(path)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
