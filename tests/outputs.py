@@ -45,7 +45,7 @@ def score_job(*arguments: object) -> list[str]:
 
 
 def run_score(
-    *arguments: object, timeout_s: float = 120, **env: str
+    *arguments: object, timeout_s: float = 240, **env: str
 ) -> subprocess.CompletedProcess:
     """Runs jobs/score.py to its end, in a process of its own, off a terminal."""
     return subprocess.run(

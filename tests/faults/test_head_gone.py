@@ -45,7 +45,7 @@ def test_what_was_scored_is_kept_and_the_next_run_goes_on(cohort, ray_session, t
     out = tmp_path / "out"
     with ray_head() as head:
         run = start(head, cohort, out)
-        until(lambda: rows(out) >= 10, 90, "some rows")
+        until(lambda: rows(out) >= 10, 200, "some rows")
         for process in psutil.Process(head.pid).children(recursive=True):
             process.send_signal(signal.SIGKILL)
         os.kill(head.pid, signal.SIGKILL)

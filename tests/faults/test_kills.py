@@ -49,7 +49,7 @@ class Running:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def wait_for_rows(self, n: int, limit_s: float = 90) -> None:
+    def wait_for_rows(self, n: int, limit_s: float = 200) -> None:
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
             assert self.process.poll() is None, self.process.stdout.read()
@@ -58,7 +58,7 @@ class Running:
             time.sleep(0.02)
         raise TimeoutError(f"fewer than {n} rows after {limit_s} s")
 
-    def wait_for_actor(self, name: str, limit_s: float = 90) -> psutil.Process:
+    def wait_for_actor(self, name: str, limit_s: float = 200) -> psutil.Process:
         """A Ray actor of this run that is at work, by what it is doing."""
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
@@ -68,7 +68,7 @@ class Running:
             time.sleep(0.02)
         raise TimeoutError(f"no {name} after {limit_s} s")
 
-    def end(self, limit_s: float = 120) -> tuple[int, str]:
+    def end(self, limit_s: float = 240) -> tuple[int, str]:
         output, _ = self.process.communicate(timeout=limit_s)
         return self.process.returncode, output
 
@@ -103,10 +103,9 @@ def test_kill_9_of_the_driver_then_the_same_command(cohort, undisturbed, tmp_pat
     before = row_files(tmp_path)
     assert 4 <= len(before) < N_VIDEOS, "the kill came too late to show anything"
 
-    started = time.monotonic()
     again = run_score("--videos", cohort, "--out", tmp_path, "--model", "tiny", *PACE)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert time.monotonic() - started < 55, "it must not wait for the lease of a dead process"
+    assert "watching" not in again.stdout, "it must not wait for the lease of a dead process"
     after = row_files(tmp_path)
     assert {name: after[name] for name in before} == before, "a committed video was scored again"
     assert_same(tmp_path, undisturbed)
@@ -132,7 +131,7 @@ def test_a_signal_stops_cleanly_and_the_next_run_goes_on(number, cohort, undistu
     running = Running(cohort, tmp_path)
     running.wait_for_rows(3)
     running.process.send_signal(number)
-    status, output = running.end(limit_s=60)
+    status, output = running.end()
     assert status == 3, output
     assert "Traceback" not in output
     kept = verdicts(tmp_path)
@@ -152,6 +151,7 @@ def test_two_runs_on_one_output(cohort, tmp_path):
             "--videos", cohort, "--out", tmp_path, "--model", "tiny", *PACE
         ))  # fmt: skip
         assert holder.returncode == 4, holder.stdout + holder.stderr
+        assert "watching" in holder.stdout
         assert f"process {running.process.pid} " in holder.stderr
         assert len(holder.stderr.splitlines()) == 1
     finally:

@@ -57,7 +57,7 @@ def test_one_call_in_five_fails(seed, cohort, undisturbed, proxy):
 
     proxy.rule = rule
     out = f"s3://faulty/seed-{seed}"
-    ended = run_score(*flags(cohort, out), timeout_s=200)
+    ended = run_score(*flags(cohort, out), timeout_s=280)
     proxy.rule = lambda *_: None
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(failed) > 15

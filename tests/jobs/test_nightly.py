@@ -76,7 +76,7 @@ def rows(out: Path) -> int:
 def test_twice_the_same_night_is_harmless(head, cohort, tmp_path):
     out = tmp_path / "out"
     first = Nightly(head, "twice", *flags_of(cohort, out))
-    until(lambda: driver(out), 60, "the first night")
+    until(lambda: driver(out), 150, "the first night")
     second = Nightly(head, "twice", *flags_of(cohort, out))
     for status, output in (first.end(), second.end()):
         assert status == 0, output
@@ -92,7 +92,7 @@ def test_twice_the_same_night_is_harmless(head, cohort, tmp_path):
 def test_a_driver_that_is_killed_is_tried_once_more(head, cohort, tmp_path):
     out = tmp_path / "out"
     night = Nightly(head, "killed", *flags_of(cohort, out))
-    until(lambda: rows(out) >= 2, 90, "some rows")
+    until(lambda: rows(out) >= 2, 200, "some rows")
     driver(out).kill()
     status, output = night.end()
     assert status == 0, output
@@ -115,7 +115,7 @@ def test_the_deadline_leaves_the_rest_for_tomorrow(head, cohort, tmp_path):
     large.mkdir()
     for n in range(400):
         (large / f"{n:03}.mp4").symlink_to(cohort / f"{n % 10:02}.mp4")
-    deadline = datetime.now().astimezone() + timedelta(seconds=30)
+    deadline = datetime.now().astimezone() + timedelta(seconds=45)
     flags = ("--deadline", deadline.isoformat())
     status, output = Nightly(head, "late", *flags_of(large, out, *flags)).end()
     assert status == 3, output
