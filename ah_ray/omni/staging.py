@@ -48,7 +48,7 @@ class Stager:
             copied.record(self._stream)
         return staged
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: training reads these tensors under autograd
     def _staged(self, frames, samples, layout: PackLayout, copied) -> Staged:
         rows = [vision.patches(self._there(clip)).to(self._dtype) for clip in frames]
         mels = [
