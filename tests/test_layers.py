@@ -11,11 +11,22 @@ PACKAGE = Path(ah_ray.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
-BASE = {"errors", "profile", "config", "records", "exit_status", "logs", "units", "clip_tables"}
+BASE = {
+    "errors",
+    "profile",
+    "config",
+    "records",
+    "exit_status",
+    "logs",
+    "units",
+    "clip_tables",
+    "validation",
+}
 MAY_USE = {
     "errors": set(),
     "profile": {"errors"},
-    "config": {"errors", "profile"},
+    "validation": {"errors"},
+    "config": {"errors", "profile", "validation"},
     "records": {"errors"},
     "exit_status": {"errors", "config"},
     "logs": {"errors"},

@@ -32,7 +32,7 @@ class Stager:
     """Brings packs to one device; one thread at a time."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype):
-        self._device = device
+        self.device = device
         self._dtype = dtype
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
@@ -64,8 +64,8 @@ class Stager:
         else:  # a copy where it may not be written to: torch warns otherwise
             tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
         if self._stream is None:
-            return tensor.to(self._device)
-        return tensor.pin_memory().to(self._device, non_blocking=True)
+            return tensor.to(self.device)
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def _layout_there(self, value: Any) -> Any:
         """The same layout, with every tensor in it on the device."""
