@@ -11,11 +11,15 @@ PACKAGE = Path(ah_ray.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
-BASE = {"errors", "profile", "config", "records", "exit_status", "logs", "units", "clip_tables"}
+BASE = {
+    "errors", "profile", "reduction", "config", "records", "exit_status", "logs", "units",
+    "clip_tables",
+}  # fmt: skip
 MAY_USE = {
     "errors": set(),
     "profile": {"errors"},
-    "config": {"errors", "profile"},
+    "reduction": set(),
+    "config": {"errors", "profile", "reduction"},
     "records": {"errors"},
     "exit_status": {"errors", "config"},
     "logs": {"errors"},
