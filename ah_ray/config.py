@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ah_ray.profile import Profile
+from ah_ray.reduction import Ensemble, Reduction
 from ah_ray.validation import validated
 
 SCORING_VERSION = 1
@@ -86,25 +87,6 @@ class Device(StrEnum):
     AUTO = "auto"  # GPU where there is one; `tiny` stays on CPU
     CPU = "cpu"
     GPU = "gpu"
-
-
-class Ensemble(StrEnum):
-    """How the verdicts of several models become one."""
-
-    VOTE = "vote"  # the share of Yes; a Yes needs more than half, so a tie is a No (as published)
-    MEAN = "mean"  # of their probabilities
-
-
-class Reduction(_Frozen):
-    """How clips become a verdict. Cheap: a change of it needs no new scoring.
-
-    Of several models each forms its own by `reducer` and `threshold`; `ensemble` combines them.
-    """
-
-    reducer: str = "any"
-    threshold: float = Field(0.5, ge=0, le=1)
-    calibration_fingerprint: str | None = None
-    ensemble: Ensemble | None = None
 
 
 class Scoring(_Frozen):

@@ -12,21 +12,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
 BASE = {
-    "errors",
-    "profile",
-    "config",
-    "records",
-    "exit_status",
-    "logs",
-    "units",
-    "clip_tables",
-    "validation",
-}
+    "errors", "profile", "reduction", "config", "records", "exit_status", "logs", "units",
+    "clip_tables", "validation",
+}  # fmt: skip
 MAY_USE = {
     "errors": set(),
     "profile": {"errors"},
+    "reduction": set(),
     "validation": {"errors"},
-    "config": {"errors", "profile", "validation"},
+    "config": {"errors", "profile", "reduction", "validation"},
     "records": {"errors"},
     "exit_status": {"errors", "config"},
     "logs": {"errors"},

@@ -167,8 +167,8 @@ def _checked(
         if len(found) + problems.count >= MAX_ENTRIES:
             raise _too_large(problems.file)
         try:
-            uri = _resolved(written, folder)
-            video_id = identify(written) if given == _NOT_GIVEN else _checked_id(given)
+            uri = resolved_uri(written, folder)
+            video_id = identify(written) if given == _NOT_GIVEN else checked_id(given)
         except ConfigError as error:
             problems.add(number, str(error))
             continue
@@ -179,7 +179,8 @@ def _checked(
     return found
 
 
-def _checked_id(given: str | None) -> str:
+def checked_id(given: str | None) -> str:
+    """A video_id that an owner gave. Raises ConfigError with the reason and the mend."""
     if not given:
         raise ConfigError("video_id is empty; give all of them, or leave out the column")
     if not VIDEO_ID.fullmatch(given):
@@ -187,7 +188,7 @@ def _checked_id(given: str | None) -> str:
     return given
 
 
-def _resolved(written: str | None, folder: str) -> str:
+def resolved_uri(written: str | None, folder: str) -> str:
     """The URI that an entry means. Raises ConfigError with the reason and the mend."""
     if not written:
         raise ConfigError("uri is empty")
