@@ -22,6 +22,7 @@ from ah_ray.config import Arithmetic
 from ah_ray.omni.checkpoint import thinker_config
 from ah_ray.omni.loading import load_model, ready
 from ah_ray.omni.local_copy import Say
+from ah_ray.training.collective import n_workers
 from ah_ray.training.packed import PackedThinker
 from ah_ray.training.settings import LoraLayers, Method, TrainSettings
 
@@ -38,7 +39,7 @@ class Learner:
         self.model = model
         self.peft = peft
         self.sharded = sharded
-        self.workers = distributed.get_world_size() if distributed.is_initialized() else 1
+        self.workers = n_workers()
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -100,7 +101,8 @@ def lora_config(settings: TrainSettings) -> LoraConfig:
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
+        # Answers are drawn, and judged, by the very same model.
+        lora_dropout=0.0 if settings.method is Method.GRPO else settings.lora_dropout,
         target_modules=rf".*language_model\.layers\.\d+\.({'|'.join(linears)})",
         target_parameters=parameters or None,
         bias="none",

@@ -6,14 +6,16 @@ transformers' forward to float32 rounding, which tests check for each.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
+from transformers import DynamicCache, Qwen3OmniMoeThinkerForConditionalGeneration
 from transformers.models.qwen3_omni_moe.modeling_qwen3_omni_moe import load_balancing_loss_func
 
+from ah_ray.omni.attention import PACKED
 from ah_ray.omni.staging import Staged
 from ah_ray.training.packs import Pack
 
@@ -35,8 +37,13 @@ class PackedThinker(nn.Module):
     def config(self):
         return self.thinker.config
 
-    def forward(self, staged: Staged, reads: torch.Tensor) -> torch.Tensor:
-        """Logits [R, V] float32 of the next token at the positions `reads` [R]."""
+    def forward(
+        self, staged: Staged, reads: torch.Tensor, cache: DynamicCache | None = None
+    ) -> torch.Tensor:
+        """Logits [R, V] float32 of the next token at the positions `reads` [R].
+
+        A `cache` keeps keys and values of a pack of one clip, for `read_on`.
+        """
         self.routers.clear()
         model, layout = self.thinker.model, staged.layout
         text = model.language_model
@@ -56,7 +63,8 @@ class PackedThinker(nn.Module):
             inputs_embeds=embeds[None],
             attention_mask=None,
             position_ids=layout.positions,
-            use_cache=False,
+            past_key_values=cache,
+            use_cache=cache is not None,
             visual_pos_masks=is_video[None],
             deepstack_visual_embeds=seen.deepstack_features,
             cu_seq_lens_q=layout.boundaries,
@@ -65,6 +73,28 @@ class PackedThinker(nn.Module):
             max_length_k=layout.longest,
         ).last_hidden_state[0]
         return self.thinker.lm_head(hidden[reads]).float()
+
+    @contextmanager
+    def unpacked(self) -> Iterator[None]:
+        """While answers are drawn: rows that go on from one prompt, each with its own keys."""
+        self.thinker.set_attn_implementation({"text_config": "sdpa"})
+        try:
+            yield
+        finally:
+            self.thinker.set_attn_implementation({"text_config": PACKED})
+
+    def read_on(
+        self, tokens: torch.Tensor, position: torch.Tensor, cache: DynamicCache
+    ) -> torch.Tensor:
+        """One more token a row [n, 1], all at the same position → logits [n, V] of the next."""
+        text = self.thinker.model.language_model
+        hidden = text(
+            inputs_embeds=text.embed_tokens(tokens),
+            position_ids=position.expand(3, len(tokens), 1),
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        return self.thinker.lm_head(hidden[:, -1]).float()
 
     def _keep_router(self, _module: nn.Module, _given: object, out: tuple) -> None:
         self.routers.append(out[0])

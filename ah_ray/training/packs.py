@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from transformers import Qwen3OmniMoeThinkerConfig
 
 from ah_ray.omni.layout import ClipLayout, lay_out_pack
 from ah_ray.omni.packing import pack
 from ah_ray.omni.staging import Staged, Stager
+from ah_ray.omni.vision import UNIT_PX
 from ah_ray.records import Clip
 from ah_ray.training.questions import LabelledClip, Questions
 
@@ -51,6 +53,18 @@ def asked(questions: Questions, labelled: LabelledClip) -> Asked:
     answer = questions.target(labelled.label)
     layout = questions.lay_out(labelled.clip, labelled.question, answer)
     return Asked(labelled.clip, layout, answer, labelled.weight)
+
+
+def blank(questions: Questions) -> Asked:
+    """A clip that weighs nothing, for a worker that has none where others have."""
+    clip = Clip(
+        clip_index=0,
+        start_s=0.0,
+        end_s=0.025,
+        frames=np.zeros((2, UNIT_PX, UNIT_PX, 3), np.uint8),
+        samples=np.zeros(400, np.float32),
+    )
+    return asked(questions, LabelledClip(window=-1, clip=clip, label=False, weight=0.0))
 
 
 def in_packs(clips: Sequence[Asked], token_budget: int) -> list[list[Asked]]:

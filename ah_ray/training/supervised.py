@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from torch import distributed
-
 from ah_ray.omni.staging import Stager
-from ah_ray.omni.vision import UNIT_PX
-from ah_ray.records import Clip
+from ah_ray.training.collective import most, summed
 from ah_ray.training.learner import Learner
 from ah_ray.training.packed import answer_losses, balance_loss
-from ah_ray.training.packs import Asked, asked, in_packs, stage
+from ah_ray.training.packs import asked, blank, in_packs, stage
 from ah_ray.training.questions import LabelledClip, Questions
 
 
@@ -47,7 +42,7 @@ class Supervised:
         self._token_budget = token_budget
         self._balance = balance
 
-    def gradients(self, clips: Sequence[LabelledClip]) -> Loss:
+    def gradients(self, clips: Sequence[LabelledClip], step: int) -> Loss:
         """Adds a step's gradients to the parameters: those of the loss over all workers' clips.
 
         Every worker makes as many passes as the one with the most, since sharded weights are
@@ -57,10 +52,11 @@ class Supervised:
         packs = in_packs([asked(self._questions, clip) for clip in clips], self._token_budget)
         weight = sum(clip.weighted_tokens for clips in packs for clip in clips)
         tokens = sum(clip.layout.n_tokens for clips in packs for clip in clips)
-        weight, tokens, n_windows = self._summed(weight, tokens, len(clips))
+        device = self._stager.device
+        weight, tokens, n_windows = summed(weight, tokens, len(clips), device=device)
         loss = balance = 0.0
-        for number in range(self._most(len(packs))):
-            pack = packs[number] if number < len(packs) else [self._blank()]
+        for number in range(most(len(packs), device)):
+            pack = packs[number] if number < len(packs) else [blank(self._questions)]
             on_device = stage(pack, self._stager, model.config)
             answers = (answer_losses(model, on_device) * on_device.weights).sum() / max(
                 weight, 1e-9
@@ -74,35 +70,10 @@ class Supervised:
             (total * learner.loss_scale).backward()
             loss += float(answers.detach())
         learner.gather()
-        loss, balance = self._summed(loss, balance)
+        loss, balance = summed(loss, balance, device=device)
         return Loss(
             loss=loss,
             balance=balance if self._balance else None,
             n_windows=int(n_windows),
             n_tokens=int(tokens),
         )
-
-    def _blank(self) -> Asked:
-        """A clip that weighs nothing, for a worker that has none left."""
-        clip = Clip(
-            clip_index=0,
-            start_s=0.0,
-            end_s=0.025,
-            frames=np.zeros((2, UNIT_PX, UNIT_PX, 3), np.uint8),
-            samples=np.zeros(400, np.float32),
-        )
-        return asked(self._questions, LabelledClip(window=-1, clip=clip, label=False, weight=0.0))
-
-    def _summed(self, *values: float) -> list[float]:
-        if self._learner.workers == 1:
-            return list(values)
-        tensor = torch.tensor(values, dtype=torch.float64, device=self._stager.device)
-        distributed.all_reduce(tensor)
-        return tensor.tolist()
-
-    def _most(self, number: int) -> int:
-        if self._learner.workers == 1:
-            return number
-        tensor = torch.tensor(number, device=self._stager.device)
-        distributed.all_reduce(tensor, op=distributed.ReduceOp.MAX)
-        return int(tensor)
