@@ -138,7 +138,8 @@ def _check(sources: _Sources, line: SplitLine, faults: Faults) -> None:
         faults.add(line.place, f"{line.path} {problem}", mend, video=line.path)
 
     annotation = sources.annotations.found.get(line.path)
-    if line.path not in sources.tree.videos:
+    is_there = line.path in sources.tree.videos
+    if not is_there:
         tell("is not there", "put the video there, or take the line out")
     if annotation is None and sources.annotations.is_whole and line.path not in faults.videos:
         tell("has no annotation", "annotate it, or take the line out")
@@ -148,7 +149,8 @@ def _check(sources: _Sources, line: SplitLine, faults: Faults) -> None:
             "make both the same",
         )
     if sources.participant_of(line.path) is None:
-        tell("does not tell whose it is", _HOW_NAMED)
+        if is_there:
+            tell("does not tell whose it is", _HOW_NAMED)
     elif sources.asks_consent and sources.listed(line.path) is None:
         tell("is of a participant without meta data", "add what they consented to")
 

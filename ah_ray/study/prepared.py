@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
+from ah_ray.errors import shown
 from ah_ray.study.labels import SPLITS
 from ah_ray.units import clock
 
@@ -85,23 +86,15 @@ def print_prepared(console: Console, out: str, about: Mapping[str, Any]) -> None
             *_cells(split["windows"]["not_ah"]),
         )
     console.print(table)
-    for reason, n in about["left_out"].items():
-        console.print(f"left out: {n:,g} {reason}", soft_wrap=True, markup=False, highlight=False)
-    console.print(
+    lines = [f"left out: {n:,g} {reason}" for reason, n in about["left_out"].items()]
+    lines.append(
         f"{out}: {about['windows']:,} windows of {about['videos']:,} videos, "
-        f"{about['participants']:,} participants; fingerprint {about['data_fingerprint']}",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
+        f"{about['participants']:,} participants; fingerprint {about['data_fingerprint']}"
     )
-
     if about["ids_of"]:
-        console.print(
-            f"the video ids are those of score.py --videos {about['ids_of']}",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
+        lines.append(f"the video ids are those of score.py --videos {about['ids_of']}")
+    for line in lines:
+        console.print(shown(line), soft_wrap=True, markup=False, highlight=False)
 
 
 def _cells(label: Mapping[str, Any]) -> tuple[str, str]:
