@@ -170,12 +170,37 @@ def test_lines_of_ours_that_are_wrong(exported, tmp_path, faults_of):
         "swift.jsonl:4: `ah_ray`: ",
         "swift.jsonl:5: the answer 'Perhaps' is unknown; write <answer>Yes</answer> or No",
         "swift.jsonl:7: window ",
+        "swift.jsonl:9: it tells of ",
         "swift.jsonl:9: participant 90005 is in train (",
         "swift.jsonl:10: it is not JSON: ",
     ]
     assert len(found) == len(expected)
     for told, beginning in zip(found, expected, strict=True):
         assert told.startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("uri", "http://169.254.169.254/a.mp4", "asks a host that the manifest chooses"),
+        ("video_id", "../a", "is not of [A-Za-z0-9._-]"),
+        ("window_index", 1 << 40, "window_index: Input should be less than"),
+        ("weight", -1.0, "weight: Input should be greater than or equal to 0"),
+        ("video", {"label": 7, "duration_s": 2.0, "segments": []}, "video.label: Input should be"),
+        ("uri", "a.mp4", "uri: 'a.mp4' is not whole"),
+        ("uri", "/elsewhere/a.mp4", "what a line before does not"),
+    ],
+)
+def test_what_ours_may_not_tell(exported, tmp_path, faults_of, name, value, told):
+    exported()
+    path = files(tmp_path)[0]
+    lines = lines_of(path)
+    number = next(n for n, line in enumerate(lines) if line["ah_ray"]["window_index"] == 1)
+    lines[number]["ah_ray"][name] = value
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (fault,) = faults_of(import_swift=path)
+    assert fault.startswith(f"swift.jsonl:{number + 1}: ") and told in fault
+    assert fault.endswith("; export it anew")
 
 
 @pytest.fixture
