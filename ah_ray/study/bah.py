@@ -23,7 +23,10 @@ from ah_ray.study.participants import check_splits, compiled, participant_in
 from ah_ray.study.prepare_settings import PrepareSettings
 
 NO_CONSENT = "videos without consent"
-_HOW_NAMED = "name it <participant>/<visit>/<participant>_Question_…, or give --participant-pattern"
+_HOW_NAMED = (
+    "name it <participant>/<visit>/<participant>_Question_…, or give a --participant-pattern that "
+    "finds it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,11 @@ def read_bah(
 def _read(settings: PrepareSettings, faults: Faults) -> _Sources:
     tree = open_tree(settings.bah)
     pattern = compiled(settings.participant_pattern)
+    if pattern and not any(participant_in(path, pattern) for path in tree.videos):
+        raise ConfigError(
+            f"--participant-pattern {settings.participant_pattern} finds nobody in "
+            f"{next(iter(tree.videos))}, nor in any other: mend it"
+        )
     return _Sources(
         tree=tree,
         lines=read_splits(tree.root, settings.splits, tree.path_of, faults),

@@ -69,10 +69,10 @@ def _sum(column: pa.ChunkedArray) -> float:
 
 def print_prepared(console: Console, out: str, about: Mapping[str, Any]) -> None:
     """One line for each split, and what was left out."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("split")
     for title in (
-        "participants", "videos", "A/H", "length", "windows A/H", "weight", "not A/H", "weight",
+        "people", "videos", "A/H", "length", "windows A/H", "weight", "not A/H", "weight",
     ):  # fmt: skip
         table.add_column(title, justify="right")
     for name, split in about["splits"].items():
@@ -86,7 +86,7 @@ def print_prepared(console: Console, out: str, about: Mapping[str, Any]) -> None
             *_cells(split["windows"]["not_ah"]),
         )
     console.print(table)
-    lines = [f"left out: {n:,g} {reason}" for reason, n in about["left_out"].items()]
+    lines = [f"left out: {round(n, 1):,} {reason}" for reason, n in about["left_out"].items()]
     lines.append(
         f"{out}: {about['windows']:,} windows of {about['videos']:,} videos, "
         f"{about['participants']:,} participants; fingerprint {about['data_fingerprint']}"

@@ -26,7 +26,7 @@ from ah_ray.study.source_files import read_source
 from ah_ray.study.swift_export import OWN_KEY, SLOTS, split_files
 
 _ANSWER = re.compile(r"(?:<answer>)?\s*(yes|no)\s*\.?\s*(?:</answer>)?", re.IGNORECASE)
-_HOW_NAMED = "name clips <participant>_Question_…, or give --participant-pattern"
+_HOW_NAMED = "name clips <participant>_Question_…, or give a --participant-pattern that finds it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

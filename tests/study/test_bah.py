@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -278,8 +279,16 @@ def test_a_leak_is_refused_even_where_faults_are_skipped(bah, prepared, faults_o
     (fault,) = faults_of(bah=bah)
     assert "participant 90006 is in train (" in fault and "train.txt:6) and in test (" in fault
     assert fault.endswith("keep all videos of a participant in one split")
-    with pytest.raises(FaultyInput, match="1 can be left out by no --skip-faulty"):
+    with pytest.raises(FaultyInput, match=r"mend it \(--skip-faulty cannot leave this out\)$"):
         prepared(bah=bah, skip_faulty=True)
+
+
+def test_with_every_video_left_out_it_is_told_why(bah, prepared):
+    text = (bah / ANNOTATIONS).read_text()
+    (bah / ANNOTATIONS).write_text(re.sub(r"global_ah: \d", "global_ah: x", text))
+    with pytest.raises(FaultyInput, match=r"no video is left, .*: 8 faulty videos$") as caught:
+        prepared(bah=bah, skip_faulty=True)
+    assert len(caught.value.faults) == len(VIDEOS)
 
 
 def test_a_file_that_breaks_off_is_one_fault_that_cannot_be_left_out(bah, faults_of, prepared):
@@ -327,6 +336,8 @@ def test_a_video_that_does_not_tell_whose_it_is(bah, faults_of, prepared):
         (bah / file).write_text(text.replace(VIDEOS[5].path, path))
     (fault,) = faults_of(bah=bah)
     assert fault.startswith(f"val.txt:1: {path} does not tell whose it is; name it <participant>/")
+    with pytest.raises(ConfigError, match="--participant-pattern P- finds nobody in Videos/9"):
+        prepared(bah=bah, participant_pattern="P-")
     found = prepared(bah=bah, participant_pattern=r"Videos/(\d+)/")
     assert {row["participant_id"] for row in rows(found.videos)} == PEOPLE.keys()
 
@@ -394,7 +405,10 @@ def test_parts_that_are_missing(bah, prepared, tmp_path):
     with pytest.raises(ConfigError, match=r"no train\.txt, val\.txt or test\.txt in .*--splits"):
         prepared(bah=bah, splits=bah / "Videos")
     (bah / ANNOTATIONS).unlink()
-    with pytest.raises(ConfigError, match=r"has no annotations, such as .* with --annotations"):
+    with pytest.raises(
+        ConfigError,
+        match=r"has no annotations \(video_annotation_t.* with --annotations",
+    ):
         prepared(bah=bah)
     (bah / "empty").mkdir()
     with pytest.raises(ConfigError, match="holds no video"):

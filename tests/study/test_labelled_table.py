@@ -164,7 +164,9 @@ def test_rows_that_do_not_agree(table, faults_of, prepared):
     assert "labels.csv:4: participant bob is in train (" in bob
     assert "labels.csv:6: the split is missing; write train, val, test" in none[0]
     assert "labels.csv:7: the split 'holdout' is none" in none[1]
-    with pytest.raises(FaultyInput, match="2 can be left out by no --skip-faulty"):
+    with pytest.raises(
+        FaultyInput, match=r"mend them \(--skip-faulty cannot leave any of them out"
+    ):
         prepared(table=labels, skip_faulty=True)
     good = table("a.mp4,0,ann,train", header="uri,label,participant,split")
     with pytest.raises(ConfigError, match="the source brings its own"):
