@@ -86,6 +86,8 @@ def annotation_files(tree: Tree, named: str | None) -> dict[str, str]:
     if named is not None:
         uri = storage.normalise(named)
         if uri.lower().endswith(YAML_ENDINGS):
+            if not storage.exists(uri):
+                raise ConfigError(f"--annotations {named}: there is no such file")
             return {"": uri}
         found = _yamls_below(uri)
     else:
@@ -98,10 +100,9 @@ def annotation_files(tree: Tree, named: str | None) -> dict[str, str]:
             found = found or _yamls_below(storage.join(tree.root, folder))
         found = found or tree.yamls
     if not found:
-        names = " or ".join(_ALL_IN_ONE[:2])
         raise ConfigError(
-            f"{named or tree.root} has no annotations, such as {names}{YAML_ENDINGS[0]}: name the "
-            "file, or a folder with one YAML per video, with --annotations"
+            f"{named or tree.root} has no annotations ({_ALL_IN_ONE[0]}{YAML_ENDINGS[0]}): name "
+            "the file, or a folder with one YAML per video, with --annotations"
         )
     return found
 

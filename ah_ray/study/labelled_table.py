@@ -24,6 +24,10 @@ from ah_ray.study.table_rows import Row, read_rows
 from ah_ray.study.written import age_of, consent_of, label_of, seconds_of
 
 NEEDED = ("uri", "label", "participant")
+KNOWN = (
+    *("start_s", "end_s", "split", "question", "video_id"),
+    *("age", "gender", "ethnicity", "language"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,8 @@ def read_table(
     entries: dict[str, list[_Entry]] = {}
     refused: set[str] = set()
     try:
-        for number, row in read_rows(source, (*NEEDED, *map(str.lower, settings.consent))):
+        needed = (*NEEDED, *map(str.lower, settings.consent))
+        for number, row in read_rows(source, needed, KNOWN):
             place = Place(file=source, line=number)
             try:
                 uri = resolved_uri(row.get("uri"), storage.parent(source))
@@ -79,7 +84,9 @@ def _entry(row: Row, uri: str, place: Place, faults: Faults) -> _Entry | None:
 
     label = label_of(row.get("label") or "")
     if label is None:
-        tell(f"the label {row.get('label')!r} is unknown", "write 0 or 1")
+        written = row.get("label")
+        what = "the label is missing" if written is None else f"the label {written!r} is unknown"
+        tell(what, "write 0 or 1")
     if not row.get("participant"):
         tell("the participant is missing", "say whose video it is")
     split = row.get("split")

@@ -24,7 +24,7 @@ from ah_ray.study.bah import read_bah
 from ah_ray.study.balance import WindowRow, balanced
 from ah_ray.study.cutting import segments, windows_of
 from ah_ray.study.durations import durations_of
-from ah_ray.study.faults import Fault, Faults
+from ah_ray.study.faults import Fault, Faults, FaultyInput
 from ah_ray.study.labelled import LabelledVideo
 from ah_ray.study.labelled_table import read_table
 from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, fingerprint, write_labels
@@ -55,16 +55,17 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
     """
     out = storage.normalise(settings.out)
     id_key = read_id_key(settings.id_key)
-    storage.check_writable(out)
+    for place in _places(out, settings):
+        storage.check_writable(place)
     faults, left_out = Faults(), Counter()
     source = _read(settings, id_key, console, faults, left_out)
     faults.raise_any(skip_faulty=settings.skip_faulty)
     left_out[FAULTY] = len(faults.videos)
-    windows, videos = (
-        source if isinstance(source, tuple) else _tables(source, settings, id_key, left_out)
-    )
-    if not len(videos):
-        raise ConfigError("no video is left: nothing was written")
+    was_made_before = isinstance(source, tuple)
+    if not len(source[1] if was_made_before else source):
+        why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items() if n)
+        raise FaultyInput(f"no video is left, nothing was written: {why}", faults.sorted())
+    windows, videos = source if was_made_before else _tables(source, settings, id_key, left_out)
     clips = {}
     if settings.cut_clips:
         clips = swift_export.cut_clips(windows, settings.cut_clips, console)
@@ -82,6 +83,16 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
     return Prepared(
         out=out, windows=windows, videos=videos, about=about, skipped=tuple(faults.sorted())
     )
+
+
+def _places(out: str, settings: PrepareSettings) -> list[str]:
+    """The folders that are written: better tried now than after hours of reading."""
+    places = [out]
+    if settings.export_swift:
+        places.append(storage.parent(storage.normalise(settings.export_swift)))
+    if settings.cut_clips:
+        places.append(storage.normalise(settings.cut_clips))
+    return places
 
 
 def _ids_of(settings: PrepareSettings) -> str | None:
