@@ -35,9 +35,10 @@ class Judged:
 
     @property
     def score(self) -> float:
-        """By what the best is chosen: the videos' macro-F1, then the windows' loss."""
-        best = self.video_macro_f1 if self.video_macro_f1 is not None else self.simple_accuracy
-        return (best or 0.0) - 1e-3 * min(self.loss or 0.0, 100.0)
+        """By what the best is chosen: macro-F1, the mean of the windows' and the videos'."""
+        if self.macro_f1 is None or self.video_macro_f1 is None:
+            return self.simple_accuracy or 0.0
+        return (self.macro_f1 + self.video_macro_f1) / 2
 
 
 class Judge:

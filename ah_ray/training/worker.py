@@ -142,7 +142,7 @@ class Worker:
         """Judges and saves; true if it is time to stop."""
         judged = self._judged()
         progress = self._progress
-        better = progress.best_score is None or judged.score > progress.best_score
+        better = progress.best_score is None or judged.score >= progress.best_score
         progress.evaluations_since_best = 0 if better else progress.evaluations_since_best + 1
         if better:
             progress.best_score, progress.best_step = judged.score, progress.step
@@ -166,7 +166,8 @@ class Worker:
 
     def _finish(self) -> None:
         """Exports the best of what was saved."""
-        best = max(ray.train.get_all_reported_checkpoints(), key=lambda c: c.metrics["score"])
+        kept = ray.train.get_all_reported_checkpoints()
+        best = max(kept, key=lambda c: (c.metrics["score"], c.metrics["step"]))
         read_back(best.checkpoint, self._learner, self._optimiser)
         measures = {n: v for n, v in best.metrics.items() if n not in ("score", "step")}
         about = {
