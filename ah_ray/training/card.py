@@ -32,7 +32,8 @@ def model_card(about: dict[str, Any]) -> str:
             "",
             "## Measures on the split `val`",
             "",
-            f"After step {best['step']:,} of {about['steps']:,}, the best by macro-F1 of windows and videos.",
+            f"After step {best['step']:,} of {about['steps']:,}, the best by macro-F1 of windows "
+            "and videos.",
             "",
             "| measure | value |",
             "| --- | ---: |",
