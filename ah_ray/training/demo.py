@@ -46,6 +46,7 @@ RECIPE: dict[str, Any] = {
     "weight_decay": 0.01,
     "shuffle_windows": 64,
     "evaluate_every": 150,
+    "patience": 2,
     "balance_loss": 0.001,
     "seed": 1,
 }
