@@ -12,7 +12,7 @@ import boto3
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from conftest import free_port, wait_for_port
+from ports import free_port, wait_for_port
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from ah_ray.config import Tail
+from ah_ray.errors import shown
 from ah_ray.exit_status import ExitStatus, Job, exits, read_config_file
 from ah_ray.study.prepare_settings import Balance, Negatives, prepare_settings
 
@@ -110,10 +111,10 @@ def prepare(
     try:
         prepared = prepare_labels(settings, Console(stderr=True))
     except FaultyInput as error:
-        print(*error.faults, sep="\n", file=sys.stderr)
+        print(*(shown(str(fault)) for fault in error.faults), sep="\n", file=sys.stderr)
         raise
     for fault in prepared.skipped:
-        print(f"left out: {fault}", file=sys.stderr)
+        print(f"left out: {shown(str(fault))}", file=sys.stderr)
     print_prepared(Console(), prepared.out, prepared.about)
     return ExitStatus.COMPLETE
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,30 +12,13 @@ import boto3
 import hypothesis
 import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
+from ports import free_port, wait_for_port
 
 pytest_plugins = ["pipeline_fixtures"]
 
 # Tests share a machine: that one of a hundred runs of a property took long says nothing of it.
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_port(port: int, process: subprocess.Popen, limit_s: float = 60) -> None:
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until:
-        assert process.poll() is None, f"the server on port {port} ended with {process.returncode}"
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on port {port} after {limit_s:.0f} s")
 
 
 @pytest.fixture(scope="session")

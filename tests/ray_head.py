@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from conftest import free_port, wait_for_port
+from ports import free_port, wait_for_port
 
 BIN = Path(sys.executable).parent
 OBJECT_STORE_BYTES = 200 * 1024**2

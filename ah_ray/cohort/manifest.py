@@ -81,7 +81,7 @@ def read_manifest(uri: str, identify: Callable[[str], str]) -> list[Listed]:
 def _csv_rows(uri: str, file) -> _Rows:
     try:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader = csv.DictReader(_lines(text), strict=True)
+        reader = csv.DictReader(bounded_lines(text), strict=True)
         _check_columns(uri, reader.fieldnames or ())
         for row in reader:
             if None in row:
@@ -94,7 +94,8 @@ def _csv_rows(uri: str, file) -> _Rows:
         raise ConfigError(f"{uri} is not a CSV file in UTF-8: {error}") from None
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Its lines. Raises csv.Error before one that has no end is read whole."""
     while line := text.readline(_MAX_LINE):
         if len(line) == _MAX_LINE and not line.endswith("\n"):
             raise csv.Error(f"it has a line of over {_MAX_LINE} characters")

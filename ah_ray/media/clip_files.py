@@ -27,6 +27,7 @@ _PICTURE = (
     *("-c:v", "libx264", "-crf", "18", "-preset", "veryfast"),
 )
 _LAST_WORDS = 300
+_MAX_FILE_BYTES = 512 << 20  # a clip of 5 s has some megabytes; of 8K, some more
 
 
 def write_clip(
@@ -61,7 +62,9 @@ def write_clip(
 
 def _run(command: list[str], limits: Limits, deadline: float) -> None:
     said = bytearray()
-    with Child(lambda _: command, limits=limits, deadline=deadline) as child:
+    with Child(
+        lambda _: command, limits=limits, deadline=deadline, max_file_bytes=_MAX_FILE_BYTES
+    ) as child:
         for _, chunk in child.chunks():
             said += chunk
         if child.exit_status:

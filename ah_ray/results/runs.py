@@ -20,8 +20,9 @@ from ah_ray.results.tables import Counts
 
 
 def new_run_id(now: datetime | None = None) -> str:
-    """`20260102T030405Z-9f86d081`: the time in UTC, then chance. Sorts by time."""
-    return f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    """`20260102T030405.678Z-9f86d081`: the time in UTC, then chance. Sorts by time."""
+    now = now or datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(4)}"
 
 
 class TableCounts(BaseModel):

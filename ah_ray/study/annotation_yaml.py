@@ -139,8 +139,7 @@ class _Reader:
             is_null = event.implicit[0] and event.value in _NULLS  # as written, without quotes
             node = Node(line, None if is_null else event.value)
         elif depth >= _DEEPEST:
-            self._tell(event, "it is nested too deeply", _PLAIN_VALUES)
-            return self._pass_over(event, depth)
+            raise _too_deep(event)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = Node(line, list(self._list(depth + 1)))
         else:
@@ -171,8 +170,10 @@ class _Reader:
         line, n_open = _line(event), 0
         while True:
             named = getattr(event, "anchor", None) and not isinstance(event, yaml.AliasEvent)
-            if named and depth < _DEEPEST:
-                self._build(event, depth + 1)
+            if named:
+                self._build(event, depth + n_open)
+            elif n_open > _DEEPEST:
+                raise _too_deep(event)
             else:
                 n_open += isinstance(event, yaml.CollectionStartEvent)
                 n_open -= isinstance(event, yaml.CollectionEndEvent)
@@ -189,6 +190,10 @@ class _Reader:
 
     def _tell(self, event: yaml.Event, what: str, mend: str) -> None:
         self._problems.append(Problem(_line(event), what, mend))
+
+
+def _too_deep(event: yaml.Event) -> NotYaml:
+    return NotYaml(Problem(_line(event), "it is nested too deeply", _PLAIN_VALUES))
 
 
 def _line(event: yaml.Event) -> int:

@@ -23,7 +23,10 @@ from ah_ray.study.participants import check_splits, compiled, participant_in
 from ah_ray.study.prepare_settings import PrepareSettings
 
 NO_CONSENT = "videos without consent"
-_HOW_NAMED = "name it <participant>/<visit>/<participant>_Question_…, or give --participant-pattern"
+_HOW_NAMED = (
+    "name it <participant>/<visit>/<participant>_Question_…, or give a --participant-pattern that "
+    "finds it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,11 @@ def read_bah(
 def _read(settings: PrepareSettings, faults: Faults) -> _Sources:
     tree = open_tree(settings.bah)
     pattern = compiled(settings.participant_pattern)
+    if pattern and not any(participant_in(path, pattern) for path in tree.videos):
+        raise ConfigError(
+            f"--participant-pattern {settings.participant_pattern} finds nobody in "
+            f"{next(iter(tree.videos))}, nor in any other: mend it"
+        )
     return _Sources(
         tree=tree,
         lines=read_splits(tree.root, settings.splits, tree.path_of, faults),
@@ -138,7 +146,8 @@ def _check(sources: _Sources, line: SplitLine, faults: Faults) -> None:
         faults.add(line.place, f"{line.path} {problem}", mend, video=line.path)
 
     annotation = sources.annotations.found.get(line.path)
-    if line.path not in sources.tree.videos:
+    is_there = line.path in sources.tree.videos
+    if not is_there:
         tell("is not there", "put the video there, or take the line out")
     if annotation is None and sources.annotations.is_whole and line.path not in faults.videos:
         tell("has no annotation", "annotate it, or take the line out")
@@ -148,7 +157,8 @@ def _check(sources: _Sources, line: SplitLine, faults: Faults) -> None:
             "make both the same",
         )
     if sources.participant_of(line.path) is None:
-        tell("does not tell whose it is", _HOW_NAMED)
+        if is_there:
+            tell("does not tell whose it is", _HOW_NAMED)
     elif sources.asks_consent and sources.listed(line.path) is None:
         tell("is of a participant without meta data", "add what they consented to")
 

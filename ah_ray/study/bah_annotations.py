@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ah_ray import storage
 from ah_ray.study.annotation_yaml import Item, Node, NotYaml, read_items
 from ah_ray.study.bah_tree import Namesakes, Tree
 from ah_ray.study.faults import Faults, Place
 from ah_ray.study.labelled import Marked
 from ah_ray.study.parallel import in_threads
+from ah_ray.study.source_files import read_source
 from ah_ray.study.written import label_of, seconds_of
 
 _NOT_READ = ("frame_annotation", "fr_detailed_ah", "all_cues")
@@ -42,7 +42,7 @@ def read_annotations(tree: Tree, files: dict[str, str], faults: Faults) -> Annot
     annotations = Annotations({})
     first: dict[str, Place] = {}
     namesakes = Namesakes(tree)
-    contents = in_threads(_THREADS, storage.read_bytes, files.values())
+    contents = in_threads(_THREADS, read_source, files.values())
     for (path, uri), data in zip(files.items(), contents, strict=True):
         own = None if path == "" else namesakes.video_of(path)
         try:

@@ -10,6 +10,7 @@ from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.study.annotation_yaml import Node, NotYaml, read_items
 from ah_ray.study.faults import Faults, Place
 from ah_ray.study.labelled import Person
+from ah_ray.study.source_files import read_source
 from ah_ray.study.written import age_of, consent_of
 
 _FILES = ("meta_data.yml", "meta_data.yaml")
@@ -78,7 +79,7 @@ def _open(root: str, file: str | None, consent: Sequence[str]) -> tuple[str, byt
     uris = [storage.normalise(file)] if file else [storage.join(root, name) for name in _FILES]
     for uri in uris:
         try:
-            return uri, storage.read_bytes(uri)
+            return uri, read_source(uri)
         except ObjectMissing:
             continue
     if file or consent:

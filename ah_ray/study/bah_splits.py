@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ah_ray import storage
 from ah_ray.errors import ConfigError
 from ah_ray.study.faults import Faults, Place
+from ah_ray.study.source_files import read_source
 from ah_ray.study.written import label_of
 
 _NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
@@ -64,7 +65,7 @@ def _find(folder: str, names: tuple[str, ...]) -> str | None:
 def _lines(
     split: str, uri: str, path_of: Callable[[str], str], faults: Faults
 ) -> Iterator[SplitLine]:
-    text = storage.read_bytes(uri).decode("utf-8-sig", "replace")
+    text = read_source(uri).decode("utf-8-sig", "replace")
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue

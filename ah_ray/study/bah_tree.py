@@ -98,10 +98,9 @@ def annotation_files(tree: Tree, named: str | None) -> dict[str, str]:
             found = found or _yamls_below(storage.join(tree.root, folder))
         found = found or tree.yamls
     if not found:
-        names = " or ".join(_ALL_IN_ONE[:2])
         raise ConfigError(
-            f"{named or tree.root} has no annotations, such as {names}{YAML_ENDINGS[0]}: name the "
-            "file, or a folder with one YAML per video, with --annotations"
+            f"{named or tree.root} has no annotations ({_ALL_IN_ONE[0]}{YAML_ENDINGS[0]}): name "
+            "the file, or a folder with one YAML per video, with --annotations"
         )
     return found
 

@@ -97,9 +97,11 @@ class Faults:
 def _summary(faults: list[Fault]) -> str:
     n, files = len(faults), len({fault.place.file for fault in faults})
     grave = sum(not fault.may_be_skipped for fault in faults)
-    mend = "mend them, or leave these videos out with --skip-faulty"
+    them, these = ("it", "this video") if n == 1 else ("them", "these videos")
+    mend = f"mend {them}, or leave {these} out with --skip-faulty"
     if grave:
-        mend = f"mend them ({grave} can be left out by no --skip-faulty)"
+        which = "this" if n == 1 else "any of them" if grave == n else f"{grave:,} of them"
+        mend = f"mend {them} (--skip-faulty cannot leave {which} out)"
     return (
         f"{n:,} fault{'s' * (n > 1)} in {files:,} file{'s' * (files > 1)}, nothing was written: "
         f"{mend}"

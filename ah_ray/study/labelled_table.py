@@ -24,6 +24,10 @@ from ah_ray.study.table_rows import Row, read_rows
 from ah_ray.study.written import age_of, consent_of, label_of, seconds_of
 
 NEEDED = ("uri", "label", "participant")
+KNOWN = (
+    *("start_s", "end_s", "split", "question", "video_id"),
+    *("age", "gender", "ethnicity", "language"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,8 @@ def read_table(
     entries: dict[str, list[_Entry]] = {}
     refused: set[str] = set()
     try:
-        for number, row in read_rows(source, (*NEEDED, *map(str.lower, settings.consent))):
+        needed = (*NEEDED, *map(str.lower, settings.consent))
+        for number, row in read_rows(source, needed, KNOWN):
             place = Place(file=source, line=number)
             try:
                 uri = resolved_uri(row.get("uri"), storage.parent(source))

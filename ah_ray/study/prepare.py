@@ -24,7 +24,7 @@ from ah_ray.study.bah import read_bah
 from ah_ray.study.balance import WindowRow, balanced
 from ah_ray.study.cutting import segments, windows_of
 from ah_ray.study.durations import durations_of
-from ah_ray.study.faults import Fault, Faults
+from ah_ray.study.faults import Fault, Faults, FaultyInput
 from ah_ray.study.labelled import LabelledVideo
 from ah_ray.study.labelled_table import read_table
 from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, fingerprint, write_labels
@@ -60,11 +60,11 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
     source = _read(settings, id_key, console, faults, left_out)
     faults.raise_any(skip_faulty=settings.skip_faulty)
     left_out[FAULTY] = len(faults.videos)
-    windows, videos = (
-        source if isinstance(source, tuple) else _tables(source, settings, id_key, left_out)
-    )
-    if not len(videos):
-        raise ConfigError("no video is left: nothing was written")
+    was_made_before = isinstance(source, tuple)
+    if not len(source[1] if was_made_before else source):
+        why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items() if n)
+        raise FaultyInput(f"no video is left, nothing was written: {why}", faults.sorted())
+    windows, videos = source if was_made_before else _tables(source, settings, id_key, left_out)
     clips = {}
     if settings.cut_clips:
         clips = swift_export.cut_clips(windows, settings.cut_clips, console)

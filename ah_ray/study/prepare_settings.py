@@ -64,6 +64,14 @@ class PrepareSettings(BaseModel):
     export_swift: str | None = None
     cut_clips: str | None = None
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        texts = value if isinstance(value, (list, tuple)) else (value,)
+        if any(isinstance(text, str) and not text.strip() for text in texts):
+            raise ValueError("is empty: give a value, or leave it out")
+        return value
+
     @field_validator("consent", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:

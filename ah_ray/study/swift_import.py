@@ -22,10 +22,11 @@ from ah_ray.study.faults import Faults, Place
 from ah_ray.study.labelled import LabelledVideo, Marked
 from ah_ray.study.participants import compiled, participant_in
 from ah_ray.study.prepare_settings import PrepareSettings
+from ah_ray.study.source_files import read_source
 from ah_ray.study.swift_export import OWN_KEY, SLOTS, split_files
 
 _ANSWER = re.compile(r"(?:<answer>)?\s*(yes|no)\s*\.?\s*(?:</answer>)?", re.IGNORECASE)
-_HOW_NAMED = "name clips <participant>_Question_…, or give --participant-pattern"
+_HOW_NAMED = "name clips <participant>_Question_…, or give a --participant-pattern that finds it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def read_swift(uri: str, faults: Faults) -> list[SwiftLine]:
         if number and not any(line.own for line in lines):
             break  # another's file has nothing beside it
         try:
-            data = storage.read_bytes(file)
+            data = read_source(file)
         except ObjectMissing as error:
             if number:
                 continue

@@ -88,6 +88,17 @@ def test_all_faults_in_one_listing(bah, key, tmp_path):
     assert read_labelled_videos(str(out)).num_rows == len(VIDEOS) - 2
 
 
+def test_a_terminal_obeys_no_name(bah, key, tmp_path):
+    with (bah / "split/val.txt").open("a") as file:
+        file.write("Videos/\x1b[31mred\x85\u202e.mp4,0,hm\n")
+    _, told = prepare("--bah", bah, "--out", tmp_path / "labels", "--id-key", key, status=2)
+    listing, sentence = told.splitlines()
+    assert listing.startswith(
+        f"{bah}/split/val.txt:2: Videos/\\x1b[31mred\\x85\\u202e.mp4 is not there"
+    )
+    assert sentence.startswith("error: 1 fault in 1 file")
+
+
 def test_exported_and_read_back(bah, key, tmp_path):
     first, second, jsonl = tmp_path / "labels", tmp_path / "back", tmp_path / "swift.jsonl"
     prepare("--bah", bah, "--out", first, "--id-key", key, "--export-swift", jsonl)

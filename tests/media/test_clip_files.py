@@ -92,6 +92,13 @@ def test_what_cannot_be_cut_is_told(tmp_path, cut):
     assert caught.value.kind is ErrorKind.UNREADABLE
 
 
+def test_no_clip_fills_the_disk(numbered, cut, tmp_path, monkeypatch):
+    monkeypatch.setattr("ah_ray.media.clip_files._MAX_FILE_BYTES", 8 << 10)
+    with pytest.raises(VideoError, match="ffmpeg could not cut it"):
+        cut(numbered, 0, 5)
+    assert max(path.stat().st_size for path in tmp_path.iterdir()) <= 8 << 10
+
+
 def test_a_window_without_a_picture_is_told(tmp_path, numbered, cut):
     source = videos.make_truncated(tmp_path / "short.mp4", numbered, share=0.5)
     cut(source, 0, 2)

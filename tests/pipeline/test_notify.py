@@ -12,7 +12,7 @@ from ah_ray.pipeline.notify import check_url, news, post
 from ah_ray.results.runs import RunSummary
 
 SUMMARY = RunSummary(
-    run_id="20260102T220000Z-0badcafe",
+    run_id="20260102T220000.000Z-0badcafe",
     started_at="2026-01-02T22:00:00Z",
     ended_at="2026-01-02T22:42:10Z",
     exit_status=0,

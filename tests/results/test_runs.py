@@ -34,10 +34,10 @@ def summary(**fields):
 
 
 def test_run_ids_sort_by_time_and_differ():
-    moments = [BEGIN + timedelta(seconds=s) for s in (0, 1, 60, 86_400 * 40)]
+    moments = [BEGIN + timedelta(seconds=s) for s in (0, 0.002, 1, 60, 86_400 * 40)]
     made = [new_run_id(moment) for moment in moments]
     assert made == sorted(made)
-    assert made[0].startswith("20260102T030405Z-")
+    assert made[0].startswith("20260102T030405.000Z-")
     assert len({new_run_id(BEGIN) for _ in range(100)}) == 100
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ah_ray.media.synthetic import Scene, write_video
+from ah_ray.study.prepare import Prepared
 
 LENGTHS_S = (2.0, 7.0, 12.0)
 ANNOTATIONS = "video_annotation_transcript.yaml"
@@ -130,3 +131,12 @@ def edit(path: Path, before: str, after: str) -> int:
     assert text.count(before) == 1, f"{before!r} is {text.count(before)} times in {path}"
     path.write_text(text.replace(before, after))
     return text[: text.index(before)].count("\n") + 1
+
+
+def spans(prepared: Prepared, video: Invented) -> list[tuple[float, float, int]]:
+    """(start, end, label) of the windows of one video."""
+    return [
+        (row["start_s"], row["end_s"], row["label"])
+        for row in prepared.windows.to_pylist()
+        if row["uri"].endswith(video.path)
+    ]

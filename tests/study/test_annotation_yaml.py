@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import yaml
 from hypothesis import given
@@ -116,13 +118,30 @@ def test_files_that_are_none(data, line, what):
         ("a: {x: 1, x: 2}", "x stands there twice"),
         ("a: *none", "*none refers to nothing before it"),
         ("a: &own [*own]", "*own refers to nothing before it"),
-        ("a: " + "[" * 200 + "]" * 200, "nested too deeply"),
         ("a: {[1]: 2}", "a name is a list or a mapping"),
     ],
 )
 def test_entries_that_are_wrong_within(text, what):
     *_, item = read_items(text.encode())
     assert what in item.problems[0].what
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 20_000,
+        "a: " + "{a: " * 20_000,
+        "a: " + "".join(f"&a{n} [" for n in range(900)) + "]" * 900,
+        "a: " + "".join(f"&a{n} [" for n in range(20_000)),
+    ],
+)
+@pytest.mark.usefixtures("any_parser")
+def test_nested_without_end(text):
+    for skip in ((), ("a",)):
+        started = time.monotonic()
+        with pytest.raises(NotYaml, match="nested too deeply"):
+            list(read_items(text.encode(), skip=skip))
+        assert time.monotonic() - started < 5
 
 
 def test_references_upon_references_take_no_room():

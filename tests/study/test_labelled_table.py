@@ -6,6 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from ah_ray import storage
@@ -161,7 +164,9 @@ def test_rows_that_do_not_agree(table, faults_of, prepared):
     assert "labels.csv:4: participant bob is in train (" in bob
     assert "labels.csv:6: the split is missing; write train, val, test" in none[0]
     assert "labels.csv:7: the split 'holdout' is none" in none[1]
-    with pytest.raises(FaultyInput, match="2 can be left out by no --skip-faulty"):
+    with pytest.raises(
+        FaultyInput, match=r"mend them \(--skip-faulty cannot leave any of them out"
+    ):
         prepared(table=labels, skip_faulty=True)
     good = table("a.mp4,0,ann,train", header="uri,label,participant,split")
     with pytest.raises(ConfigError, match="the source brings its own"):
@@ -191,6 +196,31 @@ def test_other_files(folder, prepared):
         prepared(table=folder / "labels.parquet")
     with pytest.raises(ConfigError, match=r"--table .* cannot be read"):
         prepared(table=folder / "none.csv")
+
+
+def test_tables_that_are_made_to_be_large(folder, prepared):
+    path = folder / "labels.parquet"
+    many = pa.RunEndEncodedArray.from_arrays(pa.array([9_000_000], pa.int32()), ["a.mp4"])
+    uris = pc.run_end_decode(many).dictionary_encode()
+    n = len(uris)
+    pq.write_table(
+        pa.table({"uri": uris, "label": pa.nulls(n, pa.int8()), "participant": uris}), path
+    )
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ConfigError, match="is too large: over 5,000,000 rows or 1 GiB; split it"):
+        prepared(table=path)
+    rows = {"uri": ["a.mp4"] * 9, "label": [0] * 9, "participant": ["x" * 9000] * 9}
+    pd.DataFrame(rows).to_parquet(path)
+    with pytest.raises(ConfigError, match="row 1 holds a text of over 8,192 characters"):
+        prepared(table=path)
+    (folder / "labels.csv").write_text("uri,label,participant\n" + "a" * (3 << 20))
+    with pytest.raises(ConfigError, match="has a line of over 1048576 characters"):
+        prepared(table=folder / "labels.csv")
+
+
+def test_a_table_does_not_choose_which_host_is_asked(table, faults_of):
+    (fault,) = faults_of(table=table("http://169.254.169.254/a.mp4,,,0,ann"))
+    assert "asks a host that the manifest chooses; give a bucket, or a path" in fault
 
 
 def test_from_a_bucket(bucket, folder, table, prepared):

@@ -31,6 +31,8 @@ def test_shares_and_consent_in_several_forms():
     ("settings", "told"),
     [
         ({"out": None}, "--out"),
+        ({"bah": " "}, "--bah: is empty: give a value, or leave it out"),
+        ({"consent": ["challenges", ""]}, "--consent: is empty"),
         ({"bah": None}, "give one of --bah, --table, --import-swift: where the labels are"),
         ({"table": "t.csv"}, "give one of --bah, --table"),
         ({"id_key": None}, "participants need pseudonyms: give --id-key FILE .* or --plain-part"),

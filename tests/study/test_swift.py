@@ -1,4 +1,4 @@
-"""ms-swift's JSONL: exported as the models were trained, read back as it was, and others' files."""
+"""ms-swift's JSONL: exported as the models were trained, and read back as it was."""
 
 from __future__ import annotations
 
@@ -170,6 +170,7 @@ def test_lines_of_ours_that_are_wrong(exported, tmp_path, faults_of):
         "swift.jsonl:4: `ah_ray`: ",
         "swift.jsonl:5: the answer 'Perhaps' is unknown; write <answer>Yes</answer> or No",
         "swift.jsonl:7: window ",
+        "swift.jsonl:9: it tells of ",
         "swift.jsonl:9: participant 90005 is in train (",
         "swift.jsonl:10: it is not JSON: ",
     ]
@@ -178,54 +179,28 @@ def test_lines_of_ours_that_are_wrong(exported, tmp_path, faults_of):
         assert told.startswith(beginning)
 
 
-@pytest.fixture
-def published(recordings, tmp_path) -> Path:
-    """A JSONL as the published scripts write it: clips by name, `video` and `audio`, no system."""
-    folder = tmp_path / "clips"
-    folder.mkdir()
-    lines = []
-    for number, (seconds, answer) in enumerate(((2.0, "Yes"), (7.0, "No"), (2.0, "No"))):
-        name = f"9000{number}_Question_1_2030-01-02_10-00-00_Video_1"
-        (folder / f"{name}.mp4").symlink_to(recordings[seconds])
-        said = [{"role": "user", "content": USER},
-                {"role": "assistant", "content": f"<answer>{answer}</answer>"}]  # fmt: skip
-        lines.append({"messages": said, "video": [str(folder / f"{name}.mp4")],
-                      "audio": [str(folder / f"{name}.wav")]})  # fmt: skip
-    del lines[2]["messages"][1]  # as for GRPO
-    lines[2]["solution"] = "<answer>No</answer>"
-    path = tmp_path / "data.jsonl"
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("uri", "http://169.254.169.254/a.mp4", "asks a host that the manifest chooses"),
+        ("video_id", "../a", "is not of [A-Za-z0-9._-]"),
+        ("window_index", 1 << 40, "window_index: Input should be less than"),
+        ("weight", -1.0, "weight: Input should be greater than or equal to 0"),
+        ("video", {"label": 7, "duration_s": 2.0, "segments": []}, "video.label: Input should be"),
+        ("uri", "a.mp4", "uri: 'a.mp4' is not whole"),
+        ("uri", "/elsewhere/a.mp4", "what a line before does not"),
+    ],
+)
+def test_what_ours_may_not_tell(exported, tmp_path, faults_of, name, value, told):
+    exported()
+    path = files(tmp_path)[0]
+    lines = lines_of(path)
+    number = next(n for n, line in enumerate(lines) if line["ah_ray"]["window_index"] == 1)
+    lines[number]["ah_ray"][name] = value
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-def test_a_published_file(published, prepared):
-    found = prepared(import_swift=published)
-    assert [(row["participant_id"], row["label"], row["end_s"], row["question"])
-            for row in sorted(found.windows.to_pylist(), key=lambda row: row["uri"])] == [
-        ("90000", 1, 2, None), ("90001", 0, 5, None), ("90002", 0, 2, None),
-    ]  # fmt: skip
-    assert set(found.videos["split"].to_pylist()) == {"train", "val", "test"}
-    one = prepared(import_swift=published, participant_pattern="(Question)", split="1,0,0")
-    assert set(one.videos["participant_id"].to_pylist()) == {"Question"}
-
-
-def test_a_published_file_that_is_wrong(published, faults_of, prepared):
-    lines = lines_of(published)
-    lines[0]["video"] = ["a.mp4", "b.mp4"]
-    lines.append(lines[1])
-    lines.append({**lines[1], "video": "holiday.mp4"})
-    published.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    twice, whose, one = sorted(faults_of(import_swift=published), key=len)[::-1][:3][::-1]
-    told = " ".join((twice, whose, one))
-    assert (
-        'data.jsonl:1: `videos` does not name one video; write "videos": ["clip.mp4"]' not in told
-    )
-    found = faults_of(import_swift=published)
-    assert found[0].startswith("data.jsonl:1: `videos` does not name one video; write `")
-    assert "is listed a second time (first: line 2); keep one of the lines" in found[1]
-    assert found[2].startswith("data.jsonl:5: holiday.mp4 does not tell whose it is; name clips")
-    with pytest.raises(ConfigError, match=r"--import-swift .*none\.jsonl"):
-        prepared(import_swift=published.parent / "none.jsonl")
+    (fault,) = faults_of(import_swift=path)
+    assert fault.startswith(f"swift.jsonl:{number + 1}: ") and told in fault
+    assert fault.endswith("; export it anew")
 
 
 def test_in_a_bucket(bucket, bah, prepared):
