@@ -5,14 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from invented_calibration import FITTED_ON, calibration
 from invented_rows import make_output, scoring
 
 from ah_ray.config import Ensemble, OneModel, Reduction, Windows
 from ah_ray.errors import ConfigError
-from ah_ray.reduction import Scaling
 from ah_ray.results.calibration import (
-    Calibration,
-    FittedOn,
     calibrated,
     read_calibration,
     scored_by,
@@ -21,27 +19,6 @@ from ah_ray.results.calibration import (
 from ah_ray.results.outputs import read_config
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.reduce import reduce_outputs
-
-FITTED_ON = FittedOn(
-    data_fingerprint="0123456789abcdef", split="val", n_videos=20, n_participants=5, n_ah=9
-)
-
-
-def calibration(by=None, **changes):
-    by = by or scoring()
-    fields = {
-        "reducer": "mean",
-        "scaling": Scaling(slope=0.5),
-        "scaling_by": "temperature",
-        "threshold": 0.6,
-        "threshold_by": "macro-f1",
-        "config_fingerprint": by.fingerprint,
-        "scoring": by,
-        "fitted_on": FITTED_ON,
-        "ah_ray_version": "0.1",
-        "fitted_at": datetime(2026, 1, 2, tzinfo=UTC),
-    }
-    return Calibration(**fields | changes)
 
 
 @pytest.fixture
