@@ -142,7 +142,13 @@ def test_mistakes_are_one_line(study, scores, tmp_path):
     write = ("--write-calibration", tmp_path / "c.json", "--reducer", "median")
     assert "--reducer median" in evaluate(scores[0], *labels, *to, *write, status=2)
     assert not (tmp_path / "c.json").exists()
+    (tmp_path / "file").write_text("in the way")
+    inside = tmp_path / "file" / "inside"
+    said = evaluate(scores[0], *labels, *to, "--write-calibration", inside, status=2)
+    assert f"--write-calibration {inside} cannot be written" in said
     assert not list((tmp_path / "t").glob("*"))
+    said = evaluate(scores[0], *labels, "--to", inside, status=2)
+    assert "cannot be written to" in said and "with --to" in said
 
 
 def test_starts_quickly():
