@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ah_ray.errors import ConfigError
 from ah_ray.profile import Profile
 from ah_ray.reduction import Ensemble, Reduction
+from ah_ray.validation import validated
 
 SCORING_VERSION = 1
 """Raised by hand when code changes a clip's score; part of every config_fingerprint."""
@@ -229,17 +229,4 @@ class ScoreSettings(_Frozen):
 
 def score_settings(**values: object) -> ScoreSettings:
     """Validated settings; raises ConfigError with one sentence that names the flag."""
-    try:
-        return ScoreSettings(**values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(sorted(ScoreSettings.model_fields))
-            raise ConfigError(f"{name}: no such setting; there are {known}") from None
-        if problem["type"] == "missing":
-            needed = "--videos, --out and --model are needed (or --demo alone)"
-            raise ConfigError(f"--{name} is missing: {needed}") from None
-        flag = f"--{name.replace('_', '-')}: " if name else ""
-        raise ConfigError(f"{flag}{message}") from None
+    return validated(ScoreSettings, values, "--videos, --out and --model (or --demo alone)")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ah_ray import cluster
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
 from ah_ray.cohort.id_key import read_id_key
@@ -23,7 +24,6 @@ from ah_ray.omni.checkpoint import (
 from ah_ray.omni.folder import open_folder
 from ah_ray.omni.local_copy import local_adapter
 from ah_ray.omni.weight_names import weight_shapes
-from ah_ray.pipeline import cluster
 from ah_ray.pipeline.capacity import enough_gpus
 from ah_ray.profile import load_profile
 from ah_ray.results.calibration import calibrated, scored_by

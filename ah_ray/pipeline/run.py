@@ -10,14 +10,13 @@ from functools import partial
 
 from rich.console import Console
 
+from ah_ray import cluster, logs, storage
 from ah_ray import cohort as cohorts
-from ah_ray import logs, storage
 from ah_ray.cohort import Cohort, Plan
 from ah_ray.config import Arithmetic, ScoreSettings
 from ah_ray.exit_status import ExitStatus
 from ah_ray.logs import LogSettings
 from ah_ray.media.ffmpeg import ffmpeg_version
-from ah_ray.pipeline import cluster
 from ah_ray.pipeline.capacity import check_gpus
 from ah_ray.pipeline.comparison import Comparison
 from ah_ray.pipeline.plan_view import print_plan

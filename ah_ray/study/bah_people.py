@@ -82,7 +82,9 @@ def _open(root: str, file: str | None, consent: Sequence[str]) -> tuple[str, byt
             return uri, read_source(uri)
         except ObjectMissing:
             continue
-    if file or consent:
+    if file:
+        raise ConfigError(f"--meta {file}: there is no such file")
+    if consent:
         raise ConfigError(
             f"{' and '.join(uris)}: there is no such file, which tells consent: name it with --meta"
         )

@@ -86,6 +86,8 @@ def annotation_files(tree: Tree, named: str | None) -> dict[str, str]:
     if named is not None:
         uri = storage.normalise(named)
         if uri.lower().endswith(YAML_ENDINGS):
+            if not storage.exists(uri):
+                raise ConfigError(f"--annotations {named}: there is no such file")
             return {"": uri}
         found = _yamls_below(uri)
     else:

@@ -84,7 +84,9 @@ def _entry(row: Row, uri: str, place: Place, faults: Faults) -> _Entry | None:
 
     label = label_of(row.get("label") or "")
     if label is None:
-        tell(f"the label {row.get('label')!r} is unknown", "write 0 or 1")
+        written = row.get("label")
+        what = "the label is missing" if written is None else f"the label {written!r} is unknown"
+        tell(what, "write 0 or 1")
     if not row.get("participant"):
         tell("the participant is missing", "say whose video it is")
     split = row.get("split")

@@ -2,7 +2,8 @@
 
 OUT/windows.parquet   one row per training window
 OUT/videos.parquet    one row per labelled video
-OUT/prepared.json     how they were made: settings, counts, fingerprint. Written last
+OUT/prepared.json     how they were made: settings, counts, fingerprint. Written last, and without
+                      it the tables are not read
 """
 
 from __future__ import annotations
@@ -74,7 +75,11 @@ def fingerprint(windows: pa.Table, videos: pa.Table) -> str:
 
 
 def write_labels(out: str, windows: pa.Table, videos: pa.Table, about: dict[str, Any]) -> None:
-    """Each file whole or not at all; `about` last, so it never describes what is not there yet."""
+    """Each file whole or not at all; `about` last: without it nothing is read.
+
+    So one that was stopped while it replaced another leaves no mixture of both.
+    """
+    storage.remove([storage.join(out, PREPARED_FILE)])
     for name, table in ((WINDOWS_FILE, windows), (VIDEOS_FILE, videos)):
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
@@ -99,6 +104,7 @@ def read_about(out: str) -> dict[str, Any]:
 
 
 def _read(out: str, name: str, schema: pa.Schema, split: str | None) -> pa.Table:
+    _open(out, PREPARED_FILE)
     try:
         table = pq.read_table(io.BytesIO(_open(out, name)))
     except pa.ArrowException as error:

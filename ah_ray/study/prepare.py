@@ -55,7 +55,8 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
     """
     out = storage.normalise(settings.out)
     id_key = read_id_key(settings.id_key)
-    storage.check_writable(out)
+    for place in _places(out, settings):
+        storage.check_writable(place)
     faults, left_out = Faults(), Counter()
     source = _read(settings, id_key, console, faults, left_out)
     faults.raise_any(skip_faulty=settings.skip_faulty)
@@ -82,6 +83,16 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
     return Prepared(
         out=out, windows=windows, videos=videos, about=about, skipped=tuple(faults.sorted())
     )
+
+
+def _places(out: str, settings: PrepareSettings) -> list[str]:
+    """The folders that are written: better tried now than after hours of reading."""
+    places = [out]
+    if settings.export_swift:
+        places.append(storage.parent(storage.normalise(settings.export_swift)))
+    if settings.cut_clips:
+        places.append(storage.normalise(settings.cut_clips))
+    return places
 
 
 def _ids_of(settings: PrepareSettings) -> str | None:

@@ -88,13 +88,18 @@ def print_prepared(console: Console, out: str, about: Mapping[str, Any]) -> None
     console.print(table)
     lines = [f"left out: {round(n, 1):,} {reason}" for reason, n in about["left_out"].items()]
     lines.append(
-        f"{out}: {about['windows']:,} windows of {about['videos']:,} videos, "
-        f"{about['participants']:,} participants; fingerprint {about['data_fingerprint']}"
+        f"{out}: {_counted(about['windows'], 'window')} of {_counted(about['videos'], 'video')}, "
+        f"{_counted(about['participants'], 'participant')}; fingerprint "
+        f"{about['data_fingerprint']}"
     )
     if about["ids_of"]:
         lines.append(f"the video ids are those of score.py --videos {about['ids_of']}")
     for line in lines:
         console.print(shown(line), soft_wrap=True, markup=False, highlight=False)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def _cells(label: Mapping[str, Any]) -> tuple[str, str]:

@@ -106,7 +106,8 @@ def _names(uri: str, written: list[str], needed: Collection[str]) -> list[str]:
     names = [name.strip().lower() for name in written]
     if missing := [name for name in needed if name not in names]:
         shown = ", ".join(names) or "none"
-        raise ConfigError(f"{uri} has no column {', '.join(missing)} (its columns: {shown})")
+        mend = "; put commas between columns" if any(";" in one for one in names) else ""
+        raise ConfigError(f"{uri} has no column {', '.join(missing)} (its columns: {shown}){mend}")
     if twice := {name for name in names if names.count(name) > 1}:
         raise ConfigError(f"{uri} has the column {', '.join(sorted(twice))} twice")
     return names

@@ -120,6 +120,9 @@ def test_parts_that_are_missing(bah, prepared, tmp_path):
         prepared(bah=tmp_path / "none")
     with pytest.raises(ConfigError, match=r"no train\.txt, val\.txt or test\.txt in .*--splits"):
         prepared(bah=bah, splits=bah / "Videos")
+    for flag in ("annotations", "meta"):
+        with pytest.raises(ConfigError, match=rf"--{flag} .*none\.yml: there is no such file"):
+            prepared(bah=bah, **{flag: tmp_path / "none.yml"})
     (bah / ANNOTATIONS).unlink()
     with pytest.raises(
         ConfigError,

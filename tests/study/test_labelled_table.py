@@ -179,6 +179,7 @@ def test_rows_that_do_not_agree(table, faults_of, prepared):
         ("uri,label\na.mp4,1\n", r"no column participant \(its columns: uri, label\)"),
         ("", r"no column uri, label, participant \(its columns: none\)"),
         ("uri,label,participant\n", "names no video"),
+        ("uri;label;participant\n", "uri;label;participant.; put commas between columns"),
         ("uri,label,participant\na,b.mp4,1,ann\n", "line 2 has more cells than the header"),
         ("uri,label,Label,participant\n", "has the column label twice"),
         ('uri,label,participant\n"a', "is not a CSV file"),
@@ -188,6 +189,11 @@ def test_files_that_are_no_table(folder, prepared, text, told):
     (folder / "labels.csv").write_text(text)
     with pytest.raises(ConfigError, match=told):
         prepared(table=folder / "labels.csv")
+
+
+def test_a_row_without_a_label(table, faults_of):
+    (fault,) = faults_of(table=table("a.mp4,,,,ann"))
+    assert fault == "labels.csv:2: the label is missing; write 0 or 1"
 
 
 def test_other_files(folder, prepared):

@@ -79,8 +79,28 @@ def test_the_description_is_written_last(tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
+def test_stopped_while_it_replaces_another_it_leaves_nothing_to_read(tmp_path, monkeypatch):
+    out, write = str(tmp_path), storage.write_whole
+    write_labels(out, *tables(), {})
+
+    def stopped(uri, content):
+        if uri.endswith("videos.parquet"):
+            raise KeyboardInterrupt
+        write(uri, content)
+
+    monkeypatch.setattr(labels.storage, "write_whole", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_labels(out, *tables({"label": 0}, {"label": 0}), {})
+    for read in (read_windows, read_labelled_videos, read_about):
+        with pytest.raises(ConfigError, match=r"has no prepared\.json: .* one that did not end"):
+            read(out)
+
+
 def test_what_is_no_labelled_manifest(tmp_path):
-    with pytest.raises(ConfigError, match=r"has no windows\.parquet: it is no output of jobs/prep"):
+    with pytest.raises(ConfigError, match=r"has no prepared\.json: it is no output of jobs/prep"):
+        read_windows(str(tmp_path))
+    storage.write_whole(str(tmp_path / "prepared.json"), b"{}")
+    with pytest.raises(ConfigError, match=r"has no windows\.parquet"):
         read_windows(str(tmp_path))
     storage.write_whole(str(tmp_path / "windows.parquet"), b"nothing")
     with pytest.raises(ConfigError, match="is damaged"):

@@ -39,7 +39,7 @@ def files(folder: Path) -> list[Path]:
 @pytest.fixture
 def exported(bah, prepared, tmp_path):
     def run(**settings):
-        return prepared(bah=bah, export_swift=tmp_path / "swift.jsonl", **settings)
+        return prepared(**{"bah": bah, "export_swift": tmp_path / "swift.jsonl", **settings})
 
     return run
 
@@ -120,6 +120,16 @@ def test_windows_that_cannot_be_cut_are_told_at_once(bah, exported, tmp_path, mo
         for video, end in ((VIDEOS[0], 9.5), (VIDEOS[4], 11))
     ]
     assert not any((tmp_path / "labels").iterdir())
+
+
+@pytest.mark.parametrize("place", [{"cut_clips": "file"}, {"export_swift": "file/swift.jsonl"}])
+def test_where_nothing_can_be_written_is_told_before_a_video_is_opened(
+    exported, tmp_path, monkeypatch, place
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("ah_ray.study.prepare.durations_of", pytest.fail)
+    with pytest.raises(ConfigError, match=r"file.* cannot be written to"):
+        exported(**{name: tmp_path / path for name, path in place.items()})
 
 
 def test_an_export_before_leaves_nothing_behind(bah, exported, prepared, tmp_path):
