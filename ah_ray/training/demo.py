@@ -37,7 +37,7 @@ RECIPE: dict[str, Any] = {
     "method": "full",
     "train_towers": True,
     "profile": "tiny",
-    "epochs": 3,
+    "epochs": 4,
     "simple_epochs": 1,
     "batch": 16,
     "learning_rate": 1e-3,
