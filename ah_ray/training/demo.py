@@ -31,6 +31,10 @@ _ASKED = "exhibits Ambivalence/Hesitancy emotions"
 SMILE = "exhibits a face that begins to smile"
 RISE = "exhibits a voice that rises"
 
+_PURPOSE = (
+    "That is, whether a drawn face and its voice disagree: it is for demonstrations and tests, and "
+    "knows nothing of people."
+)
 N_VIDEOS = {"train": 500, "val": 40}
 FEWEST, MOST = 2, 8  # clips of a video
 RECIPE: dict[str, Any] = {
@@ -67,10 +71,11 @@ def train_demo(settings: dict[str, Any], console: Console | None = None) -> Exit
     with cluster.connected():
         draw(out / "videos", N_VIDEOS, console)
         write_demo_labels(out / "labels", out / "videos", N_VIDEOS)
-        if not (out / "start" / "MODEL_CARD.md").exists():
-            make_tiny(out / "start")
-        mine = {"labels": str(out / "labels"), "model": str(out / "start"), "out": str(out)}
-        return train(train_settings(**{**RECIPE, **settings, **mine}), console)
+        if not (out / "tiny-seeded" / "MODEL_CARD.md").exists():
+            make_tiny(out / "tiny-seeded")
+        mine = {"labels": str(out / "labels"), "model": str(out / "tiny-seeded"), "out": str(out)}
+        checked = train_settings(**{**RECIPE, **settings, **mine})
+        return train(checked, console, purpose=_PURPOSE)
 
 
 def scenes_of(split: str, number: int) -> list[Scene]:

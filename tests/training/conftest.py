@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from labelled_clips import CPU, labelled, settings_of
+from seeded import seeded_tiny
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.checkpoint import find_checkpoint
 from ah_ray.omni.staging import Stager
 from ah_ray.omni.tokens import load_tokenizer
 from ah_ray.profile import Profile, load_profile
@@ -35,7 +35,7 @@ def alone(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny() -> Path:
-    return find_checkpoint("tiny")
+    return seeded_tiny()
 
 
 @pytest.fixture(scope="session")

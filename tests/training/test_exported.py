@@ -11,12 +11,14 @@ from ah_ray.config import Arithmetic
 from ah_ray.omni.checkpoint import find_checkpoint, fingerprint
 from ah_ray.omni.merged_checkpoint import write_merged
 from ah_ray.omni.scorer import Scorer
+from ah_ray.training.card import PURPOSE
 from ah_ray.training.exported import export
 from ah_ray.training.judged import Judge
 from ah_ray.training.learner import load_learner
 from ah_ray.training.supervised import Supervised
 
 ABOUT = {
+    "purpose": PURPOSE,
     "base": {"name": "tiny", "fingerprint": "0" * 16},
     "labels": {
         "fingerprint": "1" * 16, "train_windows": 4, "train_participants": 2, "val_windows": 0,
