@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ah_ray.errors import ConfigError, shown
 from ah_ray.exit_status import ExitStatus
 from ah_ray.media.demo_cohort import drawn_answers, make_cohort
 from ah_ray.omni.checkpoint import TINY
+from ah_ray.pipeline import cluster
 from ah_ray.pipeline.run import score
 from ah_ray.pipeline.summary_view import print_summary
 from ah_ray.results.read import read_clips, read_verdicts
@@ -39,14 +41,15 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     for name in ("plan", "videos", "out", "model"):
         if settings.get(name):
             raise ConfigError(f"--demo brings its own cohort and model: leave out --{name}")
-    videos = FOLDER / "cohort"
+    folder = FOLDER if cluster.lasts(str(Path.cwd())) else Path(tempfile.gettempdir()) / FOLDER
+    videos = folder / "cohort"
     console.print(f"Making a cohort of drawn faces in {videos}/ …", highlight=False)
     try:
         make_cohort(videos)
     except OSError as error:
-        raise ConfigError(f"--demo writes to {FOLDER}/ here, which failed: {error}") from None
+        raise ConfigError(f"--demo writes to {folder}/, which failed: {error}") from None
     console.print("Scoring it: starting Ray, decoders and a replica …", highlight=False)
-    mine = {"videos": str(videos), "out": str(FOLDER / "scores"), "model": TINY}
+    mine = {"videos": str(videos), "out": str(folder / "scores"), "model": TINY}
     outcome = score(
         score_settings(**{**mine, "rescore": True, "max_failed": 1.0, **settings}), console
     )
@@ -64,7 +67,7 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     console.print(_MEANING, highlight=False, soft_wrap=True)
     console.print(
         "Read it:  import pandas as pd; "
-        f"pd.read_parquet({str(FOLDER / 'scores' / 'verdicts.parquet')!r})",
+        f"pd.read_parquet({str(folder / 'scores' / 'verdicts.parquet')!r})",
         highlight=False,
         soft_wrap=True,
     )
