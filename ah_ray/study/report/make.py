@@ -106,9 +106,7 @@ def _page(
     frames: dict[str, dict[int, str]] | None,
 ) -> Page:
     last_two = nights(runs)
-    tonight, before = (
-        first_screen.by_run(verdicts, last_two.run_id) if last_two else (None, None)
-    )
+    tonight, before = first_screen.by_run(verdicts, last_two.run_id) if last_two else (None, None)
     threshold = float(verdicts["threshold"][0].as_py())
     labels, evaluation = _labelled(settings)
     return Page(

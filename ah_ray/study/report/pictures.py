@@ -50,8 +50,9 @@ def thumbnails(
     surest = _surest(clips)
     rows = [
         row
-        for row in verdicts.select(["video_id", "uri", "etag", "size_bytes", "last_modified"])
-        .to_pylist()
+        for row in verdicts.select(
+            ["video_id", "uri", "etag", "size_bytes", "last_modified"]
+        ).to_pylist()
         if row["video_id"] in surest
     ]
     found: dict[str, dict[int, str]] = {}

@@ -13,7 +13,7 @@ MOST_VIDEOS = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
-    """Without `link_videos` no name and no path is on the page, without `with_frames` no picture."""
+    """Without `link_videos` the page holds no name and no path, without `with_frames` no picture."""
 
     out: str
     to: str | None = None  # OUT/report.html

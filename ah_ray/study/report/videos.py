@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 
 from ah_ray.cohort.identity import video_id_of
 from ah_ray.config import Windows
-from ah_ray.results.reducers import NO, YES
 from ah_ray.results.redaction import redacted
+from ah_ray.results.reducers import NO, YES
 from ah_ray.results.row import STATUSES
 from ah_ray.study.report.links import link
 
@@ -71,7 +71,9 @@ def columns(
         _video(row, timelines.get(row["video_id"], []), windows, kinds, links=links, id_key=id_key)
         for row in rows
     ]
-    found: dict[str, Any] = {name: [video[name] for video in each] for name in each[0]} if each else {}
+    found: dict[str, Any] = (
+        {name: [video[name] for video in each] for name in each[0]} if each else {}
+    )
     if labels is not None:
         of = [labels.get(row["video_id"]) for row in rows]
         found["label"] = [video and video["label"] for video in of]
@@ -97,7 +99,10 @@ def _timelines(clips: pa.Table, video_ids: pa.ChunkedArray) -> dict[str, list[di
 
 def _kinds(verdicts: pa.Table, clips: pa.Table) -> dict[str, int]:
     """Each error_kind that occurs, and its place."""
-    found = {*verdicts["error_kind"].unique().to_pylist(), *clips["error_kind"].unique().to_pylist()}
+    found = {
+        *verdicts["error_kind"].unique().to_pylist(),
+        *clips["error_kind"].unique().to_pylist(),
+    }
     return {kind: place for place, kind in enumerate(sorted(found - {None}))}
 
 
