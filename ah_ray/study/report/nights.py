@@ -27,7 +27,8 @@ class Nights:
     run_id: str
     ended_at: datetime
     before_ended_at: datetime | None
-    lines: tuple[Line, ...]
+    cohort: tuple[Line, ...]  # what the tables held
+    work: tuple[Line, ...]  # what the run did
     trouble: bool  # the last run ended early; why may name a place, so it is not told here
     n_missing: int  # videos of the cohort that have no row
 
@@ -38,13 +39,13 @@ def nights(summaries: Sequence[RunSummary]) -> Nights | None:
     if not done:
         return None
     tonight, before = done[0], done[1] if len(done) > 1 else None
-    lines = [_counted(name, value, before, tonight) for name, value in _COUNTED]
-    lines += [_plain(name, value, before, tonight) for name, value in _PLAIN]
+    work = (_plain(name, value, before, tonight) for name, value in _PLAIN)
     return Nights(
         run_id=tonight.run_id,
         ended_at=tonight.ended_at,
         before_ended_at=before and before.ended_at,
-        lines=tuple(line for line in lines if line is not None),
+        cohort=tuple(_counted(name, value, before, tonight) for name, value in _COUNTED),
+        work=tuple(line for line in work if line is not None),
         trouble=tonight.trouble is not None,
         n_missing=tonight.counts.missing,
     )

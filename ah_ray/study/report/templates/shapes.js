@@ -53,21 +53,23 @@ function describe(clip) {
   return `${when}: ${score(clip.p)}, ${clip.said === "Y" ? "Yes" : "No"}`;
 }
 
+const SHORTEST_S = 30; // what a drawing is wide at least, so that one clip does not fill it
+
 function length_s(video) {
   const ends = [video.duration_s || 0, ...video.clips().map((clip) => clip.end_s)];
-  return Math.max(...video.segments.map((segment) => segment[1]), ...ends, 0.001);
+  return Math.max(...video.segments.map((segment) => segment[1]), ...ends, 0);
 }
 
 // A timeline as wide as a cell; the table tells the same in words.
 function strip(video, threshold) {
   const all_s = length_s(video);
-  const x = (seconds) => (200 * seconds) / all_s;
+  const x = (seconds) => (200 * seconds) / Math.max(all_s, SHORTEST_S);
   const y = (thousandths) => 21 - (20 * thousandths) / 1000;
-  const shapes = [svg("line", { class: "axis", x1: 0, x2: 200, y1: 21, y2: 21 })];
+  const shapes = [svg("line", { class: "axis", x1: 0, x2: x(all_s), y1: 21, y2: 21 })];
   shapes.push(...bars(video.clips(), x, y, 21, all_s > 400 ? 0 : 0.8));
   if (threshold !== null) {
     const at = y(1000 * threshold);
-    shapes.push(svg("line", { class: "threshold", x1: 0, x2: 200, y1: at, y2: at, opacity: 0.45 }));
+    shapes.push(svg("line", { class: "threshold", x1: 0, x2: x(all_s), y1: at, y2: at, opacity: 0.45 }));
   }
   shapes.push(...marked(video, x, 23, 3));
   return svg("svg", { class: "strip", viewBox: "0 0 200 26", "aria-hidden": "true" }, ...shapes);
@@ -87,28 +89,29 @@ function marked(video, x, top, height) {
 function timeline(video, threshold) {
   const [width, top, base, left, right] = [900, 14, 190, 40, 90];
   const all_s = length_s(video);
-  const x = (seconds) => left + ((width - left - right) * seconds) / all_s;
+  const x = (seconds) => left + ((width - left - right) * seconds) / Math.max(all_s, SHORTEST_S);
+  const end = x(all_s);
   const y = (thousandths) => base - ((base - top) * thousandths) / 1000;
   const shapes = [];
   for (const [thousandths, words] of [[0, "0"], [500, "0.5"], [1000, "1"]]) {
     const at = y(thousandths);
-    shapes.push(svg("line", { class: "grid", x1: left, x2: width - right, y1: at, y2: at }));
+    shapes.push(svg("line", { class: "grid", x1: left, x2: end, y1: at, y2: at }));
     shapes.push(svg("text", { x: left - 8, y: at + 4, "text-anchor": "end" }, words));
   }
   shapes.push(...bars(video.clips(), x, y, base, all_s > 1800 ? 0 : 1.5));
-  shapes.push(svg("line", { class: "axis", x1: left, x2: width - right, y1: base, y2: base }));
+  shapes.push(svg("line", { class: "axis", x1: left, x2: end, y1: base, y2: base }));
   for (let at_s = 0; at_s <= all_s; at_s += tick_s(all_s)) {
     const ends = { x: x(at_s), y: base + 18, "text-anchor": "middle" };
     shapes.push(svg("text", ends, clock(at_s)));
   }
   if (threshold !== null) {
     const at = y(1000 * threshold);
-    shapes.push(svg("line", { class: "threshold", x1: left, x2: width - right, y1: at, y2: at }));
-    shapes.push(svg("text", { x: width - right + 8, y: at + 4 }, `Yes from ${threshold.toFixed(2)}`));
+    shapes.push(svg("line", { class: "threshold", x1: left, x2: end, y1: at, y2: at }));
+    shapes.push(svg("text", { x: end + 8, y: at + 4 }, `Yes from ${threshold.toFixed(2)}`));
   }
   if (video.segments.length) {
     shapes.push(...marked(video, x, base + 28, 9));
-    shapes.push(svg("text", { x: width - right + 8, y: base + 37 }, "marked A/H"));
+    shapes.push(svg("text", { x: end + 8, y: base + 37 }, "marked A/H"));
   }
   const height = base + (video.segments.length ? 46 : 28);
   const said = `Clips of this video over time. ${in_words(video)} The table below has each clip.`;

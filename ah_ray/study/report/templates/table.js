@@ -57,11 +57,11 @@ const COLUMNS = [
   { name: "Answer", key: (video) => video.answer || null },
   HAS_LABELS ? { name: "Label", key: (video) => video.label } : null,
   { name: "Score", key: (video) => video.p, number: true, falling: true },
-  { name: "Highest at", key: (video) => video.moment_s, number: true },
-  { name: "Clips", key: (video) => video.n_clips, number: true, falling: true },
-  { name: "Length", key: (video) => video.duration_s, number: true, falling: true },
+  { name: "Highest at", key: (video) => video.moment_s, number: true, minor: true },
+  { name: "Clips", key: (video) => video.n_clips, number: true, falling: true, minor: true },
+  { name: "Length", key: (video) => video.duration_s, number: true, falling: true, minor: true },
   { name: "Timeline" },
-  { name: "Remarks", key: (video) => video.noted || null },
+  { name: "Remarks", key: (video) => video.noted || null, minor: true },
 ].filter(Boolean);
 
 const WHICH = {
@@ -117,32 +117,38 @@ function turn_to(page) {
   by_id("videos").scrollIntoView();
 }
 
+const styled = (column) => [column.number && "number", column.minor && "minor"].filter(Boolean).join(" ") || null;
+
+const CELLS = {
+  Video: (video) => [html("a", { href: address(video) }, video.id)],
+  Answer: (video) => [ANSWERS[video.answer]],
+  Label: (video) => [video.label === null ? "–" : LABELS[video.label]],
+  Score: (video) => [score(video.p)],
+  "Highest at": (video) => [clock(video.moment_s)],
+  Clips: (video) => [video.n_failed ? `${video.n_clips - video.n_failed}/${video.n_clips}` : video.n_clips],
+  Length: (video) => [clock(video.duration_s)],
+  Timeline: (video) => [strip(video, DATA.clip_threshold), html("span", { class: "unseen" }, in_words(video))],
+  Remarks: (video) => [video.noted],
+};
+
 function row(video) {
-  const number = (text) => html("td", { class: "number" }, text);
-  const name = html("a", { href: address(video) }, video.id);
-  const timeline_cell = html("td", {}, strip(video, DATA.clip_threshold));
-  timeline_cell.append(html("span", { class: "unseen" }, in_words(video)));
-  const cells = [
-    html("th", { scope: "row" }, name),
-    html("td", { class: video.answer === "Y" ? "yes" : null }, ANSWERS[video.answer]),
-    HAS_LABELS ? html("td", {}, video.label === null ? "–" : LABELS[video.label]) : null,
-    number(score(video.p)),
-    number(clock(video.moment_s)),
-    number(video.n_failed ? `${video.n_clips - video.n_failed}/${video.n_clips}` : String(video.n_clips)),
-    number(clock(video.duration_s)),
-    timeline_cell,
-    html("td", {}, video.noted),
-  ];
+  const cells = COLUMNS.map((column) => {
+    const is_yes = column.name === "Answer" && video.answer === "Y";
+    const attributes = { class: is_yes ? "yes" : styled(column) };
+    const inside = CELLS[column.name](video);
+    if (column.name === "Video") return html("th", { ...attributes, scope: "row" }, ...inside);
+    return html("td", attributes, ...inside);
+  });
   const made = html("tr", {}, ...cells);
   made.addEventListener("click", (event) => {
-    if (!event.target.closest("a") && String(getSelection()) === "") name.click();
+    if (!event.target.closest("a") && String(getSelection()) === "") made.querySelector("a").click();
   });
   return made;
 }
 
 function heads() {
   const made = COLUMNS.map((column) => {
-    const attributes = { scope: "col", class: column.number ? "number" : null };
+    const attributes = { scope: "col", class: styled(column) };
     if (!column.key) return html("th", attributes, column.name);
     const here = column.name === view.sort;
     if (here) attributes["aria-sort"] = view.falling ? "descending" : "ascending";
