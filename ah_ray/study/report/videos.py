@@ -42,9 +42,7 @@ def shown_videos(verdicts: pa.Table, most: int) -> pa.Table:
     """All of them, or the `most` with the highest p_ah, in the order of video_id."""
     if len(verdicts) <= most:
         return verdicts
-    surest = pc.sort_indices(
-        verdicts, sort_keys=[("p_ah", "descending")], null_placement="at_end"
-    ).slice(0, most)
+    surest = pc.sort_indices(verdicts, sort_keys=[("p_ah", "descending")]).slice(0, most)
     return verdicts.take(pc.take(surest, pc.sort_indices(surest)))
 
 

@@ -32,6 +32,7 @@ function video_of(columns, i) {
     label: columns.label ? columns.label[i] : null,
     segments: columns.segments ? columns.segments[i] : [],
     url: columns.url ? columns.url[i] : null,
+    path: columns.url && columns.url[i] ? plain(columns.url[i]) : null,
     frames: columns.frames ? columns.frames[i] : {},
     clips: () => clips_of(columns, i),
     surest: () => surest(one.clips()),
@@ -40,8 +41,17 @@ function video_of(columns, i) {
   const most = scores.reduce((best, p, at) => (p !== null && (best < 0 || p > scores[best]) ? at : best), -1);
   one.moment_s = most < 0 ? null : columns.spans[i] ? columns.spans[i][most][0] : most * DATA.hop_s;
   one.noted = [one.kind, ...one.remarks].filter(Boolean).join(", ");
-  one.haystack = [one.id, one.noted, one.error, one.url].filter(Boolean).join(" ").toLowerCase();
+  one.haystack = [one.id, one.noted, one.error, one.path].filter(Boolean).join(" ").toLowerCase();
   return one;
+}
+
+// A recording's address as people write it; a name need not be UTF-8.
+function plain(url) {
+  try {
+    return decodeURIComponent(url);
+  } catch {
+    return url;
+  }
 }
 
 const surest = (clips) =>

@@ -89,21 +89,13 @@ function facts(video) {
     html("div", {}, html("dt", {}, name), html("dd", {}, String(value))),
   );
   if (video.url) {
-    const link = html("a", outside(video.url), plain(video.url));
+    const link = html("a", outside(video.url), video.path);
     made.push(html("div", {}, html("dt", {}, "Recording"), html("dd", {}, link)));
   }
   return html("dl", { class: "facts" }, ...made);
 }
 
 const outside = (url) => ({ href: url, target: "_blank", rel: "noopener noreferrer" });
-
-function plain(url) {
-  try {
-    return decodeURIComponent(url);
-  } catch {
-    return url;
-  }
-}
 
 function clips_table(video) {
   const has_frames = Object.keys(video.frames).length > 0;
