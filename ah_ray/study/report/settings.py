@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ah_ray import storage
+from ah_ray.results.purge import REPORT_FILE
 
-FILE = "report.html"
 MOST_VIDEOS = 20_000
 """In the table of a page: more would make it slow, and larger than mail and browsers like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
-    """Without `link_videos` the page holds no name and no path, without `with_frames` no picture."""
+    """Without `link_videos` the page holds no name, without `with_frames` no picture."""
 
     out: str
     to: str | None = None  # OUT/report.html
@@ -29,4 +29,4 @@ class ReportSettings:
     @property
     def file(self) -> str:
         """Where the page goes."""
-        return storage.normalise(self.to or storage.join(self.out, FILE))
+        return storage.normalise(self.to or storage.join(self.out, REPORT_FILE))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import Progress as Bars
@@ -16,9 +16,10 @@ from ah_ray.units import gigabytes
 @contextmanager
 def showing(console: Console) -> Iterator[Progress]:
     """A bar while recordings are opened."""
-    with Bars(console=console, transient=True) as bars:
+    with ExitStack() as until_done:
 
-        def begin(n_videos: int):
+        def begin(n_videos: int) -> Callable[[], None]:
+            bars = until_done.enter_context(Bars(console=console, transient=True))
             bar = bars.add_task("Taking pictures", total=n_videos)
             return lambda: bars.advance(bar)
 

@@ -28,6 +28,7 @@ HOSTILE = (
     "</script></title></style><script>window.hit=1</script><img src=x onerror=window.hit=1>"
     "\"'`&amp;{{7*7}}<!--\u2028\u2029]]>"
 )
+LARGE = 10_000
 LAST_NIGHT = datetime(2026, 1, 2, 3, tzinfo=UTC)
 
 

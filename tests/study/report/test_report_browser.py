@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from invented_rows import make_output
 from playwright.sync_api import Browser, Page, sync_playwright
-from study.report.invented_report import HOSTILE, make_hostile, make_labelled, make_large
+from study.report.invented_report import HOSTILE, LARGE, make_hostile, make_labelled
 
 from ah_ray.errors import ErrorKind
 from ah_ray.results.read import read_clips, read_verdicts
@@ -25,7 +25,6 @@ CHROMIUM = next(
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no Chromium here: on Debian, apt-get install chromium"
 )
-LARGE = 10_000
 USABLE_MS = 2_000
 
 
@@ -86,12 +85,6 @@ def labelled(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory) -> Path:
     return make_hostile(tmp_path_factory.mktemp("hostile"))
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory) -> Path:
-    out = make_large(tmp_path_factory.mktemp("large") / "scores", LARGE)
-    return Path(make_report(ReportSettings(out=out)).file)
 
 
 def by_score(file: Path) -> list[str]:
@@ -310,4 +303,3 @@ def test_ten_thousand_videos_are_usable_within_two_seconds(opened, large):
         assert page.inner_text("#found") != f"1–50 of {LARGE:,} videos"
     assert min(opening) < USABLE_MS
     assert min(searching) < USABLE_MS / 10
-    assert large.stat().st_size < 20e6
