@@ -89,6 +89,16 @@ class Overview:
     def share_yes(self) -> float | None:
         return self.n_yes / self.n_scored if self.n_scored else None
 
+    @property
+    def doubtful(self) -> list[tuple[int, str]]:
+        """How many scored videos lack what a verdict rests on, and what."""
+        lacking = [
+            (self.without_sound, "without sound"),
+            (self.silent, "with a silent track"),
+            (self.still, "with a still or black picture"),
+        ]
+        return [(n, what) for n, what in lacking if n]
+
 
 def overview(verdicts: pa.Table) -> Overview:
     """Of rows of records.VERDICTS that have COLUMNS."""

@@ -14,7 +14,9 @@ from invented_rows import make_output
 from playwright.sync_api import Browser, Page, sync_playwright
 from study.report.invented_report import HOSTILE, LARGE, make_hostile, make_labelled
 
+from ah_ray import storage
 from ah_ray.errors import ErrorKind
+from ah_ray.media.synthetic import random_scenes, write_video
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
@@ -281,6 +283,21 @@ def test_links_lead_to_the_moment(opened, tmp_path):
     assert [link.get_attribute("href") for link in links.all()] == [
         f"file:///cohort/a%20b%231.mp4#t={start}" for start in (0, 5, 10)
     ]
+
+
+def test_pictures_are_shown(opened, tmp_path):
+    recording = tmp_path / "faces.mp4"
+    write_video(recording, random_scenes(1, seed=1))
+    out = str(tmp_path / "scores")
+    etag = storage.stat(str(recording)).etag
+    make_output(out, {"a": [0.9]}, uri=str(recording), etag=etag)
+    one = opened(Path(make_report(ReportSettings(out=out, with_frames=True)).file))
+    assert "This page shows people" in one.page.inner_text("#overview")
+    one.page.click("#rows a")
+    shown = one.page.locator("#video img")
+    assert shown.get_attribute("alt") == "Picture from the middle of 0:00 to 0:05"
+    shown.evaluate("image => image.decode()")
+    assert shown.evaluate("image => image.naturalWidth") > 0
 
 
 def test_ten_thousand_videos_are_usable_within_two_seconds(opened, large):

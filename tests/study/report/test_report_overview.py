@@ -46,6 +46,8 @@ def test_remarks_are_counted_among_the_scored():
     rows[1] |= {"sound_is_silent": True, "picture_is_still": True}
     found = overview(table(*rows))
     assert (found.without_sound, found.silent, found.still) == (1, 1, 1)
+    assert [n for n, _ in found.doubtful] == [1, 1, 1]
+    assert overview(table(rows[2])).doubtful == []
 
 
 def test_where_nothing_was_scored_there_is_no_share():

@@ -87,7 +87,8 @@ function marked(video, x, top, height) {
 
 // One video's whole timeline, with its axes.
 function timeline(video, threshold) {
-  const [width, top, base, left, right] = [900, 14, 190, 40, 90];
+  const width = Math.min(900, Math.max(320, innerWidth - 90)); // so that text keeps its size
+  const [top, base, left, right] = [14, 190, 30, 90];
   const all_s = length_s(video);
   const x = (seconds) => left + ((width - left - right) * seconds) / Math.max(all_s, SHORTEST_S);
   const end = x(all_s);
@@ -100,7 +101,8 @@ function timeline(video, threshold) {
   }
   shapes.push(...bars(video.clips(), x, y, base, all_s > 1800 ? 0 : 1.5));
   shapes.push(svg("line", { class: "axis", x1: left, x2: end, y1: base, y2: base }));
-  for (let at_s = 0; at_s <= all_s; at_s += tick_s(all_s)) {
+  const step_s = tick_s(Math.max(all_s, SHORTEST_S), width / 80);
+  for (let at_s = 0; at_s <= all_s; at_s += step_s) {
     const ends = { x: x(at_s), y: base + 18, "text-anchor": "middle" };
     shapes.push(svg("text", ends, clock(at_s)));
   }
@@ -119,9 +121,9 @@ function timeline(video, threshold) {
   return svg("svg", { ...attributes, "aria-label": said }, ...shapes);
 }
 
-function tick_s(all_s) {
+function tick_s(all_s, at_most) {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
-  return steps.find((step) => all_s / step <= 10) || 14400;
+  return steps.find((step) => all_s / step <= at_most) || 14400;
 }
 
 function in_words(video) {

@@ -124,7 +124,6 @@ function clips_table(video) {
 function clip_row(video, clip, has_frames) {
   const when = `${clock(clip.start_s)} – ${clock(clip.end_s)}`;
   const linked = video.url ? html("a", outside(`${video.url}#t=${clip.start_s}`), when) : when;
-  const shared = video.segments.some(([start_s, end_s]) => start_s < clip.end_s && clip.start_s < end_s);
   const answer = clip.p === null ? `not scored: ${clip.kind || "unknown"}` : ANSWERS[clip.said];
   return html(
     "tr",
@@ -132,9 +131,16 @@ function clip_row(video, clip, has_frames) {
     html("th", { scope: "row" }, linked),
     html("td", { class: "number" }, score(clip.p)),
     html("td", { class: clip.said === "Y" ? "yes" : null }, answer),
-    video.segments.length ? html("td", {}, shared ? "in part or whole" : "") : null,
+    video.segments.length ? html("td", {}, marked_s(video, clip)) : null,
     has_frames ? html("td", {}, picture(video, clip)) : null,
   );
+}
+
+// How much of a clip annotators marked: "3.8 s".
+function marked_s(video, clip) {
+  const shared = ([start_s, end_s]) => Math.min(end_s, clip.end_s) - Math.max(start_s, clip.start_s);
+  const seconds = video.segments.reduce((sum, segment) => sum + Math.max(0, shared(segment)), 0);
+  return seconds > 0 ? `${seconds.toFixed(1)} s` : "";
 }
 
 function picture(video, clip) {
