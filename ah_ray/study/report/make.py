@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -45,7 +44,6 @@ class Made:
     n_videos: int
     n_listed: int
     n_with_frames: int | None  # null: none were asked for
-    is_keyed: bool
 
 
 def make_report(settings: ReportSettings, progress: Progress = lambda n: lambda: None) -> Made:
@@ -69,7 +67,6 @@ def make_report(settings: ReportSettings, progress: Progress = lambda n: lambda:
         n_videos=len(verdicts),
         n_listed=len(listed),
         n_with_frames=None if frames is None else len(frames),
-        is_keyed=settings.id_key is not None,
     )
 
 
@@ -111,7 +108,6 @@ def _page(
     labels, evaluation = _labelled(settings)
     return Page(
         title=settings.title,
-        made_at=datetime.now(UTC),
         overview=first_screen.overview(verdicts),
         nights=last_two,
         tonight=tonight,

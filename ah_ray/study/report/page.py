@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +15,7 @@ from ah_ray.study.evaluation import Evaluation
 from ah_ray.study.report.nights import Nights
 from ah_ray.study.report.overview import Group, Overview
 from ah_ray.study.report.plot import Plot, round_up
+from ah_ray.study.report.words import yes_from
 from ah_ray.units import clock
 
 _SCRIPTS = ("shapes.js", "table.js", "video.js")
@@ -28,7 +28,6 @@ class Page:
     """All that the templates show. What may hold a name is here only where a setting says so."""
 
     title: str
-    made_at: datetime
     overview: Overview
     nights: Nights | None
     tonight: Group | None  # rows of the last run, and those before it
@@ -62,12 +61,13 @@ def render(page: Page) -> bytes:
         "share": lambda value: "–" if value is None else f"{value:.0%}",
         "p": lambda value: "–" if value is None else f"{value:.3f}",
         "clock": clock,
+        "yes_from": yes_from,
     }
     environment.globals |= {"Plot": Plot, "round_up": round_up, "zip": zip}
     style, script = _source(environment, "style.css"), _scripts(environment)
     data = page.data | {
-        "threshold": page.threshold,
         "clip_threshold": page.clip_threshold,
+        "clip_yes_from": page.clip_threshold and yes_from(page.clip_threshold),
     }
     text = environment.get_template("page.html.jinja").render(
         page=page,

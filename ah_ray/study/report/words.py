@@ -6,7 +6,7 @@ import re
 
 from ah_ray.reduction import Ensemble, Reduction, logit, sigmoid
 from ah_ray.results.reducers import SHARE_THRESHOLD
-from ah_ray.results.verdict import video_threshold
+from ah_ray.results.verdict import MORE_THAN_HALF, video_threshold
 
 _WORDS = {
     "any": "the highest of its clips",
@@ -36,6 +36,11 @@ def in_words(reduction: Reduction) -> str:
     if reduction.ensemble is None:
         return of_one
     return f"{_ENSEMBLES[reduction.ensemble]}, each scoring the video by {of_one}"
+
+
+def yes_from(threshold: float) -> str:
+    """`Yes from 0.5 on`; of a vote, whose tie is a No, `Yes above 0.5`."""
+    return "Yes above 0.5" if threshold == MORE_THAN_HALF else f"Yes from {threshold:.3g} on"
 
 
 def clip_threshold(reduction: Reduction) -> float | None:

@@ -32,13 +32,15 @@ LARGE = 10_000
 LAST_NIGHT = datetime(2026, 1, 2, 3, tzinfo=UTC)
 
 
-def make_night(out: str, run_id: str, *, days_before: int, videos: int, failed: int) -> None:
+def make_night(
+    out: str, run_id: str, *, days_before: int, videos: int, failed: int, missing: int = 0
+) -> None:
     """The summary of a run that left so many videos."""
     started = LAST_NIGHT - timedelta(days=days_before)
     counts = TableCounts(
-        videos=videos,
+        videos=videos + missing,
         rows=videos,
-        missing=0,
+        missing=missing,
         clips=4 * videos,
         duration_s=20.0 * videos,
         by_status={"ok": videos - failed, "failed": failed},

@@ -61,6 +61,12 @@ def test_two_nights_are_told(out):
     assert "The last run wrote 2 rows: 100% of the scored are a Yes" in text
 
 
+def test_videos_without_a_row_are_told(out):
+    make_night(out, "run-1", days_before=0, videos=130, failed=3, missing=4)
+    text = text_of(make_report(ReportSettings(out=out)))
+    assert "4 more videos of the cohort have no row yet" in text
+
+
 def test_labels_add_measures_and_what_annotators_marked(tmp_path):
     out, study = make_labelled(tmp_path)
     made = make_report(ReportSettings(out=out, labels=study.labels, draws=100))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ah_ray.config import Ensemble, Reduction
 from ah_ray.reduction import Scaling
 from ah_ray.results.reducers import YES, clip_answer
-from ah_ray.study.report.words import clip_threshold, in_words
+from ah_ray.study.report.words import clip_threshold, in_words, yes_from
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,11 @@ def test_the_line_parts_the_clips_that_are_a_yes(p_ah, threshold, scaling, reduc
     line = clip_threshold(reduction)
     if not math.isclose(p_ah, line, abs_tol=1e-9):
         assert (clip_answer(p_ah, reduction) == YES) == (p_ah >= line)
+
+
+def test_where_a_yes_begins():
+    assert yes_from(0.5) == "Yes from 0.5 on"
+    assert yes_from(math.nextafter(0.5, 1)) == "Yes above 0.5"  # a tie is a No
 
 
 def test_the_line_of_a_vote_is_above_a_tie():

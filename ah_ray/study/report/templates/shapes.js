@@ -86,7 +86,7 @@ function marked(video, x, top, height) {
 }
 
 // One video's whole timeline, with its axes.
-function timeline(video, threshold) {
+function timeline(video, threshold, yes_from) {
   const width = Math.min(900, Math.max(320, innerWidth - 90)); // so that text keeps its size
   const [top, base, left, right] = [14, 190, 30, 90];
   const all_s = length_s(video);
@@ -109,7 +109,7 @@ function timeline(video, threshold) {
   if (threshold !== null) {
     const at = y(1000 * threshold);
     shapes.push(svg("line", { class: "threshold", x1: left, x2: end, y1: at, y2: at }));
-    shapes.push(svg("text", { x: end + 8, y: at + 4 }, `Yes from ${threshold.toFixed(2)}`));
+    shapes.push(svg("text", { x: end + 8, y: at + 4 }, yes_from));
   }
   if (video.segments.length) {
     shapes.push(...marked(video, x, base + 28, 9));

@@ -32,7 +32,7 @@ function sheet(video) {
     bar(at),
     html("h2", { id: "video-title", tabindex: "-1" }, video.id),
     lead(video),
-    ...(video.clips().length ? [timeline(video, DATA.clip_threshold), legend(video)] : []),
+    ...(video.clips().length ? [timeline(video, DATA.clip_threshold, DATA.clip_yes_from), legend(video)] : []),
     facts(video),
     ...(video.clips().length ? [clips_table(video)] : []),
   ];
