@@ -89,6 +89,13 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+class OneModel(_Frozen):
+    """One of several models that score each clip."""
+
+    name: str
+    fingerprint: str
+
+
 class Scoring(_Frozen):
     """All that changes a clip's score. One OUT holds one of these."""
 
@@ -97,6 +104,16 @@ class Scoring(_Frozen):
     profile: Profile
     windows: Windows
     arithmetic: Arithmetic
+    models: tuple[OneModel, ...] = ()  # where several score each clip: those, in their order
+
+    def each_alone(self) -> tuple[Scoring, ...]:
+        """The scorings of several models one by one, as runs of their own would have them."""
+        return tuple(
+            self.model_copy(
+                update={"model": one.name, "model_fingerprint": one.fingerprint, "models": ()}
+            )
+            for one in self.models
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -133,6 +150,7 @@ class ScoreSettings(_Frozen):
     reducer: str = "any"
     threshold: float = Field(0.5, ge=0, le=1)
     ensemble: Ensemble | None = None  # vote, for several models
+    calibration: tuple[str, ...] = ()  # files of jobs/evaluate.py, one for each model
 
     arithmetic: Arithmetic | None = None  # float32 on CPU, bf16 on GPU
     device: Device = Device.AUTO
@@ -158,7 +176,7 @@ class ScoreSettings(_Frozen):
     timeout_s_per_mb: float = Limits.model_fields["timeout_s_per_mb"].default
     max_memory_bytes: int = Limits.model_fields["max_memory_bytes"].default
 
-    @field_validator("endings", "adapter", mode="before")
+    @field_validator("endings", "adapter", "calibration", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """`.mp4, .webm` is as good as a list."""
@@ -202,12 +220,11 @@ class ScoreSettings(_Frozen):
 
     @property
     def reduction(self) -> Reduction:
-        several = len(self.model) > 1
-        return Reduction(
-            reducer=self.reducer,
-            threshold=self.threshold,
-            ensemble=(self.ensemble or Ensemble.VOTE) if several else None,
-        )
+        """As it is asked for: what is not given stays unset, for a calibration to say."""
+        given = self.model_dump(include=self.model_fields_set & {"reducer", "threshold"})
+        if len(self.model) > 1:
+            given["ensemble"] = self.ensemble or Ensemble.VOTE
+        return Reduction(**given)
 
 
 def score_settings(**values: object) -> ScoreSettings:

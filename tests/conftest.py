@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+import hypothesis
 import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 from ports import free_port, wait_for_port
 
 pytest_plugins = ["pipeline_fixtures"]
+
+# Tests share a machine: that one of a hundred runs of a property took long says nothing of it.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

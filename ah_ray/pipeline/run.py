@@ -87,7 +87,7 @@ def score(settings: ScoreSettings, console: Console) -> Outcome:
             claim(
                 out,
                 resolved.scoring,
-                settings.reduction,
+                resolved.reduction,
                 rescore=settings.rescore,
                 hide_uris=settings.hide_uris,
             )
@@ -120,7 +120,7 @@ def _checked(resolved: Resolved) -> str:
     check(
         out,
         resolved.scoring,
-        settings.reduction,
+        resolved.reduction,
         rescore=settings.rescore,
         hide_uris=settings.hide_uris,
     )

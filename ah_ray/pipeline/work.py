@@ -50,7 +50,7 @@ class WriteRow:
     def __call__(self, scored: Scored) -> dict:
         row = verdict_row(
             scored,
-            reduction=self.resolved.settings.reduction,
+            reduction=self.resolved.reduction,
             scoring=self.resolved.scoring,
             provenance=self.provenance,
         )

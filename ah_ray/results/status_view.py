@@ -10,7 +10,7 @@ from ah_ray.errors import ErrorKind
 from ah_ray.results.purge import Purged
 from ah_ray.results.runs import RunSummary
 from ah_ray.results.status import Status
-from ah_ray.results.verdict import reducer_name
+from ah_ray.results.verdict import in_words
 from ah_ray.units import clock
 
 _WORTH_TELLING_H = 0.005
@@ -25,11 +25,7 @@ def print_status(console: Console, status: Status) -> None:
 def status_lines(status: Status) -> Iterator[str]:
     yield f"Output    {status.out}"
     if status.config:
-        reduction = status.config.reduction
-        yield (
-            f"Scored by {status.config.described()}; {reducer_name(reduction)}, threshold "
-            f"{reduction.threshold:g}"
-        )
+        yield f"Scored by {status.config.described()}; {in_words(status.config.reduction)}"
     yield from _cohort(status.runs)
     yield from _work(status)
     if status.runs:

@@ -15,7 +15,7 @@ from ah_ray.study.measures import (
 )
 
 SCORES = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.999, 1.0]), st.floats(0, 1))
-few = settings(max_examples=30, deadline=None)  # scikit-learn takes its time
+few = settings(max_examples=30)  # scikit-learn takes its time
 VIDEOS = st.lists(st.tuples(st.booleans(), SCORES), min_size=1, max_size=60)
 
 
