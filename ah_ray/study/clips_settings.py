@@ -10,6 +10,11 @@ from ah_ray.study.moments import Surest
 from ah_ray.study.participants import shares_of
 from ah_ray.validation import validated
 
+NO_PSEUDONYMS = (
+    "participants need pseudonyms: give --id-key FILE (16 bytes or more that nobody can guess), or "
+    "--plain-participants if the people are invented or public"
+)
+
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,16 +62,13 @@ class AnswerSettings(_Settings):
         if self.id_key and self.plain_participants:
             raise ValueError("--id-key hides who it is and --plain-participants shows it: give one")
         if self.participants and not (self.id_key or self.plain_participants):
-            raise ValueError(
-                "participants need pseudonyms: give --id-key FILE (16 bytes or more that nobody "
-                "can guess), or --plain-participants if the people are invented or public"
-            )
+            raise ValueError(NO_PSEUDONYMS)
         return self
 
 
 def cut_settings(**values: object) -> CutSettings:
     """Validated settings; raises ConfigError with one sentence that names the flag."""
-    return validated(CutSettings, values, "OUT and --to")
+    return validated(CutSettings, values, "OUT and --to (or --answers and --labels-out)")
 
 
 def answer_settings(**values: object) -> AnswerSettings:
