@@ -123,7 +123,7 @@ def _cut(moments: Sequence[Moment], folder: str) -> list[Cut | Skipped]:
     """Those of one video, which is opened once; nothing is kept of one that changes meanwhile."""
     video = moments[0].video
     try:
-        if video.problem_kind is not None:
+        if video.problem_kind is not None:  # found while listing
             raise VideoError(video.problem_kind, video.problem or "")
         with TemporaryDirectory(prefix="ah_ray-") as own:
             with on_disk(video, Limits()) as path:
@@ -154,5 +154,6 @@ def _cut_one(source: Source, moment: Moment, own: Path) -> Cut | Skipped:
 
 
 def _told(error: VideoError) -> str:
-    mend = "bring it back" if error.kind is ErrorKind.MISSING else error.kind.mend
-    return f"{error}; {mend}"
+    if error.kind is ErrorKind.MISSING:
+        return "the video is no longer where it was scored; bring it back"
+    return f"{error}; {error.kind.mend}"

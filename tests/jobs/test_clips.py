@@ -99,7 +99,7 @@ def test_there_and_back(out, tmp_path):
 def test_what_could_not_be_cut_is_told_by_the_exit_status(out, cohort, tmp_path):
     cohort["b"].unlink()
     said, _ = job("clips", out, "--to", tmp_path / "review", status=3)
-    assert "not cut: b, 0 – 5 s: the object vanished after it was listed; bring it back" in said
+    assert "not cut: b, 0 – 5 s: the video is no longer where it was scored; bring it back" in said
     assert "4 moments: 3 copied as they are, 0 encoded, 1 not cut" in said
     assert len(read_sheet(tmp_path / "review" / "sheet.csv")) == 3
 

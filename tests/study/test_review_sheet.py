@@ -37,6 +37,13 @@ def test_times_after_a_spreadsheet(tmp_path):
     assert (answers[0].start_s, answers[0].end_s) == (5.5, 10.5)
 
 
+def test_semicolons_of_a_spreadsheet(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text('video_id;start_s;end_s;answer;note\na;5,5;10;Yes;"so, well; no"\n')
+    answers = read_answers([str(path)], Faults())
+    assert [(one.start_s, one.end_s, one.yes) for one in answers] == [(5.5, 10.0, True)]
+
+
 def test_who_left_no_name_is_called_after_the_file(tmp_path):
     answers, _ = read(tmp_path, {"reviewer": ""}, {}, name="from Cy.csv")
     assert [one.reviewer for one in answers] == ["from Cy.csv", "AB"]
