@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from ah_ray import cluster
 from ah_ray.config import score_settings
 from ah_ray.media.ffmpeg import ffmpeg_path
 from ah_ray.pipeline.run import score
@@ -45,7 +46,7 @@ def main() -> None:
     print(f"{n_clips} clips of {n_videos} drawn videos that no training has seen; {given.model}\n")
     print("| shown | accuracy | macro-F1 | average precision | answer mass |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, cluster.connected():
         for way, options in WAYS.items():
             place = Path(folder) / way.replace(" ", "-")
             videos = Path(folder) / "videos"

@@ -18,7 +18,7 @@ from ah_ray.media.probe import probe
 from ah_ray.media.refuse import check_file
 from ah_ray.media.sound import RATE_HZ
 
-_NO_METADATA = ("-map_metadata", "-1", "-map_chapters", "-1")
+NO_METADATA = ("-map_metadata", "-1", "-map_chapters", "-1")
 _EVEN_FROM_ZERO = "crop=trunc(iw/2)*2:trunc(ih/2)*2,setpts=PTS-STARTPTS"
 """x264 needs even sizes. A window that begins between two pictures would begin without one, and
 end a picture late."""
@@ -31,36 +31,45 @@ _MAX_FILE_BYTES = 512 << 20  # a clip of 5 s has some megabytes; of 8K, some mor
 
 
 def write_clip(
-    source: Path, *, start_s: float, end_s: float, mp4: Path, wav: Path, limits: Limits
+    source: Path,
+    *,
+    start_s: float,
+    end_s: float,
+    mp4: Path,
+    wav: Path | None = None,
+    limits: Limits,
 ) -> None:
-    """Cuts one window. The wav is as long as the window, with silence where there is no sound.
+    """Cuts one window; times count from the first picture.
 
-    Nothing of the video's metadata goes along: it may tell who, when and where. Raises VideoError
-    if the window cannot be decoded.
+    The wav is as long as the window, with silence where there is no sound. Nothing of the video's
+    metadata goes along: it may tell who, when and where. Raises VideoError if the window cannot be
+    decoded.
     """
     deadline = time.monotonic() + limits.timeout_for(check_file(source, limits))
-    audio = probe(source, limits=limits, deadline=deadline).audio_stream
+    found = probe(source, limits=limits, deadline=deadline)
+    audio = found.audio_stream
     seconds = end_s - start_s
     sounds = () if audio is None else ("-map", f"0:{audio}", "-c:a", "aac")
     command = [
-        *input_options(source, limits, start_s=start_s, seconds=seconds),
+        *input_options(source, limits, start_s=found.first_s + start_s, seconds=seconds),
         *("-y", "-loglevel", "error"),
-        *(*_PICTURE, *sounds, *_NO_METADATA, "-threads", "1"),
+        *(*_PICTURE, *sounds, *NO_METADATA, "-threads", "1"),
         *("-movflags", "+faststart", "-f", "mp4", f"file:{mp4}"),
     ]
-    if audio is not None:
+    if wav is not None and audio is not None:
         command += [
             *("-map", f"0:{audio}", "-af", f"aresample={RATE_HZ}:async=1:first_pts=0,apad"),
-            *("-t", f"{seconds:.6f}", "-ac", "1", "-c:a", "pcm_s16le", *_NO_METADATA),
+            *("-t", f"{seconds:.6f}", "-ac", "1", "-c:a", "pcm_s16le", *NO_METADATA),
             *("-f", "wav", f"file:{wav}"),
         ]
-    _run(command, limits, deadline)
+    run_ffmpeg(command, limits, deadline)
     probe(mp4, limits=limits, deadline=deadline)  # a damaged stretch may leave no picture at all
-    if audio is None:
+    if wav is not None and audio is None:
         _write_silence(wav, seconds)
 
 
-def _run(command: list[str], limits: Limits, deadline: float) -> None:
+def run_ffmpeg(command: list[str], limits: Limits, deadline: float) -> None:
+    """Runs a command that writes files of clips. Raises VideoError with what ffmpeg said."""
     said = bytearray()
     with Child(
         lambda _: command, limits=limits, deadline=deadline, max_file_bytes=_MAX_FILE_BYTES

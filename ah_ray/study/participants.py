@@ -70,6 +70,21 @@ def check_splits(known: Iterable[tuple[str, str, Place]], faults: Faults) -> Non
             )
 
 
+def shares_of(value: object) -> tuple[float, float, float] | None:
+    """The shares of train, val and test, of `0.7,0.1,0.2` or three numbers. Raises ValueError."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = tuple(part.strip() for part in value.split(","))
+    try:
+        shares = tuple(float(part) for part in value)
+    except (TypeError, ValueError):
+        shares = ()
+    if len(shares) != 3 or not (shares[0] > 0 <= min(shares) and abs(sum(shares) - 1) < 1e-6):
+        raise ValueError("give the shares of train, val and test, which sum to 1: 0.7,0.1,0.2")
+    return shares
+
+
 def draw_splits(participants: Iterable[str], shares: Sequence[float], seed: int) -> dict[str, str]:
     """participant → split: as many participants in each as its share says, drawn with the seed.
 

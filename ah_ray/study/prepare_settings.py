@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ah_ray.config import Tail, Windows
 from ah_ray.errors import ConfigError
 from ah_ray.profile import first_problem
+from ah_ray.study.participants import shares_of
 
 DEFAULT_SHARES = (0.7, 0.1, 0.2)
 
@@ -80,17 +81,7 @@ class PrepareSettings(BaseModel):
     @field_validator("split", mode="before")
     @classmethod
     def _shares(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = tuple(part.strip() for part in value.split(","))
-        try:
-            shares = tuple(float(part) for part in value) if value is not None else None
-        except (TypeError, ValueError):
-            shares = ()
-        if shares is None:
-            return None
-        if len(shares) != 3 or not (shares[0] > 0 <= min(shares) and abs(sum(shares) - 1) < 1e-6):
-            raise ValueError("give the shares of train, val and test, which sum to 1: 0.7,0.1,0.2")
-        return shares
+        return shares_of(value)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -55,8 +56,11 @@ def _rows(uri: str, needed: Collection[str], wanted: set[str]) -> Iterator[tuple
 
 def _of_csv(uri: str, file, needed: Collection[str], wanted: set[str]) -> Iterator[tuple[int, Row]]:
     try:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader = csv.reader(bounded_lines(text), strict=True)
+        lines = bounded_lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+        header = next(lines, "")
+        # Spreadsheets of countries that write 1,5 put semicolons between columns.
+        delimiter = ";" if ";" in header and "," not in header else ","
+        reader = csv.reader(chain([header], lines), strict=True, delimiter=delimiter)
         names = _names(uri, next(reader, []), needed)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -64,7 +68,7 @@ def _of_csv(uri: str, file, needed: Collection[str], wanted: set[str]) -> Iterat
             if len(cells) > len(names):
                 raise ConfigError(
                     f"{uri}: line {reader.line_num} has more cells than the header; "
-                    "put quotes around a value that holds a comma"
+                    f"put quotes around a value that holds a {delimiter}"
                 )
             yield reader.line_num, _row(names, cells, wanted)
     except (UnicodeDecodeError, csv.Error) as error:

@@ -12,7 +12,18 @@ _SECONDS = re.compile(r"\d+(?:[.,]\d*)?", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)", re.ASCII)
 _WHOLE = re.compile(r"(\d{1,3})(?:\.0*)?", re.ASCII)
 
-_LABELS = {"0": 0, "0.0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "true": 1, "yes": 1}
+_LABELS = {
+    "0": 0,
+    "0.0": 0,
+    "false": 0,
+    "no": 0,
+    "1": 1,
+    "1.0": 1,
+    "true": 1,
+    "yes": 1,
+    "n": 0,
+    "y": 1,
+}
 _CONSENT = {
     **dict.fromkeys(("yes", "y", "true", "1", "1.0"), True),
     **dict.fromkeys(("no", "n", "false", "0", "0.0"), False),

@@ -179,7 +179,7 @@ def test_rows_that_do_not_agree(table, faults_of, prepared):
         ("uri,label\na.mp4,1\n", r"no column participant \(its columns: uri, label\)"),
         ("", r"no column uri, label, participant \(its columns: none\)"),
         ("uri,label,participant\n", "names no video"),
-        ("uri;label;participant\n", "uri;label;participant.; put commas between columns"),
+        ("uri;label,participant\n", "uri;label, participant.; put commas between columns"),
         ("uri,label,participant\na,b.mp4,1,ann\n", "line 2 has more cells than the header"),
         ("uri,label,Label,participant\n", "has the column label twice"),
         ('uri,label,participant\n"a', "is not a CSV file"),
