@@ -32,7 +32,7 @@ from ah_ray.media.demo_cohort import make_cohort
 
 VICTIMS = ("decoder", "replica", "reducer", "raylet", "driver")
 TITLES = {"decoder": "(Decoder)", "replica": "(Replica)", "reducer": "ray::Reducer"}
-LIMIT_S = 240.0
+LIMIT_S = 600.0
 
 
 @dataclass(slots=True)
