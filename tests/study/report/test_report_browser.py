@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no Chromium here: on Debian, apt-get install chromium"
 )
 USABLE_MS = 2_000
+PATIENCE_MS = 120_000  # tests share their machine
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,7 @@ def opened(browser) -> Iterator[Callable[..., Opened]]:
     def open_file(file: Path, **context: object) -> Opened:
         settings = {"viewport": {"width": 1280, "height": 900}} | context
         page = browser.new_context(**settings).new_page()
+        page.set_default_timeout(PATIENCE_MS)
         one = Opened(page)
         page.on("console", lambda said: one.complaints.append(said.text))
         page.on("pageerror", lambda error: one.complaints.append(str(error)))
