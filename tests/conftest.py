@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
@@ -15,6 +16,9 @@ from faulty_proxy import FaultyProxy, faulty_proxy
 from ports import free_port, wait_for_port
 
 pytest_plugins = ["pipeline_fixtures"]
+
+# Ray's workers give way to all else on a machine (niceness 15), and tests would wait for them.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 # How long an example takes says more of the machine, and of who shares it, than of the code.
 hypothesis.settings.register_profile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,8 +44,15 @@ def score_job(*arguments: object) -> list[str]:
     return [sys.executable, str(ROOT / "jobs" / "score.py"), *map(str, arguments)]
 
 
-def run_score(*arguments: object, timeout_s: float = 120) -> subprocess.CompletedProcess:
+def run_score(
+    *arguments: object, timeout_s: float = 120, **env: str
+) -> subprocess.CompletedProcess:
     """Runs jobs/score.py to its end, in a process of its own, off a terminal."""
     return subprocess.run(
-        score_job(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False
+        score_job(*arguments),
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
     )

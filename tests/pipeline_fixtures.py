@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from rich.console import Console
 
 from ah_ray.config import score_settings
 from ah_ray.media.demo_cohort import make_cohort
+from ah_ray.pipeline import blocks, graph
+from ah_ray.pipeline.replica import Replica
 from ah_ray.pipeline.run import Outcome, score
+from ah_ray.records import Clip, ClipScore
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +46,10 @@ def whole_cohort(tmp_path_factory) -> Path:
 @pytest.fixture
 def small_cohort(whole_cohort, tmp_path) -> Path:
     """Four recordings of its own, one of them unreadable."""
-    folder = tmp_path / "cohort"
+    return _small(whole_cohort, tmp_path / "cohort")
+
+
+def _small(whole_cohort: Path, folder: Path) -> Path:
     folder.mkdir()
     for name in ("visit-01/answer 1.mp4", "visit-01/answer 2.mp4", "visit-02/answer 1.mp4"):
         shutil.copy(whole_cohort / name, folder / name.replace("/", " "))
@@ -50,12 +57,56 @@ def small_cohort(whole_cohort, tmp_path) -> Path:
     return folder
 
 
+def _score(videos: object, out: object, **settings: object) -> Outcome:
+    values = {"videos": str(videos), "out": str(out), "model": "tiny", **settings}
+    return score(score_settings(**values), Console(quiet=True))
+
+
 @pytest.fixture
 def scored(ray_session) -> Callable[..., Outcome]:
     """Scores with the tiny model, in this process."""
+    return _score
 
-    def run(videos: object, out: object, **settings: object) -> Outcome:
-        values = {"videos": str(videos), "out": str(out), "model": "tiny", **settings}
-        return score(score_settings(**values), Console(quiet=True))
 
-    return run
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A small cohort, its output, and how the run ended."""
+
+    cohort: Path
+    out: Path
+    outcome: Outcome
+
+
+@pytest.fixture(scope="session")
+def first_night(whole_cohort, ray_session, tmp_path_factory) -> Night:
+    """The small cohort, scored with the tiny model. Not to be changed."""
+    folder = tmp_path_factory.mktemp("night")
+    cohort = _small(whole_cohort, folder / "cohort")
+    return Night(cohort, folder / "out", _score(cohort, folder / "out"))
+
+
+@pytest.fixture
+def last_night(first_night, tmp_path) -> Night:
+    """A copy of the first night, of the same size and times: the next one finds all done."""
+    for name in ("cohort", "out"):
+        shutil.copytree(first_night.cohort.parent / name, tmp_path / name)
+    return Night(tmp_path / "cohort", tmp_path / "out", first_night.outcome)
+
+
+@pytest.fixture
+def scored_without_model(ray_session, monkeypatch) -> Callable[..., Outcome]:
+    """As `scored`, but each clip gets 0.5: where the model plays no part. A replica takes seconds
+    to import it."""
+
+    class Undecided(Replica):  # a local class: workers get it by value
+        def __init__(self, _settings: object):
+            self._scorer, self._table = self, blocks.scores_table
+
+        def score(self, clips: list[Clip]) -> list[ClipScore]:
+            return [
+                ClipScore(clip_index=c.clip_index, start_s=c.start_s, end_s=c.end_s, p_ah=0.5)
+                for c in clips
+            ]
+
+    monkeypatch.setattr(graph, "Replica", Undecided)
+    return _score

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
 import pytest
@@ -123,20 +122,16 @@ def test_the_plan_does_nothing(cohort, tmp_path):
     assert not out.exists()
 
 
-def test_a_night_with_nothing_pending_starts_no_replica(cohort, tmp_path):
+def test_a_night_with_nothing_pending_starts_no_ray(cohort, tmp_path):
     out = tmp_path / "out"
     settings = ("--videos", cohort, "--out", out, "--model", "tiny", "--max-failed", 1)
     first = run_score(*settings)
     assert first.returncode == 0, first.stderr
     assert "upload the recording again" in first.stdout
     assert "Exit status 0" in first.stdout
-    started = time.monotonic()
-    second = run_score(*settings)
+    (cohort / "b.webm").unlink()
+    second = run_score(*settings, RAY_TMPDIR=str(tmp_path / "ray"))
     assert second.returncode == 0, second.stderr
     assert "nothing was pending" in second.stdout
-    assert time.monotonic() - started < 6, "Ray alone takes longer to start"
-    shutil.rmtree(cohort)
-    cohort.mkdir()
-    (cohort / "a.mp4").write_bytes(b"not a video")
-    assert run_score(*settings).returncode in (0, 3)
+    assert not (tmp_path / "ray").exists(), "a Ray was started"
     assert len(verdicts(out)) == 1, "the removed video must leave"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from ah_ray import cluster
-from ah_ray.config import score_settings
+from ah_ray.config import Arithmetic, score_settings
 from ah_ray.errors import ConfigError
+from ah_ray.omni.checkpoint import find_checkpoint
 from ah_ray.pipeline.graph import Pools
 from ah_ray.pipeline.resolve import Resolved, resolve
 from ah_ray.pipeline.stages import stages_of
@@ -38,6 +41,22 @@ def devices(found: Resolved) -> tuple[str, ...]:
         clips_per_batch=8,
     )
     return stages_of(found, pools, commit=dict).replicas[0].devices
+
+
+def test_what_is_settled_where_nothing_is_said(gpus, tmp_path):
+    """Tiny at its own small size on a CPU; any other model at the training size, on a GPU."""
+    gpus(1)
+    scoring = resolved().scoring
+    assert (scoring.profile.name, scoring.arithmetic) == ("tiny", Arithmetic.FLOAT32)
+    other = {"videos": "v", "out": "o"}
+    other["model"] = str(shutil.copytree(find_checkpoint("tiny"), tmp_path / "other"))
+    on_gpu = resolve(score_settings(**other))
+    assert (on_gpu.gpus_per_replica, on_gpu.scoring.profile.name) == (1, "seed")
+    assert on_gpu.scoring.arithmetic is Arithmetic.BF16
+    gpus(0)
+    on_cpu = resolve(score_settings(**other))
+    assert (on_cpu.gpus_per_replica, on_cpu.scoring.arithmetic) == (0, Arithmetic.FLOAT32)
+    assert on_cpu.scoring.fingerprint != on_gpu.scoring.fingerprint
 
 
 def test_a_replica_runs_on_the_gpus_that_it_asks_for(gpus):

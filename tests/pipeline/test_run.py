@@ -12,6 +12,7 @@ from ah_ray.cohort import video_id_of
 from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
 from ah_ray.omni.checkpoint import find_checkpoint
+from ah_ray.pipeline.meter import Machines
 from ah_ray.records import CLIPS, VERDICTS
 
 EXPECTED = {
@@ -107,7 +108,9 @@ def test_the_same_rows_from_a_bucket(scored, whole_cohort, demo_out, bucket, s3_
     assert f"s3://{bucket}/study a/visit-02/answer 2 50%.mp4" in uris
 
 
-def test_names_are_taken_as_they_are(scored, small_cohort, tmp_path, bucket, s3_client):
+def test_names_are_taken_as_they_are(
+    scored_without_model, small_cohort, tmp_path, bucket, s3_client
+):
     body = (small_cohort / "visit-01 answer 2.mp4").read_bytes()
     names = ["a b.mp4", "it's \"so\".mp4", "50%25.mp4", "a#b?c.mp4", "żółć 日本.mp4", "-v.mp4",
              "[x]*.mp4", "_hidden/.dot.MP4"]  # fmt: skip
@@ -116,8 +119,8 @@ def test_names_are_taken_as_they_are(scored, small_cohort, tmp_path, bucket, s3_
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(body)
         s3_client.put_object(Bucket=bucket, Key=f"v/{name}", Body=body)
-    scored(folder, tmp_path / "out")
-    scored(f"s3://{bucket}/v", f"s3://{bucket}/out")
+    scored_without_model(folder, tmp_path / "out")
+    scored_without_model(f"s3://{bucket}/v", f"s3://{bucket}/out")
     local, remote = verdicts(tmp_path / "out"), verdicts(f"s3://{bucket}/out")
     assert {row["uri"] for row in local.values()} == {f"{folder}/{name}" for name in names}
     assert {row["uri"] for row in remote.values()} == {f"s3://{bucket}/v/{n}" for n in names}
@@ -125,14 +128,13 @@ def test_names_are_taken_as_they_are(scored, small_cohort, tmp_path, bucket, s3_
     assert {row["status"] for row in [*local.values(), *remote.values()]} == {"ok"}
 
 
-def test_changed_content_is_noticed_and_removed_videos_leave(scored, small_cohort, tmp_path):
-    out = tmp_path / "out"
-    scored(small_cohort, out, max_failed=1.0)
+def test_changed_content_is_noticed_and_removed_videos_leave(scored_without_model, last_night):
+    cohort, out = last_night.cohort, last_night.out
     before, files = verdicts(out), row_files(out)
     changed, removed = "visit-01 answer 1.mp4", "visit-01 answer 2.mp4"
-    (small_cohort / changed).write_bytes((small_cohort / "visit-02 answer 1.mp4").read_bytes())
-    (small_cohort / removed).unlink()
-    outcome = scored(small_cohort, out, max_failed=1.0)
+    (cohort / changed).write_bytes((cohort / "visit-02 answer 1.mp4").read_bytes())
+    (cohort / removed).unlink()
+    outcome = scored_without_model(cohort, out)
     after = verdicts(out)
     assert outcome.summary.videos_done == 1
     assert video_id_of(removed) not in after
@@ -144,62 +146,83 @@ def test_changed_content_is_noticed_and_removed_videos_leave(scored, small_cohor
     assert len(mine) == 1 and mine[0] not in files, "the row of the old content must go"
 
 
-def test_limit_then_the_rest(scored, small_cohort, tmp_path):
+def test_limit_then_the_rest(scored_without_model, small_cohort, tmp_path):
     out = tmp_path / "out"
-    first = scored(small_cohort, out, limit=2, max_failed=1.0).summary
+    first = scored_without_model(small_cohort, out, limit=2, max_failed=1.0).summary
     assert (first.videos_done, first.exit_status) == (2, ExitStatus.MISSING_ROWS)
-    second = scored(small_cohort, out, max_failed=1.0).summary
+    second = scored_without_model(small_cohort, out, max_failed=1.0).summary
     assert (second.videos_done, second.exit_status) == (2, ExitStatus.COMPLETE)
-    assert scored(small_cohort, out, max_failed=1.0).summary.videos_done == 0
+    assert scored_without_model(small_cohort, out, max_failed=1.0).summary.videos_done == 0
 
 
-def test_failed_videos_and_the_exit_status(scored, small_cohort, tmp_path):
-    out = tmp_path / "out"
-    assert scored(small_cohort, out).summary.exit_status == ExitStatus.TOO_MANY_FAILED
-    again = scored(small_cohort, out).summary
+def test_a_spent_budget_of_gpu_hours_ends_the_run(
+    scored_without_model, whole_cohort, tmp_path, monkeypatch
+):
+    out, cohort = tmp_path / "out", tmp_path / "cohort"
+    cohort.mkdir()
+    for n in range(300):
+        (cohort / f"{n:03}.mp4").symlink_to(whole_cohort / "visit-01/answer 2.mp4")
+
+    def machines(*_) -> Machines:  # once three rows are there, a million GPUs
+        rows = list((out / "videos").glob("*.parquet"))
+        return Machines(n_replicas=1, n_gpus=1_000_000 if len(rows) >= 3 else 0)
+
+    monkeypatch.setattr("ah_ray.pipeline.meter.LOOK_EVERY_S", 0.2)
+    monkeypatch.setattr("ah_ray.pipeline.work.machines", machines)
+    summary = scored_without_model(cohort, out, gpu_hours=50.0).summary
+    assert summary.exit_status == ExitStatus.MISSING_ROWS and summary.bounded
+    assert "the budget of 50 GPU hours is spent" in summary.trouble
+    assert summary.gpu_hours > 50.0
+    assert 3 <= len(verdicts(out)) == len(row_files(out)) < 300, "what is complete is kept"
+
+
+def test_failed_videos_and_the_exit_status(scored_without_model, last_night):
+    assert last_night.outcome.summary.exit_status == ExitStatus.TOO_MANY_FAILED
+    cohort, out = last_night.cohort, last_night.out
+    again = scored_without_model(cohort, out).summary
     assert (again.videos_done, again.exit_status) == (0, ExitStatus.TOO_MANY_FAILED)
-    retried = scored(small_cohort, out, retry_failed=True, max_failed=0.25).summary
+    retried = scored_without_model(cohort, out, retry_failed=True, max_failed=0.25).summary
     assert (retried.videos_done, retried.exit_status) == (1, ExitStatus.COMPLETE)
     assert verdicts(out)[video_id_of("empty.mp4")]["attempts"] == 2
 
 
-def test_what_may_pass_is_tried_three_times(scored, small_cohort, tmp_path):
+def test_what_may_pass_is_tried_three_times(scored_without_model, small_cohort, tmp_path):
     manifest = tmp_path / "cohort.csv"
     manifest.write_text(f"uri,video_id\n{small_cohort}/gone.mp4,gone\n")
     out = tmp_path / "out"
-    done = [scored(manifest, out, max_failed=1.0).summary.videos_done for _ in range(4)]
-    assert done == [1, 1, 1, 0]
+    nights = [scored_without_model(manifest, out, max_failed=1.0).summary for _ in range(4)]
+    assert [night.videos_done for night in nights] == [1, 1, 1, 0]
     (row,) = verdicts(out).values()
     assert (row["error_kind"], row["attempts"], row["etag"]) == ("missing", 3, None)
     (small_cohort / "visit-01 answer 1.mp4").rename(small_cohort / "gone.mp4")
-    scored(manifest, out)
+    scored_without_model(manifest, out)
     (row,) = verdicts(out).values()
     assert (row["status"], row["attempts"]) == ("ok", 1)
 
 
-def test_another_configuration_is_refused_then_replaces(scored, small_cohort, tmp_path):
-    out = tmp_path / "out"
-    scored(small_cohort, out, max_failed=1.0)
+def test_another_configuration_is_refused_then_replaces(scored_without_model, last_night):
+    cohort, out = last_night.cohort, last_night.out
     with pytest.raises(ConfigError, match=r"window_s 5.0 → 4.0.*--rescore"):
-        scored(small_cohort, out, window_s=4.0)
+        scored_without_model(cohort, out, window_s=4.0)
     with pytest.raises(ConfigError, match=r"reducer any → mean.*jobs/reduce.py"):
-        scored(small_cohort, out, reducer="mean")
+        scored_without_model(cohort, out, reducer="mean")
     again = {"window_s": 4.0, "hop_s": 4.0, "rescore": True, "max_failed": 1.0}
-    part = scored(small_cohort, out, limit=2, **again)
+    part = scored_without_model(cohort, out, limit=2, **again)
     assert part.summary.exit_status == ExitStatus.MISSING_ROWS
     assert len({row["config_fingerprint"] for row in verdicts(out).values()}) == 1
-    whole = scored(small_cohort, out, **again)
+    whole = scored_without_model(cohort, out, **again)
     assert whole.summary.videos_done == 2
     assert len(verdicts(out)) == len(row_files(out)) == 4
 
 
-def test_hidden_names_are_nowhere(scored, small_cohort, tmp_path, bucket, s3_client):
+def test_hidden_names_are_nowhere(scored_without_model, small_cohort, tmp_path, bucket, s3_client):
     for path in small_cohort.iterdir():
         s3_client.put_object(Bucket=bucket, Key=f"jane-doe/{path.name}", Body=path.read_bytes())
     key = tmp_path / "key"
     key.write_bytes(os.urandom(32))
     out = tmp_path / "out"
-    scored(f"s3://{bucket}/jane-doe", out, hide_uris=True, id_key=str(key), max_failed=1.0)
+    settings = {"id_key": str(key), "max_failed": 1.0}
+    scored_without_model(f"s3://{bucket}/jane-doe", out, hide_uris=True, **settings)
     assert len(verdicts(out)) == 4
     for path in filter(lambda path: path.is_file(), out.rglob("*")):
         for secret in (b"jane-doe", b"visit-01", bucket.encode(), key.read_bytes()):
@@ -208,19 +231,20 @@ def test_hidden_names_are_nowhere(scored, small_cohort, tmp_path, bucket, s3_cli
         assert row["uri"] is None
     assert video_id_of("empty.mp4") not in verdicts(out), "ids must be keyed"
     with pytest.raises(ConfigError, match="was written with --hide-uris"):
-        scored(f"s3://{bucket}/jane-doe", out, id_key=str(key))
+        scored_without_model(f"s3://{bucket}/jane-doe", out, **settings)
 
 
 def test_a_model_in_a_bucket_is_copied_once_and_gives_the_same(
-    scored, small_cohort, tmp_path, bucket, s3_client
+    scored, first_night, tmp_path, bucket, s3_client
 ):
     for path in find_checkpoint("tiny").iterdir():
         s3_client.put_object(Bucket=bucket, Key=f"models/small/{path.name}", Body=path.read_bytes())
     cache = tmp_path / "cache"
-    settings = {"profile": "tiny", "device": "cpu", "max_failed": 1.0, "model_cache": str(cache)}
-    scored(small_cohort, tmp_path / "far", model=f"s3://{bucket}/models/small", **settings)
-    scored(small_cohort, tmp_path / "near", max_failed=1.0)
-    far, near = (verdicts(tmp_path / out, OF_THE_RUN | {"model"}) for out in ("far", "near"))
+    settings = {"profile": "tiny", "device": "cpu", "model_cache": str(cache)}
+    scored(first_night.cohort, tmp_path / "far", model=f"s3://{bucket}/models/small", **settings)
+    far, near = (
+        verdicts(out, OF_THE_RUN | {"model"}) for out in (tmp_path / "far", first_night.out)
+    )
     assert far == near, "where a model lies does not enter its fingerprint"
     assert {row["model"] for row in verdicts(tmp_path / "far").values()} == {"small"}
     assert len([path for path in cache.iterdir() if path.is_dir()]) == 1
