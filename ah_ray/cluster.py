@@ -27,12 +27,22 @@ from ray.exceptions import RayError
 from ah_ray.errors import ConfigError
 
 OBJECT_STORE_SHARE = 0.2
+RAYS_COPIES = "/runtime_resources/working_dir_files/"
 MAX_OBJECT_STORE_BYTES = 4 * 1024**3
 
 
 def on_cluster() -> bool:
     """True if this process is to join a cluster rather than to start a Ray of its own."""
     return "RAY_ADDRESS" in os.environ or ray.is_initialized()
+
+
+def lasts(path: str) -> bool:
+    """False within the copy of its working directory that Ray makes for a submitted job.
+
+    Ray deletes such a copy, and what was written there, when it makes it anew (for another raylet
+    of the machine, or after its agent was started again), and some time after the job has ended.
+    """
+    return RAYS_COPIES not in f"{path}/"
 
 
 def local_gpus() -> int:

@@ -1,8 +1,8 @@
 """Does anything grow? Many short videos through the whole job, or clips that nobody takes away.
 
-    python benchmarks/soak.py --videos 10000           memory by quarters of the time
-    python benchmarks/soak.py --slow --videos 40       decoders far faster than the replica
-    python benchmarks/soak.py --free --videos 40       a replica far faster than the decoders
+    python benchmarks/soak.py --videos 10000                 memory by quarters of the time
+    python benchmarks/soak.py --videos 40 --large --slow     decoders far faster than the replica
+    python benchmarks/soak.py --videos 40 --large --free     a replica far faster than the decoders
 
 Prints private memory by kind of process, the most that the object store held, and what it spilled
 to disk, which is nothing in the steady state.
@@ -118,11 +118,13 @@ def soak(cohort: Path, out: Path, replica: type | None, profile: str) -> tuple[M
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--videos", type=int, default=10_000)
+    parser.add_argument("--large", action="store_true", help="20 s of 720p, not 1 s of 64 px")
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--slow", action="store_const", const=SlowReplica, dest="replica")
-    kind.add_argument("--free", action="store_const", const=FreeReplica, dest="replica")
+    kind.add_argument("--slow", action="store_const", const=SlowReplica, dest="replica",
+                      help=f"in place of the tiny model: {SLOW_S:g} s a clip")  # fmt: skip
+    kind.add_argument("--free", action="store_const", const=FreeReplica, dest="replica",
+                      help="in place of the tiny model: no time")  # fmt: skip
     arguments = parser.parse_args()
-    large = arguments.replica is not None
     ray.init(
         "local",
         num_cpus=4,
@@ -134,11 +136,10 @@ def main() -> None:
     )
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        make = large_videos if large else short_videos
+        make = large_videos if arguments.large else short_videos
         cohort = make(Path(name), arguments.videos)
-        memory, store, n_clips = soak(
-            cohort, Path(name) / "out", arguments.replica, "seed-448" if large else "tiny"
-        )
+        profile = "seed-448" if arguments.large else "tiny"
+        memory, store, n_clips = soak(cohort, Path(name) / "out", arguments.replica, profile)
     print(f"{arguments.videos:,} videos, {n_clips:,} clips, {time.monotonic() - began:.0f} s; "
           f"object store of {STORE_BYTES / 1e6:.0f} MB: at most {store.peak / 1e6:.0f} MB used, "
           f"{store.spilled / 1e6:.0f} MB spilled\n")  # fmt: skip

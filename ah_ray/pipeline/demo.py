@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,20 @@ from rich.text import Text
 from ah_ray.config import score_settings
 from ah_ray.errors import ConfigError, shown
 from ah_ray.exit_status import ExitStatus
-from ah_ray.media.demo_cohort import make_cohort
+from ah_ray.media.demo_cohort import drawn_answers, make_cohort
 from ah_ray.omni.checkpoint import TINY
+from ah_ray.pipeline import cluster
 from ah_ray.pipeline.run import score
 from ah_ray.pipeline.summary_view import print_summary
 from ah_ray.results.read import read_clips, read_verdicts
+from ah_ray.results.reducers import YES
 
 FOLDER = Path("ah_ray_demo")
 BAR_CELLS = 24
 
-_UNTRAINED = """\
-The tiny model has not been trained: its weights are random, so its verdicts mean nothing.
-They show the way from videos to Parquet; give a real checkpoint with --model."""
+_MEANING = """\
+The tiny model was taught on drawn faces such as these, and knows nothing of people; give a real
+checkpoint with --model."""
 
 
 def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitStatus:
@@ -38,14 +41,15 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     for name in ("plan", "videos", "out", "model"):
         if settings.get(name):
             raise ConfigError(f"--demo brings its own cohort and model: leave out --{name}")
-    videos = FOLDER / "cohort"
+    folder = FOLDER if cluster.lasts(str(Path.cwd())) else Path(tempfile.gettempdir()) / FOLDER
+    videos = folder / "cohort"
     console.print(f"Making a cohort of drawn faces in {videos}/ …", highlight=False)
     try:
         make_cohort(videos)
     except OSError as error:
-        raise ConfigError(f"--demo writes to {FOLDER}/ here, which failed: {error}") from None
+        raise ConfigError(f"--demo writes to {folder}/, which failed: {error}") from None
     console.print("Scoring it: starting Ray, decoders and a replica …", highlight=False)
-    mine = {"videos": str(videos), "out": str(FOLDER / "scores"), "model": TINY}
+    mine = {"videos": str(videos), "out": str(folder / "scores"), "model": TINY}
     outcome = score(
         score_settings(**{**mine, "rescore": True, "max_failed": 1.0, **settings}), console
     )
@@ -59,10 +63,11 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     console.print()
     print_summary(console, outcome.out, outcome.summary, outcome.missing)
     console.print()
-    console.print(_UNTRAINED, highlight=False, soft_wrap=True)
+    console.print(accuracy(verdicts, clips), highlight=False, soft_wrap=True)
+    console.print(_MEANING, highlight=False, soft_wrap=True)
     console.print(
         "Read it:  import pandas as pd; "
-        f"pd.read_parquet({str(FOLDER / 'scores' / 'verdicts.parquet')!r})",
+        f"pd.read_parquet({str(folder / 'scores' / 'verdicts.parquet')!r})",
         highlight=False,
         soft_wrap=True,
     )
@@ -90,6 +95,26 @@ def verdict_table(verdicts: pa.Table) -> Table:
 
 
 _STYLES = {"ok": "green", "partial": "yellow", "failed": "red"}
+
+
+def accuracy(verdicts: pa.Table, clips: pa.Table) -> str:
+    """How many clips of plain recordings got the answer that they were drawn with."""
+    drawn = {
+        row["video_id"]: drawn_answers("/".join(Path(row["uri"]).parts[-2:]))
+        for row in verdicts.to_pylist()
+        if row["uri"] is not None
+    }
+    right = [
+        (clip["answer"] == YES) is drawn[clip["video_id"]][clip["clip_index"]]
+        for clip in clips.to_pylist()
+        if clip["answer"] is not None and drawn.get(clip["video_id"])
+    ]
+    if not right:
+        return "No clip of a plain recording was scored."
+    return (
+        f"A/H was drawn as a face and a voice that disagree: {sum(right)} of {len(right)} clips of "
+        "plain recordings, which the model never saw, got the answer they were drawn with."
+    )
 
 
 def timeline(row: dict, clips: pa.Table) -> list[Text]:

@@ -14,6 +14,7 @@ from ah_ray import cluster, logs, storage
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort, Plan
 from ah_ray.config import Arithmetic, ScoreSettings
+from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
 from ah_ray.logs import LogSettings
 from ah_ray.media.ffmpeg import ffmpeg_version
@@ -116,6 +117,11 @@ def _voice(log: LogSettings, console: Console) -> Callable[[str], None]:
 def _checked(resolved: Resolved) -> str:
     settings = resolved.settings
     out = storage.normalise(settings.out)
+    if not cluster.lasts(out):
+        raise ConfigError(
+            f"--out {settings.out}: that is in the copy of the working directory that Ray made for "
+            "this job, and deletes; give a bucket, or a whole path elsewhere"
+        )
     storage.check_readable(settings.videos)
     check(
         out,

@@ -14,7 +14,7 @@ from rich.console import Console
 from ah_ray import cluster
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
-from ah_ray.errors import ErrorKind, OutputBusy
+from ah_ray.errors import ErrorKind
 from ah_ray.logs import LogSettings
 from ah_ray.pipeline import capacity, graph
 from ah_ray.pipeline.comparison import Comparison
@@ -108,9 +108,8 @@ class Work:
         return report(self.tally, time.monotonic())
 
     def check(self) -> None:
-        """Raises if the run must end: its lease is another's, or it was asked to stop."""
-        if self.lease.lost.is_set():
-            raise OutputBusy(f"the lease of {self.out} was taken by another run; this one stops")
+        """Raises if the run must end: its lease is lost, or it was asked to stop."""
+        self.lease.check()
         self.stopper.check()
 
     @contextmanager

@@ -138,8 +138,8 @@ def calibrated(wanted: Reduction, files: Sequence[str], scored_by: Sequence[Memb
             raise ConfigError(f"--calibration says the {name}: leave out --{name}")
     if len(files) != len(scored_by):
         raise ConfigError(
-            f"--calibration is given {len(files)} times, but {len(scored_by)} models scored: give "
-            "one for each, in their order"
+            f"--calibration is wanted {len(scored_by)} times and given {len(files)} times: one for "
+            "each model that scored, in their order"
         )
     each = tuple(_fitting(uri, scored) for uri, scored in zip(files, scored_by, strict=True))
     if not several:

@@ -42,14 +42,15 @@ def read_holder(out: str) -> Holder | None:
 class Lease:
     """The right to write to one OUT. A context manager; use `Lease.acquire`.
 
-    `lost` is set when another run has taken it, or when it could not be renewed for so long that
-    another may have: the run must then stop writing.
+    `lost` is set when another run has taken it, when it is gone, or when it could not be renewed
+    for so long that another may have taken it: the run must then stop writing. `check` says which.
     """
 
     out: str
     holder: Holder
     report: Callable[[], dict[str, Any]] | None = None  # asked at each renewal: how far it is
     lost: threading.Event = field(default_factory=threading.Event)
+    _loss: OutputBusy | StorageError | None = None
     _etag: str
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -73,6 +74,11 @@ class Lease:
         lease._thread.start()
         return lease
 
+    def check(self) -> None:
+        """Raises OutputBusy if another run has taken it, StorageError if it was lost otherwise."""
+        if self.lost.is_set():
+            raise self._loss
+
     @property
     def _renewal_s(self) -> float:
         return self.holder.stale_s / _RENEWALS
@@ -92,30 +98,37 @@ class Lease:
             self.holder = replace(self.holder, renewed_at=now(), progress=progress)
             try:
                 with storage.patience(self._hasty):
-                    self._etag = storage.replace_if(
-                        lease_uri(self.out), encoded(self.holder), self._etag
-                    )
+                    self._write()
                 renewed = began
-            except (PreconditionFailed, ObjectMissing):
-                if not self._found_again():
-                    self.lost.set()
-                    return
-                renewed = began
-            except StorageError:
+            except (OutputBusy, ObjectMissing) as loss:
+                self._lose(loss)
+                return
+            except StorageError as error:
                 if time.monotonic() - renewed + every_s > self.holder.stale_s:
-                    self.lost.set()
+                    silent = "could not be renewed for so long that another run may have taken it"
+                    self._lose(StorageError(f"{lease_uri(self.out)} {silent}: {error}"))
                     return
 
-    def _found_again(self) -> bool:
-        """True if the last writer was us after all: a renewal whose answer never came."""
+    def _write(self) -> None:
+        """Raises OutputBusy if another has it, ObjectMissing if nobody has."""
+        uri = lease_uri(self.out)
         try:
-            data, etag = storage.read_versioned(lease_uri(self.out))
-        except StorageError:
-            return False
-        if self.holder.is_same_run(decoded(data)):
-            self._etag = etag
-            return True
-        return False
+            self._etag = storage.replace_if(uri, encoded(self.holder), self._etag)
+            return
+        except (PreconditionFailed, ObjectMissing):
+            pass  # or it was us after all: a renewal whose answer never came
+        try:
+            data, etag = storage.read_versioned(uri)
+        except ObjectMissing:
+            raise ObjectMissing(f"{uri} is gone: it was removed, or all of {self.out}") from None
+        holder = decoded(data)
+        if not self.holder.is_same_run(holder):
+            raise OutputBusy(f"{_who(holder)} has taken {uri}; this one stops")
+        self._etag = etag
+
+    def _lose(self, loss: OutputBusy | StorageError) -> None:
+        self._loss = loss
+        self.lost.set()
 
     def release(self) -> None:
         """Gives it up. The lease of another, if it was taken from us, stays."""

@@ -145,7 +145,8 @@ def matches(out: str, wanted: OutputConfig, *, rescore: bool | None = None) -> b
             f"{mend}"
         )
     if found.reduction != wanted.reduction:
-        changes = _changes(found.reduction.model_dump(), wanted.reduction.model_dump())
+        told = {"scaling", "members"}  # by the calibration's fingerprint
+        changes = _changes(*(c.reduction.model_dump(exclude=told) for c in (found, wanted)))
         raise ConfigError(
             f"the rows in --out {out} were reduced in another way ({changes}): this needs no new "
             "scoring; form new verdicts with `python jobs/reduce.py`, into another folder"

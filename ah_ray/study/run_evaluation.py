@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from ah_ray import storage
+from ah_ray.errors import ConfigError
 from ah_ray.results.calibration import Calibration, write_calibration
 from ah_ray.study.bootstrap import Bootstrap
 from ah_ray.study.evaluate import evaluate
@@ -17,7 +18,7 @@ from ah_ray.study.fit_calibration import fit_calibration
 
 def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     """Nothing is written unless all of it can be made. Raises ConfigError, StorageError."""
-    storage.check_writable(settings.folder)
+    _check_writable(settings.folder)
     calibration = _fitted(settings)
     evaluation = evaluate(
         settings.outs,
@@ -25,15 +26,23 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
         split=settings.split,
         bootstrap=Bootstrap(draws=settings.draws, seed=settings.seed),
     )
+    if calibration is not None:
+        write_calibration(settings.write_calibration, calibration)
     write_evaluation(settings.folder, evaluation)
     print_evaluation(console, evaluation)
     lines = [f"Written to {settings.folder}: {JSON_FILE}, {TABLE_FILE}."]
     if calibration is not None:
-        write_calibration(settings.write_calibration, calibration)
         lines.append(_told(settings.write_calibration, calibration))
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     return evaluation
+
+
+def _check_writable(folder: str) -> None:
+    try:
+        storage.check_writable(folder)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; name another folder with --to") from None
 
 
 def _fitted(settings: EvaluateSettings) -> Calibration | None:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+PURPOSE = (
+    "A screening aid for trained people, not a diagnosis; judge it on your own cohort before you "
+    "rely on it."
+)
+
 
 def model_card(about: dict[str, Any]) -> str:
     """Markdown of the facts in training.json; no paths, no names of people or files."""
@@ -13,8 +18,7 @@ def model_card(about: dict[str, Any]) -> str:
             f"# {about['base']['name']}, {settings['method']}",
             "",
             f"Answers whether a clip of at most {settings['longest_window_s']:g} s shows "
-            "ambivalence/hesitancy (Yes or No). A screening aid for trained people, not a "
-            "diagnosis; judge it on your own cohort before you rely on it.",
+            f"ambivalence/hesitancy (Yes or No). {about['purpose']}",
             "",
             "## Trained from",
             "",
@@ -32,7 +36,8 @@ def model_card(about: dict[str, Any]) -> str:
             "",
             "## Measures on the split `val`",
             "",
-            f"After step {best['step']:,} of {about['steps']:,}, the best by macro-F1 of windows and videos.",
+            f"After step {best['step']:,} of {about['steps']:,}, the best by macro-F1 of windows "
+            "and videos.",
             "",
             "| measure | value |",
             "| --- | ---: |",

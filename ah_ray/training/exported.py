@@ -45,7 +45,8 @@ def export(learner: Learner, base: Path, base_name: str, out: str, about: dict[s
 
 def _write_adapter(learner: Learner, base_name: str, folder: Path) -> None:
     learner.peft.peft_config["default"].base_model_name_or_path = base_name  # no path of ours
-    learner.peft.save_pretrained(str(folder))
+    # It would look the base up in the hub to learn whether embeddings changed: they do not.
+    learner.peft.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # the model card says more
 
 

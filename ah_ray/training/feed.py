@@ -6,19 +6,17 @@ reads a stream of its own, whose order is the order of its steps.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from ah_ray import clip_tables
 from ah_ray.records import Clip
 from ah_ray.training.questions import LabelledClip
-from ah_ray.training.windows_decoder import VISITS, VisitSettings, WindowsDecoder
+from ah_ray.training.windows_decoder import VisitSettings, WindowsDecoder
 
 MOST_BLOCKS = 10_000
 
@@ -61,12 +59,10 @@ class DecodeStage:
             }
             for number, visit in enumerate(visits)
         ]
-        n_blocks = min(len(rows), MOST_BLOCKS)
-        bounds = [round(n * len(rows) / n_blocks) for n in range(n_blocks + 1)]
-        tables = [
-            pa.Table.from_pylist(rows[a:b], schema=VISITS) for a, b in itertools.pairwise(bounds)
-        ]
-        return ray.data.from_arrow(tables).map_batches(
+        # from_items alone makes its blocks in this process: others ask for a core, and the
+        # training's own decoders may hold them all.
+        source = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
+        return source.map_batches(
             WindowsDecoder,
             fn_constructor_args=(self.settings,),
             batch_format="pyarrow",

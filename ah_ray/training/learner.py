@@ -7,6 +7,7 @@ full  FSDP2: every parameter, its gradient and its moments are shared out over t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,24 +87,29 @@ def load_learner(
         learner = _full(settings, checkpoint, arithmetic, device, say)
     else:
         thinker = load_model(checkpoint, arithmetic, [device], (), say)
-        peft = get_peft_model(thinker, lora_config(settings))
+        peft = get_peft_model(thinker, lora_config(settings, thinker))
         learner = Learner(PackedThinker(thinker, towers=False), sharded=False, peft=peft)
     checkpointing = settings.checkpointing
     if device.type == "cuda" if checkpointing is None else checkpointing:
-        learner.model.thinker.gradient_checkpointing_enable({"use_reentrant": False})
+        learner.model.thinker.activation_checkpointing_enable({"use_reentrant": False})
     return learner
 
 
-def lora_config(settings: TrainSettings) -> LoraConfig:
-    """peft's description of what learns; jobs/merge.py reads it back from the adapter."""
+def lora_config(settings: TrainSettings, thinker: nn.Module) -> LoraConfig:
+    """peft's description of what learns; jobs/merge.py reads it back from the adapter.
+
+    Layers are named one by one: of a pattern, peft keeps the last parts of the names alone for this
+    architecture, and those are in the audio tower too.
+    """
     linears = [_ATTENTION] + [_DENSE] * (settings.lora_layers is LoraLayers.ALL)
+    wanted = re.compile(rf".*language_model\.layers\.\d+\.({'|'.join(linears)})")
     parameters = [*_EXPERTS * settings.lora_experts, *[_ROUTER] * settings.lora_router]
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
         # Answers are drawn, and judged, by the very same model.
         lora_dropout=0.0 if settings.method is Method.GRPO else settings.lora_dropout,
-        target_modules=rf".*language_model\.layers\.\d+\.({'|'.join(linears)})",
+        target_modules=[name for name, _ in thinker.named_modules() if wanted.fullmatch(name)],
         target_parameters=parameters or None,
         bias="none",
     )

@@ -58,7 +58,7 @@ def sizes(config: Qwen3OmniMoeThinkerConfig, settings: TrainSettings) -> Sizes:
         largest = max(sum(p.numel() for p in layer.parameters()) for layer in layers)
         parameters = sum(p.numel() for p in thinker.parameters())
         if settings.method is not Method.FULL:
-            get_peft_model(thinker, lora_config(settings))
+            get_peft_model(thinker, lora_config(settings, thinker))
             trained = sum(p.numel() for p in thinker.parameters() if p.requires_grad)
         else:
             frozen = 0 if settings.train_towers else _towers(thinker)

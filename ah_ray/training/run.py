@@ -24,6 +24,7 @@ from ah_ray.results.runs import new_run_id
 from ah_ray.study.labels import read_windows
 from ah_ray.training import plan
 from ah_ray.training.assigned import Machines, assign, labelled_windows, machines_for
+from ah_ray.training.card import PURPOSE
 from ah_ray.training.exported import ADAPTER, MODEL
 from ah_ray.training.journal import Journal, write_metrics
 from ah_ray.training.settings import Method, TrainSettings
@@ -33,8 +34,12 @@ from ah_ray.training.worker import Assignment, work
 STATE, SETTINGS_FILE = "state", "settings.json"
 
 
-def train(settings: TrainSettings, console: Console | None = None) -> ExitStatus:
+def train(
+    settings: TrainSettings, console: Console | None = None, *, purpose: str = PURPOSE
+) -> ExitStatus:
     """Trains, or goes on with a training in OUT that was broken off.
+
+    `purpose` is what the model card says the model is for.
 
     Raises ConfigError before any worker starts if something is wrong, OutputBusy if another
     training writes to OUT.
@@ -51,6 +56,7 @@ def train(settings: TrainSettings, console: Console | None = None) -> ExitStatus
     with cluster.connected():
         machines = machines_for(settings)
         assignment = assign(settings, base, profile, labels, train_rows, val_rows, machines)
+        assignment.about["purpose"] = purpose
         _plan(assignment, machines, console)
         if settings.plan:
             return ExitStatus.COMPLETE

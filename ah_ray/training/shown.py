@@ -17,6 +17,7 @@ from ah_ray.training.settings import Method
 
 _LOOK_S = 0.5
 _KEEP_S = 60.0  # between writes of metrics.parquet
+_SAY_S = 60.0  # between lines, where no bar can be drawn
 
 
 def plan_table(assignment, machines, found, needed, hours: float | None) -> Table:
@@ -58,7 +59,7 @@ class Shown:
         self._read = 0
         self._by_step: dict[tuple[int, bool], dict[str, Any]] = {}
         self._skipped: dict[int, str] = {}
-        self._written = time.monotonic()
+        self._written = self._said = time.monotonic()
         self._progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -143,9 +144,11 @@ class Shown:
         if "reward" in row:
             now = f"reward {row['reward']:.3f} of 2, {now}"
         waited = 100 * row["waited_s"] / max(row["step_s"], 1e-9)
-        self._progress.update(
-            self._bar, completed=row["step"], now=f"{now}, waited {waited:.0f}% for clips"
-        )
+        now = f"{now}, waited {waited:.0f}% for clips"
+        self._progress.update(self._bar, completed=row["step"], now=now)
+        if not self._console.is_terminal and time.monotonic() - self._said > _SAY_S:
+            self._said = time.monotonic()
+            self._console.print(f"step {row['step']:,} of {self._assignment.n_steps:,}: {now}")
 
 
 def _evaluation(row: dict[str, Any]) -> str:

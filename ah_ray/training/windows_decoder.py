@@ -17,10 +17,6 @@ from ah_ray.media.windows import Given
 from ah_ray.profile import Profile
 from ah_ray.records import Clip, Video
 
-SPAN = pa.struct([("start_s", pa.float64()), ("end_s", pa.float64())])
-VISITS = pa.schema([("visit", pa.int64()), ("uri", pa.string()), ("spans", pa.list_(SPAN))])
-"""One visit to a video a row: which of its windows are to be decoded, by their start."""
-
 VISITED = pa.schema([("visit", pa.int64()), ("last", pa.bool_()), *clip_tables.FIELDS])
 """What a visit brings back: each window as a clip whose index is its place in `spans`, then a row
 that is `last`, with the reason if nothing of the video could be decoded."""
@@ -33,7 +29,11 @@ class VisitSettings:
 
 
 class WindowsDecoder:
-    """Goes through VISITS; what is wrong with a video is told, never raised."""
+    """Goes from video to video; what is wrong with one is told, never raised.
+
+    A visit is a row of `visit` (its number), `uri`, and `spans`, by their start: structs of
+    start_s and end_s. It brings rows of VISITED.
+    """
 
     def __init__(self, settings: VisitSettings):
         self._profile = settings.profile

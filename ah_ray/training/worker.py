@@ -142,7 +142,7 @@ class Worker:
         """Judges and saves; true if it is time to stop."""
         judged = self._judged()
         progress = self._progress
-        better = progress.best_score is None or judged.score >= progress.best_score
+        better = progress.best_score is None or judged.score > progress.best_score
         progress.evaluations_since_best = 0 if better else progress.evaluations_since_best + 1
         if better:
             progress.best_score, progress.best_step = judged.score, progress.step

@@ -83,9 +83,9 @@ def test_a_file_of_kilobytes_that_stands_for_billions_of_rows(tmp_path):
         for _ in range(25):
             writer.write_table(table)
     assert (tmp_path / "m.parquet").stat().st_size < 100_000
-    started = time.monotonic()
+    started = time.process_time()
     assert "is too large for a manifest" in told(tmp_path / "m.parquet")
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_one_value_of_megabytes_in_each_of_many_rows_takes_no_memory(tmp_path):

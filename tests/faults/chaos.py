@@ -15,7 +15,6 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,17 +24,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import psutil
 import ray
+from machines import Machines
 from outputs import clips, row_files, score_job, verdicts
-from ray.cluster_utils import Cluster
 
 from ah_ray.media.demo_cohort import make_cohort
 
 VICTIMS = ("decoder", "replica", "reducer", "raylet", "driver")
 TITLES = {"decoder": "(Decoder)", "replica": "(Replica)", "reducer": "ray::Reducer"}
-STORE_BYTES = 120 * 1024**2
-LIMIT_S = 240.0
+LIMIT_S = 600.0
 
 
 @dataclass(slots=True)
@@ -65,47 +62,6 @@ def make_videos(folder: Path, n_videos: int) -> Path:
         bad = drawn / "visit-03/a letter.mp4"
         shutil.copy(bad if n % 10 == 9 else good, cohort / f"{n:03}.mp4")
     return cohort
-
-
-class Machines:
-    """A head that is spared, and two workers that may be killed and are replaced."""
-
-    def __init__(self) -> None:
-        head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self.address = self._cluster.address
-        for _ in range(2):
-            self.add_worker()
-
-    def add_worker(self) -> None:
-        self._cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES, wait=False)
-
-    def kill_worker(self, dice: random.Random) -> bool:
-        """Kills a worker's raylet, and brings another machine."""
-        workers = sorted(self._cluster.worker_nodes, key=lambda node: node.unique_id)
-        if not workers:
-            return False
-        node = dice.choice(workers)
-        pid = node.all_processes["raylet"][0].process.pid
-        os.kill(pid, signal.SIGKILL)
-        self._cluster.worker_nodes.discard(node)
-        node.kill_all_processes(check_alive=False, allow_graceful=False)
-        self.add_worker()
-        return True
-
-    def actors(self, title: str) -> list[psutil.Process]:
-        """Processes of this cluster alone, by what they do."""
-        found = []
-        for child in psutil.Process().children(recursive=True):
-            try:
-                if title in " ".join(child.cmdline()):
-                    found.append(child)
-            except psutil.Error:
-                continue
-        return sorted(found, key=lambda process: process.pid)
-
-    def shutdown(self) -> None:
-        self._cluster.shutdown()
 
 
 class Run:

@@ -11,7 +11,11 @@ import pytest
 from study.invented_study import make_scores, make_study
 
 from ah_ray import storage
+from ah_ray.config import Reduction
+from ah_ray.results.calibration import write_calibration
 from ah_ray.results.read import read_verdicts
+from ah_ray.results.reduce import reduce_outputs
+from ah_ray.study.fit_calibration import fit_calibration
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -83,13 +87,11 @@ def test_three_calibrated_models_voting(study, scores, tmp_path):
     """Fitted one by one, combined by reduce.py: as counted by hand from the three."""
     files = [tmp_path / f"{n}.json" for n in range(3)]
     for out, file, reducer in zip(scores, files, ("any", "mean", "noisyor"), strict=True):
-        said = evaluate(
-            out, "--labels", study.labels, "--write-calibration", file, "--reducer", reducer
-        )
-        assert f"in {file}: {reducer}, temperature: slope " in said
+        write_calibration(str(file), fit_calibration(out, study.labels, reducer=reducer))
     each = []
     for n, (out, file) in enumerate(zip(scores, files, strict=True)):
-        run("reduce", out, "--out", tmp_path / f"by-{n}", "--calibration", file)
+        by = str(tmp_path / f"by-{n}")
+        reduce_outputs([out], by, reduction=Reduction(), calibrations=[str(file)])
         rows = read_verdicts(str(tmp_path / f"by-{n}")).to_pylist()
         each.append({row["video_id"]: row for row in rows})
     calibrations = [option for file in files for option in ("--calibration", file)]
@@ -108,7 +110,6 @@ def test_three_calibrated_models_voting(study, scores, tmp_path):
         p = [one[video_id]["p_ah"] for one in each if one[video_id]["p_ah"] is not None]
         assert row["p_ah"] == (pytest.approx(sum(p) / len(p)) if p else None)
         assert not p or row["answer"] == ("Yes" if row["p_ah"] >= 0.4 else "No")
-    assert evaluate(tmp_path / "vote", "--labels", study.labels)
 
 
 def rows_of(out):
@@ -117,7 +118,10 @@ def rows_of(out):
 
 def test_a_file_for_another_model(study, scores, tmp_path):
     file = tmp_path / "c.json"
-    evaluate(scores[0], "--labels", study.labels, "--write-calibration", file)
+    how = ("--write-calibration", file, "--reducer", "mean", "--threshold", "0.4")
+    told = evaluate(scores[0], "--labels", study.labels, *how)
+    assert f"in {file}: mean, temperature: slope " in told
+    assert ", threshold 0.400 (fixed), fitted to " in told
     said = run("reduce", scores[1], "--out", tmp_path / "x", "--calibration", file, status=2)
     assert "fitted to other scores than those of model model-1" in said
     both = (scores[0], "--out", tmp_path / "x", "--calibration", file, "--threshold", "0.5")
@@ -142,7 +146,13 @@ def test_mistakes_are_one_line(study, scores, tmp_path):
     write = ("--write-calibration", tmp_path / "c.json", "--reducer", "median")
     assert "--reducer median" in evaluate(scores[0], *labels, *to, *write, status=2)
     assert not (tmp_path / "c.json").exists()
+    (tmp_path / "file").write_text("in the way")
+    inside = tmp_path / "file" / "inside"
+    said = evaluate(scores[0], *labels, *to, "--write-calibration", inside, status=2)
+    assert f"--write-calibration {inside} cannot be written" in said
     assert not list((tmp_path / "t").glob("*"))
+    said = evaluate(scores[0], *labels, "--to", inside, status=2)
+    assert "cannot be written to" in said and "with --to" in said
 
 
 def test_starts_quickly():

@@ -67,6 +67,13 @@ def test_without_the_token_it_is_refused(head, cohort):
         assert re.search(r"[Aa]uthenticat|token", refused.stdout + refused.stderr)
 
 
+def test_an_output_within_rays_copy_of_the_working_directory_is_refused(head, cohort):
+    """Ray deletes it. This is where Ray of the pinned version really puts that copy."""
+    ended = submit(head, "--videos", cohort, "--out", "scores", "--model", "tiny")
+    assert "error: --out scores: that is in the copy of the working directory" in ended.stdout
+    assert "failed with exit code 2" in ended.stdout + ended.stderr
+
+
 def test_the_endpoints_themselves_ask_for_the_token(head):
     for path in ("/api/jobs/", "/api/version"):
         with pytest.raises(urllib.error.HTTPError) as refused:

@@ -125,7 +125,7 @@ def test_a_hanging_decoder_is_ended_with_its_whole_group(numbered, fake_ffmpeg):
     fake_ffmpeg(DECODING + "trap '' TERM; sleep 600 & sleep 600")
     started = time.monotonic()
     facts = decode_all(numbered, limits=Limits(timeout_s=1.0, timeout_s_per_mb=0)).facts
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
     assert (facts.n_clips, facts.error_kind) == (2, ErrorKind.TIMEOUT)
     assert "--timeout-s" in facts.error
     assert not children()

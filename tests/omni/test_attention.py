@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ah_ray.omni.attention import packed_attention
@@ -59,7 +59,6 @@ LENGTHS = st.lists(st.sampled_from([1, 2, 3, 3, 3, 7, 20]), min_size=1, max_size
 
 
 @given(LENGTHS, st.booleans())
-@settings(deadline=None)
 def test_segments_see_only_themselves(lengths, causal):
     tensors = draw(lengths, lengths)
     expected = segment_by_segment(tensors, lengths, lengths, causal)
@@ -68,7 +67,6 @@ def test_segments_see_only_themselves(lengths, causal):
 
 
 @given(LENGTHS, st.integers(1, 3))
-@settings(deadline=None)
 def test_last_queries_alone_are_those_of_all(lengths, n_q):
     lengths_k = [length + n_q for length in lengths]
     lengths_q = [n_q] * len(lengths)

@@ -170,7 +170,7 @@ def test_whole_weights_and_an_index_of_others_are_not_guessed_at(copy):
 )
 @pytest.mark.parametrize("of", ["model", "adapter"])
 def test_a_header_that_lies_is_told_at_once(copy, tmp_path, content, of):
-    started = time.monotonic()
+    started = time.process_time()
     if of == "model":
         (copy / WEIGHTS).write_bytes(content)
         with pytest.raises(ConfigError, match=r"not a whole safetensors file .*; fetch it again"):
@@ -180,7 +180,7 @@ def test_a_header_that_lies_is_told_at_once(copy, tmp_path, content, of):
         (adapter / "adapter_model.safetensors").write_bytes(content)
         with pytest.raises(ConfigError, match=r"not a whole safetensors file .*; fetch it again"):
             read_adapter(adapter)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_pattern_of_ranks_that_would_never_end(tiny, tmp_path, pattern, messag
     adapter = read_adapter(write_adapter(tmp_path / "lora", factors, rank_pattern={pattern: 4}))
     tensors = thinker_tensors(open_folder(tiny))
     shapes = weight_shapes((tensor.name, tensor.shape) for tensor in tensors)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ConfigError, match=message):
         fit([adapter], shapes)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

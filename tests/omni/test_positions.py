@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ah_ray.omni.answer import read_answer
@@ -33,7 +33,6 @@ def test_positions_are_the_references(released_tokenizer, second_per_grid):
     second_per_grid=st.sampled_from([0.04, 0.7, 1.0, 2.0]),
     user=st.sampled_from(["a <video> b <audio> c", "<audio><video>", "<video><audio>"]),
 )
-@settings(deadline=None)
 def test_positions_are_transformers(reference, tiny, grid, n_mel_frames, second_per_grid, user):
     tokenizer = load_tokenizer(tiny)
     profile = load_profile("tiny").model_copy(update={"user": user})

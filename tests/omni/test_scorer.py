@@ -81,7 +81,7 @@ def test_eager_attention_agrees(scorer, clips, tiny, profile):
 
 
 @given(st.lists(st.integers(0, len(SHAPES) - 1), min_size=1, max_size=5), st.integers(1, 1000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_pack_in_any_order(scorer, clips, expected, chosen, token_budget):
     before = scorer.token_budget
     scorer._conveyor.token_budget = token_budget

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from released import released_config
 
@@ -62,7 +62,6 @@ def test_how_many_cards_it_takes(sizes):
     st.lists(st.integers(1, 50), min_size=1, max_size=6),
     st.lists(st.integers(0, 60), min_size=1, max_size=4),
 )
-@settings(deadline=None)
 def test_no_other_cut_leaves_more_room(layers, extra):
     """Against all cuts, tried one by one."""
     unit = GIB

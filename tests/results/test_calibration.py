@@ -102,7 +102,7 @@ def test_one_for_each_model(written):
     assert found.calibration_fingerprint not in {
         one.calibration_fingerprint for one in found.members
     }
-    with pytest.raises(ConfigError, match=r"given 2 times, but 3 models scored"):
+    with pytest.raises(ConfigError, match=r"wanted 3 times and given 2 times"):
         calibrated(vote, files[:2], scored)
     with pytest.raises(ConfigError, match="of model model-0"):
         calibrated(vote, files[::-1], scored)

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from ah_ray import storage
-from ah_ray.errors import ObjectMissing, OutputBusy
+from ah_ray.errors import ObjectMissing, OutputBusy, StorageError
 from ah_ray.results.lease import Lease, lease_uri, read_holder
 
 HOLD = """
@@ -82,7 +82,7 @@ def test_a_killed_holder_on_this_machine_is_taken_over_at_once(out, holding_proc
     holder.send_signal(signal.SIGKILL)  # and not waited for: it stays a zombie
     began = time.monotonic()
     with Lease.acquire(out, "mine"):
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         assert read_holder(out).run_id == "mine"
 
 
@@ -92,7 +92,7 @@ def test_a_reused_pid_is_not_taken_for_the_holder(out):
         storage.write_whole(lease_uri(out), json.dumps(asdict(reused)).encode())
         began = time.monotonic()
         with Lease.acquire(out, "second"):
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 20
 
 
 def test_a_silent_holder_elsewhere_is_waited_for_then_taken_over(out, holding_process):
@@ -100,7 +100,7 @@ def test_a_silent_holder_elsewhere_is_waited_for_then_taken_over(out, holding_pr
     as_of_another_machine(out, stale_s=1.5)
     began = time.monotonic()
     with Lease.acquire(out, "mine"):
-        assert 1.5 <= time.monotonic() - began < 5
+        assert 1.5 <= time.monotonic() - began < 20
         assert read_holder(out).run_id == "mine"
 
 
@@ -123,16 +123,29 @@ def test_it_is_renewed_and_so_outlives_its_stale_time(out):
 def test_a_holder_learns_that_it_was_taken_over_and_leaves_the_new_one(out):
     with Lease.acquire(out, "mine", stale_s=1) as lease:
         as_of_another_machine(out, run_id="thief")
-        assert lease.lost.wait(3)
+        lease.check()
+        assert lease.lost.wait(10)
+        with pytest.raises(OutputBusy, match=r"^run thief \(.*\) has taken .*lease\.json"):
+            lease.check()
     assert read_holder(out).run_id == "thief"
 
 
+def test_a_lease_that_was_removed_is_not_called_anothers(out):
+    with Lease.acquire(out, "mine", stale_s=1) as lease:
+        storage.remove([lease_uri(out)])
+        assert lease.lost.wait(10)
+        with pytest.raises(StorageError, match=r"lease\.json is gone: it was removed, or all of"):
+            lease.check()
+
+
 def test_a_holder_that_cannot_renew_gives_up_before_others_may_take_over(bucket, monkeypatch):
-    lease = Lease.acquire(f"s3://{bucket}/out", "mine", stale_s=2)
+    lease = Lease.acquire(f"s3://{bucket}/out", "mine", stale_s=4)
     began = time.monotonic()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert lease.lost.wait(4)
-    assert time.monotonic() - began <= 2.5
+    assert lease.lost.wait(8)
+    assert time.monotonic() - began < 5
+    with pytest.raises(StorageError, match=r"lease\.json could not be renewed for so long that"):
+        lease.check()
     lease.release()
 
 

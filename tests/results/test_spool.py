@@ -32,9 +32,7 @@ def both(out: str) -> tuple[pa.Table, pa.Table]:
     return read_verdicts(out), read_clips(out)
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(st.sampled_from(sorted(VIDEOS))))
 def test_tables_do_not_depend_on_what_was_kept(tmp_path_factory, kept):
     out = str(tmp_path_factory.mktemp("out"))

@@ -197,7 +197,7 @@ def test_across_groups(tmp_path, monkeypatch):
     assert pc.sum(verdicts["n_clips"]).as_py() == clips.num_rows == counts.n_clips
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_any_history_ends_as_from_scratch(tmp_path_factory, data):
     """Nights on which videos come, change, go, come back and are retried, in any order."""

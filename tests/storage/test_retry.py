@@ -55,11 +55,11 @@ def test_other_errors_are_not_tried_again():
 
 
 def test_the_budget_ends_it_before_the_attempts_do():
-    limits = Patience(attempts=100, budget_s=0.3, first_pause_s=0.05, longest_pause_s=0.05)
+    limits = Patience(attempts=200, budget_s=0.3, first_pause_s=0.05, longest_pause_s=0.05)
     began = time.monotonic()
     with patience(limits), pytest.raises(StorageError):
-        call(failing(100, Transient("503")), "reading x")
-    assert time.monotonic() - began <= 0.4
+        call(failing(200, Transient("503")), "reading x")
+    assert time.monotonic() - began < 2.5, "all attempts would take 5 s and more"
 
 
 def test_pauses_grow_and_all_of_them_take_about_a_minute_at_most():

@@ -130,7 +130,7 @@ def test_bad_places_are_told_within_seconds(s3_server, proxy, monkeypatch):
             storage.check_readable(uri)
         with pytest.raises(ConfigError):
             storage.check_writable(uri)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         return str(caught.value)
 
     assert "NoSuchBucket" in told("s3://no-such-bucket/videos")
@@ -150,7 +150,7 @@ def test_a_store_that_never_answers_is_given_up_within_seconds(bucket, proxy):
     began = time.monotonic()
     with pytest.raises(ConfigError, match="cannot be read"):
         storage.check_readable(f"s3://{bucket}/videos")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def _reads(uri: str, data: bytes) -> None:

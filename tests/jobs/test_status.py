@@ -1,0 +1,64 @@
+"""jobs/status.py as an operator meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from invented_rows import make_output
+from outputs import ROOT, verdicts
+
+from ah_ray.errors import ErrorKind
+from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
+from ah_ray.results.tables import Counts
+
+
+def status(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "jobs" / "status.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Two videos, and the run that scored them."""
+    out = tmp_path / "out"
+    make_output(str(out), {"a": [0.9], "b": ErrorKind.DECODE})
+    counts = Counts(n_videos=2, n_rows=2)
+    counts.by_status.update(ok=1, failed=1)
+    began = datetime(2026, 1, 2, 22, 0, tzinfo=UTC)
+    summary = RunSummary(
+        run_id=new_run_id(began),
+        started_at=began,
+        ended_at=began + timedelta(minutes=30),
+        exit_status=0,
+        counts=TableCounts.of(counts),
+    )
+    write_summary(str(out), summary)
+    return out
+
+
+def test_people_and_machines_are_told(out):
+    told = status(out)
+    assert told.returncode == 0, told.stderr
+    assert "Cohort    2 videos: 1 ok, 0 partial, 1 failed" in told.stdout
+    assert "Running   nothing" in told.stdout
+    fields = json.loads(status(out, "--json").stdout)
+    assert fields["running"] is False
+    assert fields["runs"][0]["counts"]["by_status"] == {"ok": 1, "failed": 1}
+
+
+def test_withdrawn_videos_are_removed(out, tmp_path):
+    (tmp_path / "withdrawn.csv").write_text("uri,video_id\nx.mp4,a\n")
+    told = status(out, "--purge", tmp_path / "withdrawn.csv")
+    assert told.returncode == 0, told.stderr
+    assert verdicts(out).keys() == {"b"}
+    assert not list((out / "videos").glob("a-*"))
+
+
+def test_what_is_no_output_is_one_line(tmp_path):
+    told = status(tmp_path / "nothing")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.startswith("error: ") and told.stderr.count("\n") == 1
