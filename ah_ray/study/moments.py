@@ -16,16 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ah_ray import storage
-from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.records import Video
-from ah_ray.reduction import Ensemble, logit, sigmoid
 from ah_ray.results.outputs import read_config
-from ah_ray.results.reducers import NO, SHARE_THRESHOLD, YES
+from ah_ray.results.reducers import NO, YES
 from ah_ray.results.row_files import NOT_PARQUET
 from ah_ray.results.stream import not_together
 from ah_ray.results.table_files import Tables, damaged, open_tables
-from ah_ray.results.verdict import video_threshold
+from ah_ray.study.report.words import clip_threshold
 
 _CLIP = ("video_id", "clip_index", "start_s", "end_s", "p_ah", "answer")
 _VIDEO = ("video_id", "uri", "etag", "size_bytes", "last_modified")
@@ -73,16 +71,6 @@ def surest_moments(out: str, *, top: int = 10, surest: Surest = Surest.YES) -> l
     except StorageError as error:
         raise ConfigError(f"{out} cannot be read: {error}") from None
     return [Moment(video=videos[clip.pop("video_id")], **clip) for clip in clips.to_pylist()]
-
-
-def clip_threshold(reduction: Reduction) -> float:
-    """From which p_ah on, as the table of clips has it, a clip is a Yes."""
-    if reduction.ensemble is not Ensemble.VOTE and reduction.reducer == "share":
-        return SHARE_THRESHOLD
-    threshold, scaling = video_threshold(reduction), reduction.scaling
-    if scaling is None or reduction.ensemble is not None:
-        return threshold
-    return sigmoid((logit(threshold) - scaling.intercept) / scaling.slope)
 
 
 def _foremost(tables: Tables, top: int, surest: Surest, threshold: float) -> pa.Table:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from invented_rows import make_output
 
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, ErrorKind
-from ah_ray.reduction import Ensemble, Scaling
-from ah_ray.results.reducers import YES
-from ah_ray.results.verdict import with_verdict
-from ah_ray.study.moments import Surest, clip_threshold, surest_moments
+from ah_ray.study.moments import Surest, surest_moments
 
 VIDEOS = {
     "a": [0.9, 0.2, 0.55],
@@ -68,25 +63,6 @@ def test_more_clips_than_a_batch(tmp_path, monkeypatch):
     every = sorted((-p, v, k) for v, clips in scores.items() for k, p in enumerate(clips))
     wanted = [(v, -p) for p, v, _ in every if -p >= 0.5][:20]
     assert found(str(tmp_path), top=20) == wanted
-
-
-@given(
-    st.lists(st.floats(0, 1), min_size=1, max_size=6),
-    st.sampled_from(["any", "mean", "share"]),
-    st.floats(0.01, 0.99),
-    st.none() | st.builds(Scaling, slope=st.floats(0.2, 5), intercept=st.floats(-3, 3)),
-)
-def test_where_a_yes_begins(p_ah, reducer, threshold, scaling):
-    reduction = Reduction(reducer=reducer, threshold=threshold, scaling=scaling)
-    clips = [{"p_ah": p, "start_s": 0.0, "end_s": 5.0, "model_p_ah": None} for p in p_ah]
-    begins = clip_threshold(reduction)
-    for clip in with_verdict({"clips": clips}, reduction)["clips"]:
-        if abs(clip["p_ah"] - begins) > 1e-6:
-            assert (clip["answer"] == YES) == (clip["p_ah"] > begins)
-
-
-def test_a_vote_begins_above_its_half():
-    assert clip_threshold(Reduction(ensemble=Ensemble.VOTE, threshold=0.2)) == pytest.approx(0.5)
 
 
 def test_what_is_no_output_is_told(tmp_path, out):
