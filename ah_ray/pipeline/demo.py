@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ah_ray import cluster
 from ah_ray.config import score_settings
 from ah_ray.errors import ConfigError, shown
 from ah_ray.exit_status import ExitStatus
 from ah_ray.media.demo_cohort import drawn_answers, make_cohort
 from ah_ray.omni.checkpoint import TINY
-from ah_ray.pipeline import cluster
 from ah_ray.pipeline.run import score
 from ah_ray.pipeline.summary_view import print_summary
 from ah_ray.results.read import read_clips, read_verdicts

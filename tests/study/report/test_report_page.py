@@ -117,7 +117,7 @@ def test_a_page_of_the_demonstration_says_that_it_means_nothing(tmp_path):
     for model, told in (("tiny", True), ("model-a", False)):
         out = str(tmp_path / model)
         make_output(out, {"a": [0.9]}, by=scoring(model))
-        assert ("These verdicts mean nothing" in _text(ReportSettings(out=out))) == told
+        assert ("These verdicts say nothing about people" in _text(ReportSettings(out=out))) == told
 
 
 def _text(settings: ReportSettings) -> str:
