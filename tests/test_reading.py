@@ -113,7 +113,7 @@ def test_our_own_readers(run, real_output, capsys):
     run(moments)
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == len(surest_moments(str(real_output / "scores")))
-    assert all(re.fullmatch(r"0\.\d{3}  /.*  \d+ – \d+ s", line) for line in printed)
+    assert all(re.fullmatch(r"[01]\.\d{3}  /.*  \d+ – \d+ s", line) for line in printed)
 
 
 def test_the_readmes_lines(run):
