@@ -77,7 +77,7 @@ def simple_labels(place: Path) -> Path:
     write_demo_labels(place / "all", place / "videos", N_VIDEOS)
     windows = read_windows(str(place / "all"))
     simple = windows.filter(pc.is_valid(windows["question"]))
-    about = {"made_by": "benchmarks/rewards.py", "fingerprint": "simpler questions"}
+    about = {"made_by": "benchmarks/rewards.py", "data_fingerprint": "simpler questions"}
     write_labels(str(place / "labels"), simple, read_labelled_videos(str(place / "all")), about)
     return place / "labels"
 

@@ -147,5 +147,5 @@ def write_demo_labels(out: Path, videos: Path, n_videos: dict[str, int]) -> None
                 }
             )
     tables = pa.Table.from_pylist(windows, WINDOWS), pa.Table.from_pylist(rows, LABELLED_VIDEOS)
-    about = {"made_by": "jobs/train.py --demo", "fingerprint": fingerprint(*tables)}
+    about = {"made_by": "jobs/train.py --demo", "data_fingerprint": fingerprint(*tables)}
     write_labels(str(out), *tables, about)

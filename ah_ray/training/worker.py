@@ -25,7 +25,7 @@ from ah_ray.training.collective import rank
 from ah_ray.training.exported import export
 from ah_ray.training.feed import DecodeStage, Feed, LabelledWindow
 from ah_ray.training.grpo import Rewarded
-from ah_ray.training.judged import Judge, Judged
+from ah_ray.training.judge import Judge, Judged
 from ah_ray.training.learner import Learner, load_learner
 from ah_ray.training.order import Order
 from ah_ray.training.questions import LabelledClip, Questions

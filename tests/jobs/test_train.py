@@ -170,5 +170,5 @@ def test_drawn_labels_say_what_was_drawn(labels):
         )
         assert asked[None] == (smile != rise)
     assert {row["split"] for row in windows} == set(FEW)
-    assert json.loads((labels / "prepared.json").read_text())["fingerprint"]
+    assert json.loads((labels / "prepared.json").read_text())["data_fingerprint"]
     assert demo.scenes_of("train", 1) != demo.scenes_of("test", 1)

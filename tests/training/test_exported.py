@@ -13,7 +13,7 @@ from ah_ray.omni.merged_checkpoint import write_merged
 from ah_ray.omni.scorer import Scorer
 from ah_ray.training.card import PURPOSE
 from ah_ray.training.exported import export
-from ah_ray.training.judged import Judge
+from ah_ray.training.judge import Judge
 from ah_ray.training.learner import load_learner
 from ah_ray.training.supervised import Supervised
 

@@ -7,7 +7,7 @@ import torch
 from labelled_clips import settings_of
 
 from ah_ray.training.grpo import Rewarded, advantages, reward
-from ah_ray.training.judged import Judge
+from ah_ray.training.judge import Judge
 from ah_ray.training.packs import Asked, stage
 
 

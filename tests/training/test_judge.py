@@ -1,7 +1,7 @@
 import pytest
 
 from ah_ray.training.feed import LabelledWindow
-from ah_ray.training.judged import Judge, measure
+from ah_ray.training.judge import Judge, measure
 
 
 def test_reads_the_answer_as_a_replica_does(learner, questions, stager, clips, tiny, profile):
