@@ -85,13 +85,14 @@ class Worker:
             )
         self._optimiser = _optimiser(self._learner, settings)
         self._progress = Progress()
+        self._waited_s = 0.0  # by the feed, up to the last step
 
     def run(self) -> None:
         kept = ray.train.get_checkpoint()
         if kept is not None:
             self._progress = read_back(kept, self._learner, self._optimiser)
             self._tell("resumed", self._progress.step)
-        steps = self._steps()
+        steps = [] if self._settled else self._steps()
         source = Feed(self._told.train, steps, self._told.stage)
         for (epoch, _), clips in zip(steps, source, strict=True):
             self._step(epoch, clips, source)
@@ -110,8 +111,8 @@ class Worker:
         return every[self._progress.step :]
 
     def _step(self, epoch: int, clips: Sequence[LabelledClip], source: Feed) -> None:
-        began = time.monotonic() - (source.waited_s - self._waited_s)
         waited_s, self._waited_s = source.waited_s - self._waited_s, source.waited_s
+        began = time.monotonic() - waited_s
         rate = learning_rate(
             self._progress.step,
             n_steps=self._told.n_steps,
@@ -136,8 +137,6 @@ class Worker:
             **asdict(given),
         )
 
-    _waited_s = 0.0
-
     def _evaluate(self, epoch: int) -> bool:
         """Judges and saves; true if it is time to stop."""
         judged = self._judged()
@@ -150,8 +149,13 @@ class Worker:
         measures = {"score": judged.score, "step": progress.step, **asdict(judged)}
         with written(self._learner, self._optimiser, progress) as checkpoint:
             ray.train.report(measures, checkpoint=checkpoint)
+        return self._settled
+
+    @property
+    def _settled(self) -> bool:
+        """Whether it has not become better for as long as was asked."""
         patience = self._settings.patience
-        return patience is not None and progress.evaluations_since_best >= patience
+        return patience is not None and self._progress.evaluations_since_best >= patience
 
     def _judged(self) -> Judged:
         """Over the split `val`, each worker with every so-manieth video."""
