@@ -34,14 +34,21 @@ def score(**settings: Any) -> RunSummary:
 
 
 def read_verdicts(out: str, columns: list[str] | None = None) -> pa.Table:
-    """One row per video of the cohort, as the last run left them (records.VERDICTS)."""
+    """One row per video of the cohort, as the last run left them (records.VERDICTS).
+
+    `out` is a folder or `s3://…`; `columns` picks some. Raises errors.ConfigError if there is no
+    finished output, no such column, if the table is damaged, or if a newer ah_ray wrote it.
+    """
     from ah_ray.results.read import read_verdicts as read
 
     return read(out, columns)
 
 
 def read_clips(out: str, columns: list[str] | None = None) -> pa.Table:
-    """One row per clip: video_id, then when, how sure, and which answer (records.CLIPS)."""
+    """One row per clip: video_id, then when, how sure, and which answer (records.CLIPS).
+
+    Times are in seconds from the video's first picture. Takes and raises what `read_verdicts` does.
+    """
     from ah_ray.results.read import read_clips as read
 
     return read(out, columns)

@@ -9,10 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ah_ray.errors import ConfigError
 from ah_ray.profile import Profile
+from ah_ray.reduction import Ensemble, Reduction
+from ah_ray.validation import validated
 
 SCORING_VERSION = 1
 """Raised by hand when code changes a clip's score; part of every config_fingerprint."""
@@ -88,23 +89,11 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
-class Ensemble(StrEnum):
-    """How the verdicts of several models become one."""
+class OneModel(_Frozen):
+    """One of several models that score each clip."""
 
-    VOTE = "vote"  # the share of Yes; a Yes needs more than half, so a tie is a No (as published)
-    MEAN = "mean"  # of their probabilities
-
-
-class Reduction(_Frozen):
-    """How clips become a verdict. Cheap: a change of it needs no new scoring.
-
-    Of several models each forms its own by `reducer` and `threshold`; `ensemble` combines them.
-    """
-
-    reducer: str = "any"
-    threshold: float = Field(0.5, ge=0, le=1)
-    calibration_fingerprint: str | None = None
-    ensemble: Ensemble | None = None
+    name: str
+    fingerprint: str
 
 
 class Scoring(_Frozen):
@@ -115,6 +104,16 @@ class Scoring(_Frozen):
     profile: Profile
     windows: Windows
     arithmetic: Arithmetic
+    models: tuple[OneModel, ...] = ()  # where several score each clip: those, in their order
+
+    def each_alone(self) -> tuple[Scoring, ...]:
+        """The scorings of several models one by one, as runs of their own would have them."""
+        return tuple(
+            self.model_copy(
+                update={"model": one.name, "model_fingerprint": one.fingerprint, "models": ()}
+            )
+            for one in self.models
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -151,6 +150,7 @@ class ScoreSettings(_Frozen):
     reducer: str = "any"
     threshold: float = Field(0.5, ge=0, le=1)
     ensemble: Ensemble | None = None  # vote, for several models
+    calibration: tuple[str, ...] = ()  # files of jobs/evaluate.py, one for each model
 
     arithmetic: Arithmetic | None = None  # float32 on CPU, bf16 on GPU
     device: Device = Device.AUTO
@@ -176,7 +176,7 @@ class ScoreSettings(_Frozen):
     timeout_s_per_mb: float = Limits.model_fields["timeout_s_per_mb"].default
     max_memory_bytes: int = Limits.model_fields["max_memory_bytes"].default
 
-    @field_validator("endings", "adapter", mode="before")
+    @field_validator("endings", "adapter", "calibration", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """`.mp4, .webm` is as good as a list."""
@@ -220,27 +220,13 @@ class ScoreSettings(_Frozen):
 
     @property
     def reduction(self) -> Reduction:
-        several = len(self.model) > 1
-        return Reduction(
-            reducer=self.reducer,
-            threshold=self.threshold,
-            ensemble=(self.ensemble or Ensemble.VOTE) if several else None,
-        )
+        """As it is asked for: what is not given stays unset, for a calibration to say."""
+        given = self.model_dump(include=self.model_fields_set & {"reducer", "threshold"})
+        if len(self.model) > 1:
+            given["ensemble"] = self.ensemble or Ensemble.VOTE
+        return Reduction(**given)
 
 
 def score_settings(**values: object) -> ScoreSettings:
     """Validated settings; raises ConfigError with one sentence that names the flag."""
-    try:
-        return ScoreSettings(**values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(sorted(ScoreSettings.model_fields))
-            raise ConfigError(f"{name}: no such setting; there are {known}") from None
-        if problem["type"] == "missing":
-            needed = "--videos, --out and --model are needed (or --demo alone)"
-            raise ConfigError(f"--{name} is missing: {needed}") from None
-        flag = f"--{name.replace('_', '-')}: " if name else ""
-        raise ConfigError(f"{flag}{message}") from None
+    return validated(ScoreSettings, values, "--videos, --out and --model (or --demo alone)")

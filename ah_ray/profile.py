@@ -16,6 +16,10 @@ from ah_ray.errors import ConfigError
 
 BUILT_IN = Path(__file__).parent / "profiles"
 
+YES = "<answer>Yes</answer>"
+NO = "<answer>No</answer>"
+"""The two answers, as every profile asks for them and as the models were trained to give them."""
+
 
 class Profile(BaseModel):
     """What the model is asked, and how much it is shown.

@@ -25,11 +25,11 @@ from decode import make_case
 from memory import Memory, watched
 from rich.console import Console
 
-from ah_ray import storage
+from ah_ray import cluster, storage
 from ah_ray.config import Limits, Windows, score_settings
 from ah_ray.media.decode import decode
 from ah_ray.media.ffmpeg import ffmpeg_version
-from ah_ray.pipeline import cluster, graph, passes
+from ah_ray.pipeline import graph, passes
 from ah_ray.pipeline.blocks import clips_of, scores_table
 from ah_ray.pipeline.progress import Progress
 from ah_ray.pipeline.resolve import resolve

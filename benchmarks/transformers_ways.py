@@ -33,6 +33,7 @@ class TransformersWays:
         profile: Profile,
     ):
         self._model = model
+        self._tokenizer = tokenizer
         self._answer = read_answer(tokenizer)
         self._asked = build_prompt(profile, tokenizer, ())
         self._begun = build_prompt(profile, tokenizer, self._answer.start)
@@ -62,6 +63,15 @@ class TransformersWays:
             logits = self._model(**inputs, use_cache=False).logits[:, -self._answer.n_reads :]
             found += p_ah(self._answer, logits.float().log_softmax(-1))[0].tolist()
         return found
+
+    def learn(self, clips: Sequence[Clip], answer: tuple[int, ...], batch: int) -> None:
+        """Gradients of the answer's tokens, in padded batches, as trainers call it."""
+        prompt = build_prompt(self._profile, self._tokenizer, answer)
+        for start in range(0, len(clips), batch):
+            inputs = self._inputs(clips[start : start + batch], prompt)
+            labels = torch.full_like(inputs["input_ids"], -100)
+            labels[:, -len(answer) :] = inputs["input_ids"][:, -len(answer) :]
+            self._model(**inputs, labels=labels, use_cache=False).loss.backward()
 
     def _inputs(self, clips: Sequence[Clip], prompt) -> dict[str, torch.Tensor]:
         """What the processor would give, on the model's device."""

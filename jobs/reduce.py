@@ -1,4 +1,4 @@
-"""Form new verdicts from finished outputs: another reducer, another threshold, or an ensemble.
+"""Form new verdicts from finished outputs: another reducer, threshold, calibration, or an ensemble.
 
 python jobs/reduce.py scores --out scores-mean --reducer mean --threshold 0.6
 python jobs/reduce.py scores-1 scores-2 scores-3 --out scores-vote
@@ -15,9 +15,13 @@ from rich.table import Table
 from ah_ray.config import Ensemble, Reduction
 from ah_ray.exit_status import Job, exits
 from ah_ray.results.reduce import Reduced, reduce_outputs
-from ah_ray.results.verdict import reducer_name
+from ah_ray.results.verdict import in_words
 
 job = Job()
+
+
+def option(text: str, **limits: float):
+    return typer.Option(help=text, show_default=False, **limits)
 
 
 @job.command()
@@ -28,36 +32,43 @@ def reduce(
     ],
     out: Annotated[str, typer.Option(help="Where the new output goes: not one of IN.")],
     reducer: Annotated[
-        str, typer.Option(help="any, mean, topk3 (any k), noisyor, share, duration.")
-    ] = "any",
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="Yes from this p_ah on.")] = 0.5,
+        str | None,
+        option("any (default), mean, topk3 (any k), noisyor, share, duration."),
+    ] = None,
+    threshold: Annotated[float | None, option("Yes from this p_ah on: 0.5.", min=0, max=1)] = None,
     ensemble: Annotated[
         Ensemble | None,
-        typer.Option(
-            help="For several IN, or models in one: vote (default) or mean.", show_default=False
-        ),
+        option("For several IN, or models in one: vote (default), mean, mean-logit."),
+    ] = None,
+    calibration: Annotated[
+        list[str] | None,
+        option("File of evaluate.py, in place of reducer and threshold; one for each model."),
     ] = None,
 ) -> int:
     """Form new verdicts from finished clips: no model, no video.
 
     One IN: another reducer or threshold; score.py can go on in OUT with these. Several, or one that
     several models scored: their verdicts, each formed with this reducer and threshold, are combined
-    video by video. `vote`: p_ah is the share of Yes, and a tie is a No. `mean`: p_ah is the mean,
-    and Yes from --threshold on. A member that has no verdict of a video is left out, counted, and
-    named in the row.
+    video by video. `vote`: p_ah is the share of Yes, and a tie is a No. `mean`, `mean-logit`: p_ah
+    is the mean of the probabilities, or of their logits, and Yes from --threshold on. A member that
+    has no verdict of a video is left out, counted, and named in the row.
+
+    A calibration says reducer, scaling and threshold of the model whose scores it was fitted to; of
+    several models each has its own, in the order of IN.
 
     IN stays as it is; OUT is in the same form, and only rows that would differ are written.
 
     Exit status: 0 complete, 2 wrong configuration, 3 rows are missing, 4 another run holds OUT.
     """
-    reduction = Reduction(reducer=reducer, threshold=threshold, ensemble=ensemble)
-    reduced = reduce_outputs(inputs, out, reduction=reduction)
+    given = {"reducer": reducer, "threshold": threshold, "ensemble": ensemble}
+    reduction = Reduction(**{name: value for name, value in given.items() if value is not None})
+    reduced = reduce_outputs(inputs, out, reduction=reduction, calibrations=calibration or ())
     _show(reduced, out)
     return reduced.exit_status
 
 
 def _show(reduced: Reduced, out: str) -> None:
-    counts, reduction = reduced.counts, reduced.config.reduction
+    counts = reduced.counts
     table = Table("videos")
     table.add_column("n", justify="right")
     for status, n in sorted(counts.by_status.items(), reverse=True):
@@ -66,7 +77,7 @@ def _show(reduced: Reduced, out: str) -> None:
     for name, n in rows.items():
         table.add_row(name, f"{n:,}")
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{out}: {reducer_name(reduction)}, threshold {reduction.threshold:g}")
+    console.print(f"{out}: {in_words(reduced.config.reduction)}")
     console.print(table)
     if reduced.trouble:
         console.print(f"Stopped early: {reduced.trouble}. Run it again to go on.")

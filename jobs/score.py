@@ -85,6 +85,12 @@ def score(
     ensemble: Annotated[
         Ensemble | None, option("Several models' verdicts become one: vote (default).", VERDICT)
     ] = None,
+    calibration: Annotated[
+        list[str] | None,
+        option(
+            "File of evaluate.py, in place of reducer and threshold; one for each model.", VERDICT
+        ),
+    ] = None,
     max_failed: Annotated[
         float | None, option("Exit 5 above this share of failed videos: 0.2.", VERDICT)
     ] = None,

@@ -11,28 +11,34 @@ PACKAGE = Path(ah_ray.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
-BASE = {"errors", "profile", "config", "records", "exit_status", "logs", "units", "clip_tables"}
+BASE = {
+    "errors", "profile", "reduction", "config", "records", "exit_status", "logs", "units",
+    "clip_tables", "validation",
+}  # fmt: skip
 MAY_USE = {
     "errors": set(),
     "profile": {"errors"},
-    "config": {"errors", "profile"},
+    "reduction": set(),
+    "validation": {"errors"},
+    "config": {"errors", "profile", "reduction", "validation"},
     "records": {"errors"},
     "exit_status": {"errors", "config"},
     "logs": {"errors"},
     "units": set(),
     "clip_tables": {"errors", "records"},
+    "cluster": {"errors"},
     "storage": BASE,
     "cohort": BASE | {"storage"},
     "media": BASE | {"storage"},
     "omni": BASE | {"storage"},
     "results": BASE | {"storage", "cohort"},
-    "pipeline": BASE | {"storage", "cohort", "media", "omni", "results"},
+    "pipeline": BASE | {"cluster", "storage", "cohort", "media", "omni", "results"},
     "study": BASE | {"storage", "cohort", "media", "omni", "results"},
-    "training": BASE | {"storage", "cohort", "media", "omni", "results", "study"},
+    "training": BASE | {"cluster", "storage", "cohort", "media", "omni", "results", "study"},
     "__init__": None,
 }
 HOMES = {
-    "ray": {"pipeline", "training"},
+    "ray": {"cluster", "pipeline", "training"},
     "torch": {"omni", "training"},
     "transformers": {"omni", "training"},
     "peft": {"omni", "training"},

@@ -81,7 +81,7 @@ def read_manifest(uri: str, identify: Callable[[str], str]) -> list[Listed]:
 def _csv_rows(uri: str, file) -> _Rows:
     try:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader = csv.DictReader(_lines(text), strict=True)
+        reader = csv.DictReader(bounded_lines(text), strict=True)
         _check_columns(uri, reader.fieldnames or ())
         for row in reader:
             if None in row:
@@ -94,7 +94,8 @@ def _csv_rows(uri: str, file) -> _Rows:
         raise ConfigError(f"{uri} is not a CSV file in UTF-8: {error}") from None
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Its lines. Raises csv.Error before one that has no end is read whole."""
     while line := text.readline(_MAX_LINE):
         if len(line) == _MAX_LINE and not line.endswith("\n"):
             raise csv.Error(f"it has a line of over {_MAX_LINE} characters")
@@ -167,8 +168,8 @@ def _checked(
         if len(found) + problems.count >= MAX_ENTRIES:
             raise _too_large(problems.file)
         try:
-            uri = _resolved(written, folder)
-            video_id = identify(written) if given == _NOT_GIVEN else _checked_id(given)
+            uri = resolved_uri(written, folder)
+            video_id = identify(written) if given == _NOT_GIVEN else checked_id(given)
         except ConfigError as error:
             problems.add(number, str(error))
             continue
@@ -179,7 +180,8 @@ def _checked(
     return found
 
 
-def _checked_id(given: str | None) -> str:
+def checked_id(given: str | None) -> str:
+    """A video_id that an owner gave. Raises ConfigError with the reason and the mend."""
     if not given:
         raise ConfigError("video_id is empty; give all of them, or leave out the column")
     if not VIDEO_ID.fullmatch(given):
@@ -187,7 +189,7 @@ def _checked_id(given: str | None) -> str:
     return given
 
 
-def _resolved(written: str | None, folder: str) -> str:
+def resolved_uri(written: str | None, folder: str) -> str:
     """The URI that an entry means. Raises ConfigError with the reason and the mend."""
     if not written:
         raise ConfigError("uri is empty")

@@ -34,9 +34,10 @@ _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _LEAVE_TAKEN = 255
 _LAST_WORDS_BYTES = 1024
 
-_UNDER_LIMITS = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'
-"""Set in a shell: a Python function between fork and exec may deadlock a threaded parent.
-Nothing but pipes is written, so a file may be created but not hold a byte."""
+_UNDER_LIMITS = 'ulimit -c 0; ulimit -v "$1"; ulimit -S -t "$2"; ulimit -f "$3"; shift 3; exec "$@"'
+"""Set in a shell: a Python function between fork and exec may deadlock a threaded parent."""
+
+_BLOCK_BYTES = 512  # what POSIX counts files in
 
 
 class Child:
@@ -44,7 +45,8 @@ class Child:
 
     `command` receives the descriptor numbers of the extra pipes that the child writes (`outputs`)
     and of the one that it reads (`script`), and returns the arguments. stdout and stderr are
-    pipes too.
+    pipes too. Nothing but pipes is written: a file may be created, but hold no byte, unless
+    `max_file_bytes` allows it some.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Child:
         deadline: float,
         outputs: tuple[str, ...] = (),
         script: bytes | None = None,
+        max_file_bytes: int = 0,
     ):
         self.cpu_s = 0.0
         self.exit_status: int | None = None  # negative: the signal that ended it
@@ -72,10 +75,11 @@ class Child:
             os.set_blocking(ours, False)
             self._selector.register(ours, selectors.EVENT_WRITE, "script")
         seconds = max(1, int(deadline - time.monotonic()) + 1)
-        argv = ["/bin/sh", "-c", _UNDER_LIMITS, "sh", str(limits.max_memory_bytes // 1024)]
+        allowed = (limits.max_memory_bytes // 1024, seconds, max_file_bytes // _BLOCK_BYTES)
+        argv = ["/bin/sh", "-c", _UNDER_LIMITS, "sh", *map(str, allowed)]
         try:
             self._process = subprocess.Popen(
-                [*argv, str(seconds), *command(theirs)],
+                [*argv, *command(theirs)],
                 stdin=subprocess.DEVNULL,
                 stdout=theirs["stdout"],
                 stderr=theirs["stderr"],

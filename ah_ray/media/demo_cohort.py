@@ -27,6 +27,11 @@ def make_cohort(folder: Path) -> int:
     return written
 
 
+def drawn_answers(name: str) -> list[bool]:
+    """Whether each scene of a plain recording of faces shows A/H; none of any other."""
+    return [scene.shows_ah for scene in random_scenes(*_FACES[name])] if name in _FACES else []
+
+
 def _faces(n_scenes: int, seed: int) -> Callable[[Path], None]:
     return lambda path: write_video(path, random_scenes(n_scenes, seed))
 
@@ -68,12 +73,15 @@ def _cut_short(path: Path) -> None:
 
 _PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n"
 
+_FACES = {  # scenes, seed
+    "visit-01/answer 1.mp4": (3, 11),
+    "visit-01/answer 2.mp4": (2, 12),
+    "visit-01/answer 3.mp4": (4, 13),
+    "visit-02/answer 1.mp4": (2, 14),
+    "visit-02/answer 2 50%.mp4": (3, 15),
+}
 _RECORDINGS: dict[str, Callable[[Path], None]] = {
-    "visit-01/answer 1.mp4": _faces(3, seed=11),
-    "visit-01/answer 2.mp4": _faces(2, seed=12),
-    "visit-01/answer 3.mp4": _faces(4, seed=13),
-    "visit-02/answer 1.mp4": _faces(2, seed=14),
-    "visit-02/answer 2 50%.mp4": _faces(3, seed=15),
+    **{name: _faces(*scenes) for name, scenes in _FACES.items()},
     "visit-02/browser.webm": _live,
     "visit-02/upright.mp4": _remade(22, "-c", "copy", reading=("-display_rotation", "90")),
     "visit-03/no sound.mp4": _remade(23, "-c:v", "copy", "-an"),

@@ -43,8 +43,12 @@ def ffmpeg_version() -> str:
     return found[1]
 
 
-def input_options(path: Path, limits: Limits) -> list[str]:
+def input_options(
+    path: Path, limits: Limits, *, start_s: float | None = None, seconds: float | None = None
+) -> list[str]:
     """The command up to its input: one thread, this file and nothing else.
+
+    With `start_s` and `seconds`, only that stretch of it, whose beginning then is time 0.
 
     `file:` takes any name as it is, a leading dash too; nothing on the network, no other file,
     and no demuxer that could name one is within reach.
@@ -56,5 +60,7 @@ def input_options(path: Path, limits: Limits) -> list[str]:
         *("-max_error_rate", "1"),
         *("-max_pixels", str(limits.max_pixels)),
         *("-protocol_whitelist", "file", "-format_whitelist", _DEMUXERS),
+        *(() if start_s is None else ("-ss", f"{start_s:.6f}")),
+        *(() if seconds is None else ("-t", f"{seconds:.6f}")),
         *("-i", f"file:{path}"),
     ]

@@ -34,6 +34,7 @@ class Probe:
 
     width_px: int  # as displayed, after rotation
     height_px: int
+    first_s: float  # when the first picture is shown, from where the file (its sound) begins
     times_s: np.ndarray  # [N] expected times of the frames, rising, from the first picture
     duration_s: float  # of the video stream
     container_s: float | None  # of the file as a whole, as its header promises
@@ -43,7 +44,7 @@ class Probe:
 
 def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     """Raises VideoError if the file is not a video that can be decoded within the limits."""
-    listing, picture, log = _Packets(limits), bytearray(), _Log()
+    listing, picture, log = _Packets(limits), bytearray(), HeaderLog()
     with Child(
         lambda fds: [
             *input_options(path, limits),
@@ -67,11 +68,12 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     if not size:
         raise _why_not(text, child, limits)
     width_px, height_px = int(size[1]), int(size[2])
-    times_s, duration_s = listing.timeline()
+    first_s, times_s, duration_s = listing.timeline()
     _check(width_px, height_px, duration_s, limits)
     return Probe(
         width_px=width_px,
         height_px=height_px,
+        first_s=first_s,
         times_s=times_s,
         duration_s=duration_s,
         container_s=_container_s(text),
@@ -80,7 +82,7 @@ def probe(path: Path, *, limits: Limits, deadline: float) -> Probe:
     )
 
 
-class _Log:
+class HeaderLog:
     """What ffmpeg says, but for the tags and chapters of the file, which may be thousands."""
 
     def __init__(self) -> None:
@@ -123,10 +125,10 @@ class _Packets:
             self._n_rows += len(rows)
             check_count(self._n_rows, self._limits)
 
-    def timeline(self) -> tuple[np.ndarray, float]:
-        """(expected times of the frames from the first picture, where the last one ends)."""
+    def timeline(self) -> tuple[float, np.ndarray, float]:
+        """(the first picture, expected times of all from it, where the last one ends)."""
         if not self._rows:
-            return np.empty(0), 0.0
+            return 0.0, np.empty(0), 0.0
         dts, pts, durations = np.concatenate(self._rows).T
         ticks = dts if (pts == _NO_PTS).any() else pts
         known = ticks != _NO_PTS
@@ -134,7 +136,7 @@ class _Packets:
             # A listing starts at a keyframe: what is shown before it refers to frames not here.
             known &= ticks >= ticks[0]
         if not known.any():
-            return np.empty(0), 0.0
+            return 0.0, np.empty(0), 0.0
         # As floats: the difference of two extremes has no room in 64 bits.
         ticks, durations = ticks[known].astype(float), durations[known]
         last = float(durations[ticks.argmax()])
@@ -142,7 +144,8 @@ class _Packets:
         if last <= 0:
             last = float(np.diff(ticks[-2:]).sum())
         times_s = (ticks - ticks[0]) * self._tick_s
-        return times_s, float(times_s[-1] + last * self._tick_s)
+        first_s = float(ticks[0]) * self._tick_s
+        return first_s, times_s, float(times_s[-1] + last * self._tick_s)
 
 
 def _is_discarded(fields: bytes) -> bool:

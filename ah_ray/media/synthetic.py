@@ -21,6 +21,7 @@ from ah_ray.media.ffmpeg import ffmpeg_path
 RATE_HZ = 16_000
 SIZE_PX = 128
 FPS = 25
+_CLARITY = (0.2, 1.0)  # how far mouth and pitch move: some scenes are hard to read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def draw_face(scene: Scene, *, size_px: int = SIZE_PX, fps: int = FPS) -> Iterat
     phase, sway = rng.uniform(0, 2 * np.pi), rng.uniform(0.01, 0.03)
     blink_at = rng.uniform(0, 1)
     noise = rng.normal(0, 3, size=(2, size_px, size_px, 1))
-    towards = 1 if scene.smiling else -1
+    towards = rng.uniform(*_CLARITY) * (1 if scene.smiling else -1)
     for index in range(n_frames):
         done = index / max(1, n_frames - 1)
         cx = sway * np.sin(2 * np.pi * done + phase)
@@ -82,7 +83,7 @@ def sing(scene: Scene, *, rate_hz: int = RATE_HZ) -> np.ndarray:
     n = round(scene.seconds * rate_hz)
     done = np.arange(n) / n
     low = rng.uniform(110, 200)
-    towards = 1 if scene.rising else -1
+    towards = rng.uniform(*_CLARITY) * (1 if scene.rising else -1)
     pitch_hz = low * 2.0 ** (0.5 + towards * (done - 0.5))
     angle = 2 * np.pi * np.cumsum(pitch_hz) / rate_hz
     tone = sum(np.sin(k * angle) / k for k in range(1, 6))

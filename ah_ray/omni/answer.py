@@ -20,9 +20,7 @@ import torch
 from tokenizers import Tokenizer
 
 from ah_ray.errors import ConfigError
-
-YES = "<answer>Yes</answer>"
-NO = "<answer>No</answer>"
+from ah_ray.profile import NO, YES
 
 Path = tuple[int, ...]
 """Token ids whose probabilities are multiplied: the first at the first read, and so on."""

@@ -61,11 +61,20 @@ def lay_out_clip(
     sizes = {Slot.VIDEO: (t, h, w), Slot.AUDIO: n_audio}
     pieces = (sizes[p] if isinstance(p, Slot) else len(p) for p in prompt.pieces)
     ids = np.array(prompt.ids(n_video, n_audio))
+    # By the slots, not by their ids: a model may answer with one of those.
+    lengths = {Slot.VIDEO: n_video, Slot.AUDIO: n_audio}
+    slots: dict[Slot, np.ndarray] = {}
+    start = 0
+    for piece in prompt.pieces:
+        n_tokens = lengths[piece] if isinstance(piece, Slot) else len(piece)
+        if isinstance(piece, Slot):
+            slots[piece] = np.arange(start, start + n_tokens)
+        start += n_tokens
     return ClipLayout(
         ids=ids,
         positions=mrope_positions(pieces, second_per_grid, ids_per_second),
-        video=np.flatnonzero(ids == prompt.video_pad),
-        audio=np.flatnonzero(ids == prompt.audio_pad),
+        video=slots[Slot.VIDEO],
+        audio=slots[Slot.AUDIO],
         grid=grid,
         n_mel_frames=n_mel_frames,
     )

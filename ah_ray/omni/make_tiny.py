@@ -1,9 +1,9 @@
-"""Make the `tiny` checkpoint: `python -m ah_ray.omni.make_tiny OUT_DIR`.
+"""The beginning of the `tiny` checkpoint: `python -m ah_ray.omni.make_tiny OUT_DIR`.
 
 A Qwen3-Omni thinker of about a million parameters in the released layout: real architecture, a
 tokenizer in the Hugging Face format, random weights from a fixed seed. It is not trained: its
 probabilities mean nothing, but every line of code that a real model runs, it runs too. The same
-bytes come out every time.
+bytes come out every time. `jobs/train.py --demo` makes of it the one that this package holds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WORDS = (
 )
 
 _CARD = """\
-# tiny
+# tiny-seeded
 
 A Qwen3-Omni thinker of about a million parameters for demonstrations and tests, made by
 `python -m ah_ray.omni.make_tiny`. Its weights are random, from a fixed seed, and **not trained**:

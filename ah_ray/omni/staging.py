@@ -32,7 +32,7 @@ class Stager:
     """Brings packs to one device; one thread at a time."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype):
-        self._device = device
+        self.device = device
         self._dtype = dtype
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
@@ -48,7 +48,7 @@ class Stager:
             copied.record(self._stream)
         return staged
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: training reads these tensors under autograd
     def _staged(self, frames, samples, layout: PackLayout, copied) -> Staged:
         rows = [vision.patches(self._there(clip)).to(self._dtype) for clip in frames]
         mels = [
@@ -64,8 +64,8 @@ class Stager:
         else:  # a copy where it may not be written to: torch warns otherwise
             tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
         if self._stream is None:
-            return tensor.to(self._device)
-        return tensor.pin_memory().to(self._device, non_blocking=True)
+            return tensor.to(self.device)
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def _layout_there(self, value: Any) -> Any:
         """The same layout, with every tensor in it on the device."""

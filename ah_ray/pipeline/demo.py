@@ -12,22 +12,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ah_ray import cluster
 from ah_ray.config import score_settings
 from ah_ray.errors import ConfigError, shown
 from ah_ray.exit_status import ExitStatus
-from ah_ray.media.demo_cohort import make_cohort
+from ah_ray.media.demo_cohort import drawn_answers, make_cohort
 from ah_ray.omni.checkpoint import TINY
-from ah_ray.pipeline import cluster
 from ah_ray.pipeline.run import score
 from ah_ray.pipeline.summary_view import print_summary
 from ah_ray.results.read import read_clips, read_verdicts
+from ah_ray.results.reducers import YES
 
 FOLDER = Path("ah_ray_demo")
 BAR_CELLS = 24
 
-_UNTRAINED = """\
-The tiny model has not been trained: its weights are random, so its verdicts mean nothing.
-They show the way from videos to Parquet; give a real checkpoint with --model."""
+_MEANING = """\
+The tiny model was taught on drawn faces such as these, and knows nothing of people; give a real
+checkpoint with --model."""
 
 
 def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitStatus:
@@ -62,7 +63,8 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     console.print()
     print_summary(console, outcome.out, outcome.summary, outcome.missing)
     console.print()
-    console.print(_UNTRAINED, highlight=False, soft_wrap=True)
+    console.print(accuracy(verdicts, clips), highlight=False, soft_wrap=True)
+    console.print(_MEANING, highlight=False, soft_wrap=True)
     console.print(
         "Read it:  import pandas as pd; "
         f"pd.read_parquet({str(folder / 'scores' / 'verdicts.parquet')!r})",
@@ -93,6 +95,26 @@ def verdict_table(verdicts: pa.Table) -> Table:
 
 
 _STYLES = {"ok": "green", "partial": "yellow", "failed": "red"}
+
+
+def accuracy(verdicts: pa.Table, clips: pa.Table) -> str:
+    """How many clips of plain recordings got the answer that they were drawn with."""
+    drawn = {
+        row["video_id"]: drawn_answers("/".join(Path(row["uri"]).parts[-2:]))
+        for row in verdicts.to_pylist()
+        if row["uri"] is not None
+    }
+    right = [
+        (clip["answer"] == YES) is drawn[clip["video_id"]][clip["clip_index"]]
+        for clip in clips.to_pylist()
+        if clip["answer"] is not None and drawn.get(clip["video_id"])
+    ]
+    if not right:
+        return "No clip of a plain recording was scored."
+    return (
+        f"A/H was drawn as a face and a voice that disagree: {sum(right)} of {len(right)} clips of "
+        "plain recordings, which the model never saw, got the answer they were drawn with."
+    )
 
 
 def timeline(row: dict, clips: pa.Table) -> list[Text]:

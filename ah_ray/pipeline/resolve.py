@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ah_ray import cluster
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
 from ah_ray.cohort.id_key import read_id_key
-from ah_ray.config import Arithmetic, Device, ScoreSettings, Scoring
+from ah_ray.config import Arithmetic, Device, OneModel, Reduction, ScoreSettings, Scoring
 from ah_ray.errors import ConfigError
 from ah_ray.omni.adapter import read_adapter
 from ah_ray.omni.adapter_fit import fit
@@ -23,9 +24,9 @@ from ah_ray.omni.checkpoint import (
 from ah_ray.omni.folder import open_folder
 from ah_ray.omni.local_copy import local_adapter
 from ah_ray.omni.weight_names import weight_shapes
-from ah_ray.pipeline import cluster
 from ah_ray.pipeline.capacity import enough_gpus
 from ah_ray.profile import load_profile
+from ah_ray.results.calibration import calibrated, scored_by
 from ah_ray.results.ensembles import digest
 from ah_ray.results.reducers import parse_reducer
 
@@ -45,13 +46,14 @@ class Resolved:
 
     settings: ScoreSettings
     scoring: Scoring
+    reduction: Reduction
     models: tuple[Model, ...]  # each of which scores every clip
     gpus_per_replica: int  # 0: replicas run on CPUs
     id_key: bytes | None
 
 
 def resolve(settings: ScoreSettings) -> Resolved:
-    """Reads the profile, the checkpoints and their adapters; raises ConfigError."""
+    """Reads the profile, the checkpoints, their adapters and calibrations; raises ConfigError."""
     parse_reducer(settings.reducer)
     profile = load_profile(settings.profile or (TINY if set(settings.model) == {TINY} else "seed"))
     gpus = _gpus_per_replica(settings)
@@ -65,10 +67,14 @@ def resolve(settings: ScoreSettings) -> Resolved:
         profile=profile,
         windows=settings.windows,
         arithmetic=arithmetic,
+        models=tuple(OneModel(name=model.name, fingerprint=model.fingerprint) for model in models)
+        if len(models) > 1
+        else (),
     )
     return Resolved(
         settings=settings,
         scoring=scoring,
+        reduction=calibrated(settings.reduction, settings.calibration, scored_by(scoring)),
         models=tuple(models),
         gpus_per_replica=gpus,
         id_key=read_id_key(settings.id_key),

@@ -10,15 +10,14 @@ from functools import partial
 
 from rich.console import Console
 
+from ah_ray import cluster, logs, storage
 from ah_ray import cohort as cohorts
-from ah_ray import logs, storage
 from ah_ray.cohort import Cohort, Plan
 from ah_ray.config import Arithmetic, ScoreSettings
 from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
 from ah_ray.logs import LogSettings
 from ah_ray.media.ffmpeg import ffmpeg_version
-from ah_ray.pipeline import cluster
 from ah_ray.pipeline.capacity import check_gpus
 from ah_ray.pipeline.comparison import Comparison
 from ah_ray.pipeline.plan_view import print_plan
@@ -89,7 +88,7 @@ def score(settings: ScoreSettings, console: Console) -> Outcome:
             claim(
                 out,
                 resolved.scoring,
-                settings.reduction,
+                resolved.reduction,
                 rescore=settings.rescore,
                 hide_uris=settings.hide_uris,
             )
@@ -127,7 +126,7 @@ def _checked(resolved: Resolved) -> str:
     check(
         out,
         resolved.scoring,
-        settings.reduction,
+        resolved.reduction,
         rescore=settings.rescore,
         hide_uris=settings.hide_uris,
     )

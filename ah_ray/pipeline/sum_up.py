@@ -32,7 +32,7 @@ def sum_up(
         n_failed=counts.n_failed,
         max_failed=settings.max_failed,
     )
-    paths = {"videos", "out", "model", "adapter", "model_cache", "profile"}
+    paths = {"videos", "out", "model", "adapter", "model_cache", "profile", "calibration"}
     hidden = {"id_key", *(paths if settings.hide_uris else ())}
     return RunSummary(
         run_id=work.lease.holder.run_id,
@@ -42,7 +42,7 @@ def sum_up(
         trouble=trouble,
         bounded=work.stopper.reason is not None,
         config_fingerprint=work.resolved.scoring.fingerprint,
-        settings=settings.model_dump(mode="json", exclude=hidden),
+        settings=settings.model_dump(mode="json", exclude=hidden) | _in_force(work),
         versions=_versions(),
         counts=TableCounts.of(counts),
         plan=told(plan),
@@ -64,6 +64,12 @@ def sum_up(
         cost_per_hour=settings.cost_per_hour,
         difference_from_bf16=work.comparison and work.comparison.found(),
     )
+
+
+def _in_force(work: Work) -> dict[str, object]:
+    """What a calibration says in place of the flags."""
+    names = {"reducer", "threshold", "calibration_fingerprint"}
+    return work.resolved.reduction.model_dump(include=names)
 
 
 def _versions() -> dict[str, str]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
+from ah_ray import cluster
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
 from ah_ray.errors import ErrorKind
 from ah_ray.logs import LogSettings
-from ah_ray.pipeline import capacity, cluster, graph
+from ah_ray.pipeline import capacity, graph
 from ah_ray.pipeline.comparison import Comparison
 from ah_ray.pipeline.first_clip import any_clip, without_model
 from ah_ray.pipeline.heal import heal
@@ -49,7 +50,7 @@ class WriteRow:
     def __call__(self, scored: Scored) -> dict:
         row = verdict_row(
             scored,
-            reduction=self.resolved.settings.reduction,
+            reduction=self.resolved.reduction,
             scoring=self.resolved.scoring,
             provenance=self.provenance,
         )

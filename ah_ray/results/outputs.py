@@ -18,7 +18,7 @@ from ah_ray.results.row_files import check_version, rows_folder
 
 
 class Member(BaseModel):
-    """One of the outputs that an ensemble was formed from: what scored it."""
+    """What scored an output, or one of those that an ensemble was formed from."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -145,7 +145,8 @@ def matches(out: str, wanted: OutputConfig, *, rescore: bool | None = None) -> b
             f"{mend}"
         )
     if found.reduction != wanted.reduction:
-        changes = _changes(found.reduction.model_dump(), wanted.reduction.model_dump())
+        told = {"scaling", "members"}  # by the calibration's fingerprint
+        changes = _changes(*(c.reduction.model_dump(exclude=told) for c in (found, wanted)))
         raise ConfigError(
             f"the rows in --out {out} were reduced in another way ({changes}): this needs no new "
             "scoring; form new verdicts with `python jobs/reduce.py`, into another folder"
@@ -170,9 +171,15 @@ def _has_rows(out: str) -> bool:
 def _difference(found: OutputConfig, wanted: OutputConfig) -> str:
     if found.scoring is None or wanted.scoring is None:
         return f"{found.described()} → {wanted.described()}"
+    versions = ({"scoring_version": config.scoring_version} for config in (found, wanted))
+    changes = (_changes(*versions), scoring_changes(found.scoring, wanted.scoring))
+    return ", ".join(filter(None, changes))
+
+
+def scoring_changes(found: Scoring, wanted: Scoring) -> str:
+    """What differs between two scorings, as `name before → after`."""
     before, after = (
-        {"scoring_version": config.scoring_version, **config.scoring.model_dump(mode="json")}
-        for config in (found, wanted)
+        scoring.model_dump(mode="json", exclude={"models"}) for scoring in (found, wanted)
     )
     if before["profile"]["name"] != after["profile"]["name"]:  # says it all
         before["profile"], after["profile"] = before["profile"]["name"], after["profile"]["name"]

@@ -1,7 +1,7 @@
 """Taking videos out of an output for good: consent was withdrawn.
 
-Their rows, their place in both tables, and what run files say of them. Objects that storage keeps
-by itself (versions, backups, logs) are its owner's to remove.
+Their rows, their place in both tables, what run files say of them, and the page in OUT. Objects
+that storage keeps by itself (versions, backups, logs) are its owner's to remove.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from ah_ray.results.row_files import read_row_files, rows_folder
 from ah_ray.results.runs import new_run_id
 from ah_ray.results.tables import write_tables
 
+REPORT_FILE = "report.html"
+"""In OUT, where jobs/report.py has been: a page of all its videos."""
+
 _LONG_ENOUGH = 8  # an id that is shorter may be an ordinary word, and run files name no ids
 
 
@@ -37,6 +40,7 @@ class Purged:
     rows: int = 0  # files in OUT/videos
     rows_left: int = 0  # in verdicts.parquet
     run_files: int = 0  # that named one of them, and were written anew without it
+    report: bool = False  # the page in OUT, which is to be made anew
     unknown: list[str] = field(default_factory=list)  # entries without a trace
 
 
@@ -71,6 +75,9 @@ def purge(out: str, manifest: str, *, id_key: bytes | None = None) -> Purged:
         purged.rows = len(gone)
         purged.rows_left = write_tables(out, _current(out, names)).n_rows
         purged.run_files = _scrub_runs(out, words)
+        if purged.video_ids and storage.exists(page := storage.join(out, REPORT_FILE)):
+            storage.remove([page])
+            purged.report = True
     return purged
 
 

@@ -1,4 +1,4 @@
-"""New verdicts from finished clips: another reducer or threshold, or an ensemble of outputs.
+"""New verdicts from finished clips: another reducer, threshold or calibration, or an ensemble.
 
 No model and no video is needed. The inputs stay as they are; the result is an output of its own,
 in the same contract. Where it exists already, only rows that would differ are written, so it may
@@ -18,15 +18,15 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.cohort.identity import row_name
-from ah_ray.config import Ensemble, Reduction
+from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, StorageError, shown
 from ah_ray.exit_status import ExitStatus
 from ah_ray.records import VERDICT
 from ah_ray.results.commit import commit
-from ah_ray.results.ensembles import combined_row, ensemble_config
+from ah_ray.results.ensembles import combined_row
 from ah_ray.results.lease import Lease
-from ah_ray.results.outputs import OutputConfig, config_of, matches, read_config, write_config
-from ah_ray.results.reducers import parse_reducer
+from ah_ray.results.outputs import OutputConfig, matches, read_config, write_config
+from ah_ray.results.reduced_config import reduced_config
 from ah_ray.results.row import ah_ray_version
 from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
 from ah_ray.results.spool import Spool
@@ -59,16 +59,18 @@ def reduce_outputs(
     out: str,
     *,
     reduction: Reduction,
+    calibrations: Sequence[str] = (),
 ) -> Reduced:
     """Forms OUT from one input, or an ensemble from several.
 
     Several inputs, or one that several models scored, are a vote unless `reduction` says
-    otherwise. Raises ConfigError before anything is
-    written, OutputBusy if another run holds OUT. If it is interrupted, or storage fails, the
-    tables still say what is there, and `exit_status` is MISSING_ROWS.
+    otherwise. `calibrations` are files, one for each model that scored; they say reducer and
+    threshold, which `reduction` then leaves open. Raises ConfigError before anything is written,
+    OutputBusy if another run holds OUT. If it is interrupted, or storage fails, the tables still
+    say what is there, and `exit_status` is MISSING_ROWS.
     """
     inputs, out = [storage.normalise(uri) for uri in inputs], storage.normalise(out)
-    config = _config(inputs, out, reduction)
+    config = reduced_config(inputs, out, reduction, calibrations)
     matches(out, config)
     contents = _check_contents(inputs)
     storage.check_writable(out)
@@ -87,48 +89,6 @@ def reduce_outputs(
             reduced.exit_status = ExitStatus.MISSING_ROWS
         write_summary(out, _summary(reduced, started_at))
     return reduced
-
-
-def _config(inputs: Sequence[str], out: str, reduction: Reduction) -> OutputConfig:
-    """The configuration of the result. Raises ConfigError if this cannot be formed."""
-    parse_reducer(reduction.reducer)
-    if len(set(inputs)) < len(inputs):
-        raise ConfigError("an input is named twice; it would count twice")
-    if out in inputs:
-        raise ConfigError(
-            f"--out {out} is an input: new verdicts go to a folder of their own, where score.py "
-            "can go on, too"
-        )
-    members = [_input_config(uri) for uri in inputs]
-    several_models = [uri for uri, m in zip(inputs, members, strict=True) if m.reduction.ensemble]
-    if len(members) == 1 and not several_models and reduction.ensemble is not None:
-        raise ConfigError("--ensemble needs two inputs or more, or one that several models scored")
-    if len(members) > 1 or several_models:
-        how = reduction.ensemble or Ensemble.VOTE
-        reduction = reduction.model_copy(update={"ensemble": how})
-    if len(members) > 1:
-        if several_models:
-            raise ConfigError(
-                f"{several_models[0]} holds the scores of several models itself: reduce it alone"
-            )
-        return ensemble_config(members, reduction)
-    # As score.py would make it with this reducer, so that the output can go on being scored into.
-    return config_of(members[0].scoring, reduction).model_copy(
-        update={
-            "scoring_version": members[0].scoring_version,
-            "config_fingerprint": members[0].config_fingerprint,
-            "hide_uris": members[0].hide_uris,
-        }
-    )
-
-
-def _input_config(uri: str) -> OutputConfig:
-    config = read_config(uri)
-    if config is None:
-        raise ConfigError(f"{uri} is no output of ah_ray: it has no config.json")
-    if config.scoring is None:
-        raise ConfigError(f"{uri} is an ensemble itself ({config.described()}); name its inputs")
-    return config
 
 
 def _check_contents(inputs: Sequence[str]) -> int:
@@ -238,6 +198,7 @@ def _summary(reduced: Reduced, started_at: datetime) -> RunSummary:
             "reducer": reduction.reducer,
             "threshold": reduction.threshold,
             "ensemble": reduction.ensemble,
+            "calibration_fingerprint": reduction.calibration_fingerprint,
             "inputs": [member.config_fingerprint for member in config.members]
             or [config.config_fingerprint],
         },

@@ -85,13 +85,27 @@ def reduce_scores(
     good = [(p, s) for p, s in zip(p_ah, lengths_s, strict=True) if p is not None]
     if not good:
         return None, None
-    p_video = parse_reducer(reduction.reducer)(*map(list, zip(*good, strict=True)))
+    p_video = scaled(
+        parse_reducer(reduction.reducer)(*map(list, zip(*good, strict=True))), reduction
+    )
     return p_video, answer(p_video, reduction.threshold)
 
 
-def clip_threshold(reduction: Reduction) -> float:
-    """From where on a clip is a Yes: at the video's threshold, but for `share`, which counts."""
-    return SHARE_THRESHOLD if reduction.reducer == "share" else reduction.threshold
+def scaled(p_ah: float, reduction: Reduction) -> float:
+    """As the calibration has it, if there is one."""
+    return p_ah if reduction.scaling is None else reduction.scaling(p_ah)
+
+
+def clip_answer(p_ah: float | None, reduction: Reduction) -> str | None:
+    """A clip is a Yes where a video of that clip alone would be; for `share`, which counts, at 0.5.
+
+    So with `any` a video is a Yes iff one of its clips is, calibrated or not.
+    """
+    if p_ah is None:
+        return None
+    if reduction.reducer == "share":
+        return answer(p_ah, SHARE_THRESHOLD)
+    return answer(scaled(p_ah, reduction), reduction.threshold)
 
 
 def answer(p_ah: float | None, threshold: float) -> str | None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from ah_ray.errors import ErrorKind
-from ah_ray.results.purge import Purged
+from ah_ray.results.purge import REPORT_FILE, Purged
 from ah_ray.results.runs import RunSummary
 from ah_ray.results.status import Status
-from ah_ray.results.verdict import reducer_name
+from ah_ray.results.verdict import in_words
 from ah_ray.units import clock
 
 _WORTH_TELLING_H = 0.005
@@ -25,11 +25,7 @@ def print_status(console: Console, status: Status) -> None:
 def status_lines(status: Status) -> Iterator[str]:
     yield f"Output    {status.out}"
     if status.config:
-        reduction = status.config.reduction
-        yield (
-            f"Scored by {status.config.described()}; {reducer_name(reduction)}, threshold "
-            f"{reduction.threshold:g}"
-        )
+        yield f"Scored by {status.config.described()}; {in_words(status.config.reduction)}"
     yield from _cohort(status.runs)
     yield from _work(status)
     if status.runs:
@@ -100,12 +96,15 @@ def print_purged(console: Console, out: str, purged: Purged) -> None:
         f"Rows      {purged.rows:,} removed; {purged.rows_left:,} left in both tables",
         f"Run files {purged.run_files:,} named one of them, and do so no more",
     ]
+    if purged.report:
+        lines.append(f"Page      {REPORT_FILE} removed: make it anew by jobs/report.py")
     if purged.unknown:
         shown = ", ".join(purged.unknown[:3]) + (" …" if len(purged.unknown) > 3 else "")
         lines.append(f"No trace  of {len(purged.unknown):,}: {shown}")
     lines.append(
         "To do     take the recordings out of the cohort, or the next run scores them again; purge "
-        f"what was formed from {out} by jobs/reduce.py, and storage's own versions and backups"
+        f"what was formed from {out} by jobs/reduce.py, delete pages of jobs/report.py elsewhere, "
+        "and storage's own versions and backups"
     )
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False, markup=False)

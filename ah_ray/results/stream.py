@@ -38,7 +38,7 @@ def stream_rows(out: str) -> Iterator[dict]:
 def _rows(out: str) -> Iterator[dict]:
     with open_tables(out) as tables:
         if tables is None:
-            raise _not_together(out)
+            raise not_together(out)
         clips = Cursor(tables.clips)
         for batch in tables.verdicts.iter_batches(batch_size=_BATCH_ROWS):
             rows = batch.to_pylist()
@@ -83,7 +83,8 @@ def side_by_side(streams: Sequence[Iterator], video_id) -> Iterator[tuple[str, l
         yield key, places
 
 
-def _not_together(out: str) -> ConfigError:
+def not_together(out: str) -> ConfigError:
+    """Says why two tables are not to be read together: there are none, or they are of two runs."""
     try:
         with open_table(out, VERDICTS_FILE):
             pass

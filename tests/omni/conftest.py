@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from seeded import seeded_tiny
 from tokenizers import Tokenizer
 from transformers_reference import Reference
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.checkpoint import find_checkpoint
 from ah_ray.omni.scorer import Scorer
 from ah_ray.profile import Profile, load_profile
 
@@ -25,7 +25,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def tiny() -> Path:
-    return find_checkpoint("tiny")
+    return seeded_tiny()
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,9 @@ from dataclasses import replace
 import ray
 from rich.console import Console
 
+from ah_ray import cluster
 from ah_ray.config import score_settings
-from ah_ray.pipeline import capacity, cluster, graph, run
+from ah_ray.pipeline import capacity, graph, run
 from ah_ray.pipeline.replica import Replica
 
 

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
+from ah_ray import cluster
 from ah_ray.config import Arithmetic, score_settings
 from ah_ray.errors import ConfigError
 from ah_ray.omni.checkpoint import find_checkpoint
-from ah_ray.pipeline import cluster
 from ah_ray.pipeline.graph import Pools
 from ah_ray.pipeline.resolve import Resolved, resolve
 from ah_ray.pipeline.stages import stages_of

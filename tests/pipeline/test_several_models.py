@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from invented_calibration import calibration
 from outputs import OF_THE_RUN, clips, verdicts
 from safetensors.torch import load_file, save_file
 
@@ -14,6 +15,8 @@ import ah_ray
 from ah_ray.config import Ensemble, Reduction, score_settings
 from ah_ray.errors import ConfigError
 from ah_ray.omni.checkpoint import find_checkpoint
+from ah_ray.reduction import Scaling
+from ah_ray.results.calibration import write_calibration
 from ah_ray.results.outputs import read_config
 from ah_ray.results.reduce import reduce_outputs
 
@@ -139,3 +142,25 @@ def test_settings_of_several(models):
         score_settings(videos="v", out="o", model=models, adapter=("a",))
     with pytest.raises(ConfigError, match="--ensemble combines several models"):
         score_settings(videos="v", out="o", model=models[0], ensemble="vote")
+
+
+def test_calibrated_each_by_its_own(outputs, whole_cohort, models, tmp_path):
+    """In one run as one after another; and of one model, its own."""
+    files = []
+    for number, slope in enumerate((0.5, 2.0, 1.0)):
+        scored = read_config(str(outputs / f"alone-{number}")).scoring
+        files.append(str(tmp_path / f"{number}.json"))
+        write_calibration(files[-1], calibration(scored, scaling=Scaling(slope=slope)))
+    settings = {"videos": cohort_of(whole_cohort), "ensemble": "mean", "threshold": 0.45}
+    score(**settings, out=str(tmp_path / "at-once"), model=models, calibration=files)
+    alone = [str(outputs / f"alone-{number}") for number in range(3)]
+    mean = Reduction(ensemble=Ensemble.MEAN, threshold=0.45)
+    reduce_outputs(alone, str(tmp_path / "alone"), reduction=mean, calibrations=files)
+    again = str(tmp_path / "again")
+    reduce_outputs([str(outputs / "at-once")], again, reduction=mean, calibrations=files)
+    found = verdicts(tmp_path / "at-once", ALIKE)
+    assert found == verdicts(tmp_path / "alone", ALIKE) == verdicts(again, ALIKE)
+    assert clips(tmp_path / "at-once") == clips(tmp_path / "alone") == clips(again)
+    assert len({row["calibration_fingerprint"] for row in found.values()}) == 1
+    with pytest.raises(ConfigError, match="fitted to other scores than those of model model-1"):
+        score(videos="v", out="o", model=models[1], calibration=files[0])

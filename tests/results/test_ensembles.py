@@ -6,6 +6,7 @@ from invented_rows import row, scoring
 from ah_ray.config import Ensemble, Reduction, Windows
 from ah_ray.errors import ConfigError, ErrorKind
 from ah_ray.records import VERDICT
+from ah_ray.reduction import Scaling
 from ah_ray.results.ensembles import combined_row, ensemble_config
 from ah_ray.results.outputs import config_of
 from ah_ray.results.verdict import MORE_THAN_HALF
@@ -130,7 +131,7 @@ def test_the_fingerprint_tells_members_order_and_kind_apart():
         for how in Ensemble
         for members in ([a, b], [b, a])
     }
-    assert len(prints) == 4
+    assert len(prints) == 2 * len(Ensemble)
     assert all(len(found) == len(a.config_fingerprint) for found in prints)
 
 
@@ -139,3 +140,44 @@ def test_other_windows_do_not_fit():
     b = config_of(scoring(windows=Windows(hop_s=2.5)), Reduction())
     with pytest.raises(ConfigError, match=r"inputs 1 and 2 were cut into other windows"):
         ensemble_config([a, b], Reduction(ensemble=Ensemble.VOTE))
+
+
+def test_mean_of_logits_by_hand():
+    made = combine(Ensemble.MEAN_LOGIT, [[0.5, 0.9], [0.5], [0.5, 0.1]])
+    # video: odds 9, 1, 1 → their geometric mean
+    assert made["p_ah"] == pytest.approx(9 ** (1 / 3) / (1 + 9 ** (1 / 3)))
+    assert made["answer"] == "Yes"
+    assert [c["p_ah"] for c in made["clips"]] == pytest.approx([0.5, 0.5])
+    assert made["reducer"] == "mean-logit(any)"
+    assert combine(Ensemble.MEAN_LOGIT, [[1.0], [0.0]])["p_ah"] == pytest.approx(0.5)
+    assert combine(Ensemble.MEAN_LOGIT, [[1.0], [1.0]])["p_ah"] == 1.0
+
+
+MEMBERS = (
+    Reduction(reducer="mean", threshold=0.4),
+    Reduction(threshold=0.7, scaling=Scaling(slope=0.5)),
+    Reduction(reducer="share", threshold=0.6),
+)
+"""A reducer, a scaling and a threshold of its own for each of three models."""
+
+
+def test_each_member_with_its_own_calibration_by_hand():
+    videos = [[0.1, 0.6], [0.1, 0.9], [0.9, 0.1]]
+    made = combine(Ensemble.VOTE, videos, Reduction(members=MEMBERS))
+    # mean 0.35 < 0.4: No; odds 9 → 3, 0.75 ≥ 0.7: Yes; share 1/2 < 0.6: No
+    assert (made["p_ah"], made["answer"]) == (1 / 3, "No")
+    assert made["reducer"] == "vote(mean>=0.4, any>=0.7, share>=0.6)"
+    assert [c["p_ah"] for c in made["clips"]] == [1 / 3, 2 / 3]  # 0.9 at 0.5; 0.6 at 0.4, 0.75
+
+    made = combine(Ensemble.MEAN, videos, Reduction(members=MEMBERS, threshold=0.55))
+    assert made["p_ah"] == pytest.approx((0.35 + 0.75 + 0.5) / 3)
+    assert (made["answer"], made["threshold"]) == ("No", 0.55)
+    assert made["reducer"] == "mean(mean, any, share)"
+
+
+def test_a_member_that_is_left_out_leaves_the_others_their_calibrations():
+    made = combine(Ensemble.MEAN, [None, [0.9], [0.9]], Reduction(members=MEMBERS))
+    assert made["p_ah"] == pytest.approx((0.75 + 1) / 2)
+    assert combine(Ensemble.VOTE, [ErrorKind.DECODE] * 3, Reduction(members=MEMBERS))[
+        "p_ah"
+    ] is None  # fmt: skip

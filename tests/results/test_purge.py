@@ -13,7 +13,7 @@ from ah_ray.errors import ConfigError, OutputBusy
 from ah_ray.exit_status import ExitStatus
 from ah_ray.results.commit import commit
 from ah_ray.results.lease import Lease
-from ah_ray.results.purge import purge
+from ah_ray.results.purge import REPORT_FILE, purge
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.row_files import rows_folder
 from ah_ray.results.runs import RunSummary, new_run_id, read_summary, run_ids, write_summary
@@ -121,3 +121,16 @@ def test_it_says_what_is_left_to_do(tmp_path, manifest):
     assert "Purged    2 of the 3 videos named" in said
     assert "No trace  of 1: /x.mp4" in said
     assert "take the recordings out of the cohort" in said
+
+
+def test_a_page_of_all_videos_goes_too_and_that_is_said(out, manifest):
+    page = storage.join(out, REPORT_FILE)
+    storage.write_whole(page, b"<h1>anna</h1>")
+    assert not purge(out, manifest("uri", "/cohort/nobody.mp4")).report
+    assert storage.exists(page)  # nothing was removed, so nothing of it is out of date
+    purged = purge(out, manifest("uri", ANNA))
+    assert purged.report
+    assert not storage.exists(page)
+    said = io.StringIO()
+    print_purged(Console(file=said), out, purged)
+    assert "report.html removed" in said.getvalue()

@@ -7,7 +7,8 @@ from invented_rows import clip
 
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, ErrorKind
-from ah_ray.results.reducers import answer, clip_threshold, parse_reducer, reduce_clips
+from ah_ray.reduction import Scaling
+from ah_ray.results.reducers import answer, clip_answer, parse_reducer, reduce_clips
 
 NAMES = ["any", "mean", "topk1", "topk3", "topk5", "noisyor", "share", "duration"]
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=40)
@@ -92,8 +93,17 @@ def test_share_counts_clips_at_one_half_and_decides_at_the_threshold():
     reduction = Reduction(reducer="share", threshold=0.8)
     found = reduce_clips([clip(i, p) for i, p in enumerate([0.5, 0.6, 0.7, 0.49])], reduction)
     assert found == (0.75, "No")
-    assert clip_threshold(reduction) == 0.5
-    assert clip_threshold(Reduction(threshold=0.8)) == 0.8
+    assert [clip_answer(p, reduction) for p in (0.5, 0.49, None)] == ["Yes", "No", None]
+    assert clip_answer(0.79, Reduction(threshold=0.8)) == "No"
+
+
+@given(clips, st.floats(0, 1), st.floats(0.05, 20), st.floats(-5, 5))
+def test_with_any_a_video_is_a_yes_iff_a_clip_is_also_calibrated(clips, threshold, slope, shift):
+    scaling = Scaling(slope=slope, intercept=shift)
+    reduction = Reduction(threshold=threshold, scaling=scaling)
+    p_ah, said = reduce_clips([clip(i, p) for i, (p, _) in enumerate(clips)], reduction)
+    assert p_ah == scaling(max(p for p, _ in clips))
+    assert (said == "Yes") == any(clip_answer(p, reduction) == "Yes" for p, _ in clips)
 
 
 @pytest.mark.parametrize("name", ["max", "", "topk", "topk0", "topk-1", "topk3 ", "Any", "topk٣"])

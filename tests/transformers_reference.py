@@ -29,22 +29,7 @@ class Reference:
     @torch.inference_mode()
     def p_ah(self, clip: Clip) -> float:
         """P(Yes) over both, from the text `<answer>` and the ids of `>`, `>No`, `Yes` and `No`."""
-        rows = patches(torch.from_numpy(clip.frames))
-        t, h, w = len(clip.frames) // 2, clip.frames.shape[1] // 16, clip.frames.shape[2] // 16
-        mel = log_mel(torch.from_numpy(clip.samples))
-        text = chat_text(self._profile) + "<answer>"
-        text = text.replace("<|video_pad|>", "<|video_pad|>" * (t * h * w // 4))
-        text = text.replace("<|audio_pad|>", "<|audio_pad|>" * self._n_sound_tokens(mel))
-        ids = torch.tensor([self._tokenizer.encode(text, add_special_tokens=False).ids])
-        logits = self.model(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            pixel_values_videos=rows,
-            video_grid_thw=torch.tensor([[t, h, w]]),
-            input_features=mel[None],
-            feature_attention_mask=torch.ones(1, mel.shape[1], dtype=torch.long),
-            video_second_per_grid=torch.tensor([self._profile.second_per_grid]),
-        ).logits[0, -2:]
+        logits = self.model(**self.inputs(clip, "<answer>")).logits[0, -2:]
         before, after = logits.double().softmax(-1)
         close, close_no, yes, no = (
             self._tokenizer.token_to_id(t) for t in (">", ">No", "Yes", "No")
@@ -52,6 +37,25 @@ class Reference:
         p_yes = before[close] * after[yes]
         p_no = before[close_no] + before[close] * after[no]
         return float(p_yes / (p_yes + p_no))
+
+    def inputs(self, clip: Clip, answer: str) -> dict[str, torch.Tensor]:
+        """What transformers' forward takes for a clip with this much of an answer."""
+        rows = patches(torch.from_numpy(clip.frames))
+        t, h, w = len(clip.frames) // 2, clip.frames.shape[1] // 16, clip.frames.shape[2] // 16
+        mel = log_mel(torch.from_numpy(clip.samples))
+        text = chat_text(self._profile) + answer
+        text = text.replace("<|video_pad|>", "<|video_pad|>" * (t * h * w // 4))
+        text = text.replace("<|audio_pad|>", "<|audio_pad|>" * self._n_sound_tokens(mel))
+        ids = torch.tensor([self._tokenizer.encode(text, add_special_tokens=False).ids])
+        return {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "pixel_values_videos": rows,
+            "video_grid_thw": torch.tensor([[t, h, w]]),
+            "input_features": mel[None],
+            "feature_attention_mask": torch.ones(1, mel.shape[1], dtype=torch.long),
+            "video_second_per_grid": torch.tensor([self._profile.second_per_grid]),
+        }
 
     def _n_sound_tokens(self, mel: torch.Tensor) -> int:
         """As many as the audio tower really makes."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transformers import Qwen3OmniMoeThinkerConfig
 
-_SIZES = Path(__file__).parent.parent / "goldens" / "released_sizes.json"
+_SIZES = Path(__file__).parent / "goldens" / "released_sizes.json"
 
 
 def released_config() -> Qwen3OmniMoeThinkerConfig:

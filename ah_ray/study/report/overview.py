@@ -1,0 +1,174 @@
+"""The first screen in numbers: how many were scored, what was said, what failed and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ah_ray.errors import ErrorKind
+from ah_ray.results.reducers import YES
+from ah_ray.results.row import FAILED, OK, PARTIAL
+
+COLUMNS = (
+    "status", "error_kind", "answer", "p_ah", "duration_s", "n_clips", "n_failed_clips",
+    "has_audio", "sound_is_silent", "picture_is_still", "run_id", "config_fingerprint",
+)  # fmt: skip
+"""Of records.VERDICTS: what an overview needs."""
+
+N_BANDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One reason why videos were not scored, or not wholly."""
+
+    name: str
+    n_failed: int
+    n_partial: int
+    mend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """Scored videos with low ≤ p_ah < high; the last band holds 1 too."""
+
+    low: float
+    high: float
+    n_yes: int
+    n_no: int
+
+    @property
+    def n(self) -> int:
+        return self.n_yes + self.n_no
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rows that were written together: how many, and what they say."""
+
+    n: int
+    n_scored: int
+    n_yes: int
+    median_p_ah: float | None
+
+    @property
+    def share_yes(self) -> float | None:
+        return self.n_yes / self.n_scored if self.n_scored else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All rows of an output, counted."""
+
+    n_ok: int
+    n_partial: int
+    n_failed: int
+    n_yes: int
+    n_no: int
+    n_clips: int
+    n_failed_clips: int
+    duration_s: float
+    kinds: tuple[Kind, ...]  # the most frequent first
+    bands: tuple[Band, ...]
+    without_sound: int  # of scored videos, and so the next
+    silent: int
+    still: int
+
+    @property
+    def n_rows(self) -> int:
+        return self.n_scored + self.n_failed
+
+    @property
+    def n_scored(self) -> int:
+        return self.n_ok + self.n_partial
+
+    @property
+    def share_yes(self) -> float | None:
+        return self.n_yes / self.n_scored if self.n_scored else None
+
+    @property
+    def doubtful(self) -> list[tuple[int, str]]:
+        """How many scored videos lack what a verdict rests on, and what."""
+        lacking = [
+            (self.without_sound, "without sound"),
+            (self.silent, "with a silent track"),
+            (self.still, "with a still or black picture"),
+        ]
+        return [(n, what) for n, what in lacking if n]
+
+
+def overview(verdicts: pa.Table) -> Overview:
+    """Of rows of records.VERDICTS that have COLUMNS."""
+    status = dict(_counted(verdicts["status"]))
+    scored = verdicts.filter(pc.is_valid(verdicts["p_ah"]))
+    p_ah = scored["p_ah"].to_numpy()
+    yes = np.array([answer == YES for answer in scored["answer"].to_pylist()], bool)
+    return Overview(
+        n_ok=status.get(OK, 0),
+        n_partial=status.get(PARTIAL, 0),
+        n_failed=status.get(FAILED, 0),
+        n_yes=int(yes.sum()),
+        n_no=int((~yes).sum()),
+        n_clips=_sum(verdicts["n_clips"]),
+        n_failed_clips=_sum(verdicts["n_failed_clips"]),
+        duration_s=float(pc.sum(verdicts["duration_s"]).as_py() or 0.0),
+        kinds=_kinds(verdicts),
+        bands=_bands(p_ah, yes),
+        without_sound=_sum(pc.equal(scored["has_audio"], False)),
+        silent=_sum(pc.and_(scored["has_audio"], scored["sound_is_silent"])),
+        still=_sum(scored["picture_is_still"]),
+    )
+
+
+def by_run(verdicts: pa.Table, run_id: str) -> tuple[Group, Group]:
+    """The rows that this run wrote, and those that were there before."""
+    now = pc.fill_null(pc.equal(verdicts["run_id"], run_id), False)
+    return _group(verdicts.filter(now)), _group(verdicts.filter(pc.invert(now)))
+
+
+def _group(rows: pa.Table) -> Group:
+    p_ah = rows["p_ah"].drop_null().to_numpy()
+    return Group(
+        n=len(rows),
+        n_scored=len(p_ah),
+        n_yes=_sum(pc.equal(rows["answer"], YES)),
+        median_p_ah=float(np.median(p_ah)) if len(p_ah) else None,
+    )
+
+
+def _kinds(verdicts: pa.Table) -> tuple[Kind, ...]:
+    by_status = {
+        status: dict(_counted(verdicts.filter(pc.equal(verdicts["status"], status))["error_kind"]))
+        for status in (FAILED, PARTIAL)
+    }
+    names = {name for counts in by_status.values() for name in counts if name}
+    kinds = (
+        Kind(
+            name=name,
+            n_failed=by_status[FAILED].get(name, 0),
+            n_partial=by_status[PARTIAL].get(name, 0),
+            mend=ErrorKind(name).mend if name in set(ErrorKind) else "",
+        )
+        for name in names
+    )
+    return tuple(sorted(kinds, key=lambda kind: (-kind.n_failed, -kind.n_partial, kind.name)))
+
+
+def _bands(p_ah: np.ndarray, yes: np.ndarray) -> tuple[Band, ...]:
+    place = np.minimum((p_ah * N_BANDS).astype(int), N_BANDS - 1)
+    n_yes, n_no = (np.bincount(place[which], minlength=N_BANDS) for which in (yes, ~yes))
+    return tuple(
+        Band(low=i / N_BANDS, high=(i + 1) / N_BANDS, n_yes=int(n_yes[i]), n_no=int(n_no[i]))
+        for i in range(N_BANDS)
+    )
+
+
+def _counted(column: pa.ChunkedArray) -> list[tuple[str | None, int]]:
+    return [(each["values"], each["counts"]) for each in pc.value_counts(column).to_pylist()]
+
+
+def _sum(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(column).as_py() or 0)

@@ -1,0 +1,99 @@
+"""Thumbnails: one picture from the middle of each of a video's surest clips.
+
+They show people. They are made only where they are asked for, and from what was scored: a recording
+that has changed since has none.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ah_ray.config import Limits
+from ah_ray.errors import Interrupted, StorageError, VideoError
+from ah_ray.media.decode import decode
+from ah_ray.media.jpeg import jpeg
+from ah_ray.media.on_disk import on_disk
+from ah_ray.media.windows import Given
+from ah_ray.profile import Profile
+from ah_ray.records import Clip, Video
+
+PER_VIDEO = 3
+_LOOK = Profile(
+    name="thumbnails",
+    user="<video><audio>",
+    fps=0.4,
+    min_frames=2,
+    min_pixels=32 * 32,
+    max_pixels=192 * 128,
+    second_per_grid=1.0,
+)
+"""How pictures are picked and sized; no model sees them."""
+
+_THREADS = 4
+
+
+def thumbnails(
+    verdicts: pa.Table, clips: pa.Table, progress: Callable[[], None] = lambda: None
+) -> dict[str, dict[int, str]]:
+    """JPEGs in base64 by video_id and clip_index, of rows of VERDICTS and CLIPS.
+
+    Videos that cannot be opened any more are not in it. `progress` is called after each video.
+    """
+    surest = _surest(clips)
+    rows = [
+        row
+        for row in verdicts.select(
+            ["video_id", "uri", "etag", "size_bytes", "last_modified"]
+        ).to_pylist()
+        if row["video_id"] in surest
+    ]
+    found: dict[str, dict[int, str]] = {}
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for row, pictures in threads.map(lambda row: (row, _of(row, surest)), rows):
+            progress()
+            if pictures:
+                found[row["video_id"]] = pictures
+    return found
+
+
+def _surest(clips: pa.Table) -> dict[str, list[dict]]:
+    """The PER_VIDEO clips with the highest p_ah of each video, by their start."""
+    good = clips.filter(pc.is_valid(clips["p_ah"]))
+    good = good.select(["video_id", "clip_index", "start_s", "end_s", "p_ah"]).to_pylist()
+    return {
+        video_id: sorted(
+            sorted(some, key=lambda clip: -clip["p_ah"])[:PER_VIDEO], key=itemgetter("start_s")
+        )
+        for video_id, some in groupby(good, itemgetter("video_id"))
+    }
+
+
+def _of(row: dict, surest: dict[str, list[dict]]) -> dict[int, str]:
+    wanted = surest[row["video_id"]]
+    try:
+        return {
+            wanted[place]["clip_index"]: base64.b64encode(picture).decode()
+            for place, picture in _decoded(Video(**row), wanted)
+        }
+    except (VideoError, StorageError, Interrupted):
+        return {}
+
+
+def _decoded(video: Video, wanted: list[dict]) -> Iterator[tuple[int, bytes]]:
+    spans = Given.of([(clip["start_s"], clip["end_s"]) for clip in wanted])
+    limits = Limits()
+    with (
+        on_disk(video, limits) as path,
+        closing(decode(path, profile=_LOOK, windows=spans, limits=limits)) as parts,
+    ):
+        for part in parts:
+            if isinstance(part, Clip) and part.frames is not None:
+                yield part.clip_index, jpeg(part.frames[len(part.frames) // 2])

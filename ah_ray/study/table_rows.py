@@ -1,0 +1,132 @@
+"""Rows of a CSV or Parquet file as texts, whatever their types: None where nothing is written."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ah_ray import storage
+from ah_ray.cohort.manifest import bounded_lines
+from ah_ray.errors import ConfigError
+
+MAX_ROWS = 5_000_000
+_MAX_BYTES = 1 << 30  # of the file, and of its columns as they are in memory
+_MAX_CELL = 8192  # characters: a few bytes of Parquet can stand for millions of long texts
+_BATCH_ROWS = 1_000
+Row = dict[str, str | None]
+
+
+def read_rows(
+    uri: str, needed: Collection[str], known: Collection[str]
+) -> Iterator[tuple[int, Row]]:
+    """(line of a CSV or row of a Parquet file, its cells by the column's name in lower case).
+
+    Columns that are neither needed nor known are not read. Raises ConfigError if it is no such
+    file, lacks a column that is needed, or is too large.
+    """
+    if (storage.stat(uri).size_bytes or 0) > _MAX_BYTES:
+        raise _too_large(uri)
+    wanted = {*needed, *known}
+    for n_rows, (number, row) in enumerate(_rows(uri, needed, wanted)):
+        if n_rows >= MAX_ROWS:
+            raise _too_large(uri)
+        if any(len(text) > _MAX_CELL for text in row.values() if text):
+            raise ConfigError(f"{uri}: row {number} holds a text of over {_MAX_CELL:,} characters")
+        yield number, row
+
+
+def _too_large(uri: str) -> ConfigError:
+    return ConfigError(
+        f"{uri} is too large: over {MAX_ROWS:,} rows or {_MAX_BYTES >> 30} GiB; split it"
+    )
+
+
+def _rows(uri: str, needed: Collection[str], wanted: set[str]) -> Iterator[tuple[int, Row]]:
+    with storage.open_read(uri) as file:
+        if uri.lower().endswith(".csv"):
+            yield from _of_csv(uri, file, needed, wanted)
+        else:
+            yield from _of_parquet(uri, file, needed, wanted)
+
+
+def _of_csv(uri: str, file, needed: Collection[str], wanted: set[str]) -> Iterator[tuple[int, Row]]:
+    try:
+        lines = bounded_lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+        header = next(lines, "")
+        # Spreadsheets of countries that write 1,5 put semicolons between columns.
+        delimiter = ";" if ";" in header and "," not in header else ","
+        reader = csv.reader(chain([header], lines), strict=True, delimiter=delimiter)
+        names = _names(uri, next(reader, []), needed)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) > len(names):
+                raise ConfigError(
+                    f"{uri}: line {reader.line_num} has more cells than the header; "
+                    f"put quotes around a value that holds a {delimiter}"
+                )
+            yield reader.line_num, _row(names, cells, wanted)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{uri} is not a CSV file in UTF-8: {error}") from None
+
+
+def _of_parquet(
+    uri: str, file, needed: Collection[str], wanted: set[str]
+) -> Iterator[tuple[int, Row]]:
+    try:
+        table = pq.ParquetFile(file)
+        schema = table.schema_arrow
+        written = schema.names
+        names = _names(uri, written, needed)
+        columns = [one for one, name in zip(written, names, strict=True) if name in wanted]
+        _check_size(uri, table.metadata, columns)
+        # As dictionaries: one long value that stands in each of many rows stays one value.
+        texts = [one for one in columns if pa.types.is_string(schema.field(one).type)]
+        table = pq.ParquetFile(file, metadata=table.metadata, read_dictionary=texts)
+        names = [one.strip().lower() for one in columns]
+        number = 0
+        for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                number += 1
+                yield number, _row(names, cells, wanted)
+    except pa.ArrowException as error:
+        raise ConfigError(f"{uri} is not a Parquet file: {error}") from None
+
+
+def _check_size(uri: str, metadata: pq.FileMetaData, columns: list[str]) -> None:
+    groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+    chunks = (group.column(n) for group in groups for n in range(group.num_columns))
+    n_bytes = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema in columns)
+    if metadata.num_rows > MAX_ROWS or n_bytes > _MAX_BYTES:
+        raise _too_large(uri)
+
+
+def _names(uri: str, written: list[str], needed: Collection[str]) -> list[str]:
+    names = [name.strip().lower() for name in written]
+    if missing := [name for name in needed if name not in names]:
+        shown = ", ".join(names) or "none"
+        mend = "; put commas between columns" if any(";" in one for one in names) else ""
+        raise ConfigError(f"{uri} has no column {', '.join(missing)} (its columns: {shown}){mend}")
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ConfigError(f"{uri} has the column {', '.join(sorted(twice))} twice")
+    return names
+
+
+def _row(names: Sequence[str], cells: Iterable[object], wanted: set[str]) -> Row:
+    """A URI stays as it is written: a blank may be part of a name, and names are hashed."""
+    return {
+        name: text if name == "uri" else (text.strip() or None if text else None)
+        for name, text in zip(names, map(_text, cells), strict=False)
+        if name in wanted
+    }
+
+
+def _text(cell: object) -> str | None:
+    if cell is None or cell != cell:  # null, or pandas' NaN for it
+        return None
+    return str(cell) or None

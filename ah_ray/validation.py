@@ -1,0 +1,33 @@
+"""The settings of a job, checked: what is wrong with them is one sentence that names the flag."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ah_ray.errors import ConfigError
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def validated(kind: type[Settings], values: dict[str, object], needed: str) -> Settings:
+    """Settings of a job; raises ConfigError with one sentence that names the flag.
+
+    `needed` are the flags that the job cannot do without.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(sorted(kind.model_fields))
+            raise ConfigError(f"{name}: no such setting; there are {known}") from None
+        if problem["type"] == "missing":
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is missing: {needed} are needed"
+            ) from None
+        flag = f"--{name.replace('_', '-')}: " if name else ""
+        raise ConfigError(f"{flag}{message}") from None

@@ -1,0 +1,93 @@
+"""How good is the demonstration model on faces that it never saw, and does it need both senses?
+
+    python benchmarks/demonstration.py [--model tiny] [--clips 600]
+
+Draws videos whose seeds no training uses, as real mp4 files; the same without their sound, and
+with a grey picture. Scores all with the nightly job, and compares each clip with what was drawn.
+A/H shows where face and voice disagree, so with one of them alone no better than a guess is right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from ah_ray import cluster
+from ah_ray.config import score_settings
+from ah_ray.media.ffmpeg import ffmpeg_path
+from ah_ray.pipeline.run import score
+from ah_ray.results.read import read_clips, read_verdicts
+from ah_ray.study.measures import answer_measures, average_precision, confusions
+from ah_ray.training.demo import draw, scenes_of
+
+WAYS = {
+    "picture and sound": None,
+    "sound taken away": ("-c:v", "copy", "-an"),
+    "picture grey": ("-vf", "drawbox=color=gray:t=fill", "-c:a", "copy"),
+}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--model", default="tiny")
+    options.add_argument("--clips", type=int, default=600)
+    given = options.parse_args()
+    n_videos = 0
+    n_clips = 0
+    while n_clips < given.clips:
+        n_clips += len(scenes_of("test", n_videos))
+        n_videos += 1
+    print(f"{n_clips} clips of {n_videos} drawn videos that no training has seen; {given.model}\n")
+    print("| shown | accuracy | macro-F1 | average precision | answer mass |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    with tempfile.TemporaryDirectory() as folder, cluster.connected():
+        for way, options in WAYS.items():
+            place = Path(folder) / way.replace(" ", "-")
+            videos = Path(folder) / "videos"
+            if options is None:
+                draw(videos, {"test": n_videos}, Console(quiet=True))
+            else:
+                videos = changed(videos, place / "videos", options)
+            print(row(way, *judged(videos, place / "scores", given.model)), flush=True)
+
+
+def changed(videos: Path, to: Path, options: tuple[str, ...]) -> Path:
+    """The same videos, put through ffmpeg once more."""
+    to.mkdir(parents=True)
+    for path in sorted(videos.glob("*.mp4")):
+        command = [ffmpeg_path(), "-nostdin", "-loglevel", "error", "-i", path, *options]
+        subprocess.run([*command, to / path.name], check=True)
+    return to
+
+
+def judged(videos: Path, out: Path, model: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What was drawn, P(A/H), and the answer mass, clip by clip."""
+    settings = {"videos": str(videos), "out": str(out), "model": model, "profile": "tiny"}
+    outcome = score(score_settings(**settings), Console(quiet=True))
+    if outcome.summary.exit_status:
+        sys.exit(f"scoring ended with {outcome.summary.exit_status}")
+    names = {r["video_id"]: Path(r["uri"]).stem for r in read_verdicts(str(out)).to_pylist()}
+    clips = read_clips(str(out)).to_pylist()
+    drawn = []
+    for clip in clips:
+        number = int(names[clip["video_id"]].removeprefix("test-"))
+        drawn.append(scenes_of("test", number)[clip["clip_index"]].shows_ah)
+    p_ah, mass = (np.array([clip[name] for clip in clips]) for name in ("p_ah", "answer_mass"))
+    return np.array(drawn), p_ah, mass
+
+
+def row(way: str, drawn: np.ndarray, p_ah: np.ndarray, mass: np.ndarray) -> str:
+    measures = answer_measures(confusions(drawn, p_ah >= 0.5).sum(axis=0))
+    ap = average_precision(drawn, p_ah, np.ones((1, len(drawn))))[0]
+    figures = (measures["accuracy"], measures["macro_f1"], ap, mass.mean())
+    return f"| {way} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""The commands that measure training, and the model that it made."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def rows(*command: str) -> tuple[dict[str, list[str]], str]:
+    """The cells of the printed table by their first, and all that was printed."""
+    ran = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=900, cwd=BENCHMARKS
+    )
+    assert ran.returncode == 0, ran.stderr
+    lines = [line.split("|")[1:-1] for line in ran.stdout.splitlines() if line.startswith("| ")]
+    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}, ran.stdout
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1000)
+def test_the_demonstration_model_needs_both_senses():
+    found, _ = rows("demonstration.py", "--clips", "150")
+    accuracy = {way: float(cells[0]) for way, cells in found.items() if way != "shown"}
+    assert accuracy["picture and sound"] >= 0.93
+    # A guess is right half the time; 150 clips tell that from 0.93, if not to the percent.
+    assert accuracy["sound taken away"] <= 0.62
+    assert accuracy["picture grey"] <= 0.62
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1000)
+def test_packs_are_not_slower_than_padded_batches():
+    found, said = rows("train.py", "--tiny", "--rounds", "1")
+    for method in ("lora", "full"):
+        ours = float(found[f"**ours**, {method}"][0])
+        assert ours > 0.8 * float(found[f"transformers, batches of 8, {method}"][0])
+    assert "waiting for the decode stage" in said

@@ -1,0 +1,168 @@
+"""`python jobs/evaluate.py` as a user runs it, and what its calibration file does elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from study.invented_study import make_scores, make_study
+
+from ah_ray import storage
+from ah_ray.config import Reduction
+from ah_ray.results.calibration import write_calibration
+from ah_ray.results.read import read_verdicts
+from ah_ray.results.reduce import reduce_outputs
+from ah_ray.study.fit_calibration import fit_calibration
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("labels"), {"val": 15, "test": 20})
+
+
+@pytest.fixture(scope="module")
+def scores(study, tmp_path_factory):
+    """Of three models."""
+    folder = tmp_path_factory.mktemp("scores")
+    return [
+        make_scores(folder / f"{n}", study, model=f"model-{n}", seed=n, sureness=4)
+        for n in range(3)
+    ]
+
+
+def run(job, *arguments, status=0):
+    """Standard output, or the line on stderr if it shall fail."""
+    command = [sys.executable, f"jobs/{job}.py", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+    assert done.returncode == status, done.stderr
+    if status:
+        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+        assert not done.stdout
+    return done.stderr if status else done.stdout
+
+
+def evaluate(*arguments, status=0):
+    return run("evaluate", *arguments, "--draws", "200", status=status)
+
+
+def test_what_is_printed_and_written(study, scores):
+    said = evaluate(scores[0], "--labels", study.labels)
+    assert said.startswith(f"test: {len(study.of('test'))} labelled videos of 20 participants")
+    for words in (
+        "3 have no verdict, ",
+        "1 no row, 1 timeout, 1 unreadable",
+        "unscored counted wrong",
+        "the same, 1,000 thresholds",
+        "noisyor",
+        "base-rate",
+        "platt",
+        "under 10: too few",
+        "(0 is no bias)",
+        "overlap (IoU)",
+    ):
+        assert words in said, words
+    assert "…" not in said  # nothing is cut off on a terminal of 80 columns
+    folder = Path(scores[0]) / "evaluation"
+    assert f"Written to {folder}: metrics.json, metrics.parquet." in said
+    written = json.loads((folder / "metrics.json").read_text())
+    assert written["outputs"][0]["unscored"]["n_videos"] == 3
+    assert (folder / "metrics.parquet").exists()
+    assert read_verdicts(scores[0]).num_rows  # the output is as it was
+
+
+def test_several_on_s3(study, scores, bucket):
+    to = f"s3://{bucket}/metrics"
+    said = evaluate(*scores[:2], "--labels", study.labels, "--to", to, "--split", "all")
+    assert f"{scores[1]} less {scores[0]}" in said and "McNemar's exact p" in said
+    assert "nothing is fitted: val itself is reported here" in said
+    assert storage.exists(f"{to}/metrics.json") and storage.exists(f"{to}/metrics.parquet")
+
+
+def test_three_calibrated_models_voting(study, scores, tmp_path):
+    """Fitted one by one, combined by reduce.py: as counted by hand from the three."""
+    files = [tmp_path / f"{n}.json" for n in range(3)]
+    for out, file, reducer in zip(scores, files, ("any", "mean", "noisyor"), strict=True):
+        write_calibration(str(file), fit_calibration(out, study.labels, reducer=reducer))
+    each = []
+    for n, (out, file) in enumerate(zip(scores, files, strict=True)):
+        by = str(tmp_path / f"by-{n}")
+        reduce_outputs([out], by, reduction=Reduction(), calibrations=[str(file)])
+        rows = read_verdicts(str(tmp_path / f"by-{n}")).to_pylist()
+        each.append({row["video_id"]: row for row in rows})
+    calibrations = [option for file in files for option in ("--calibration", file)]
+    said = run("reduce", *scores, "--out", tmp_path / "vote", *calibrations)
+    assert "vote(any>=0." in said and ", calibration " in said
+    run(
+        "reduce", *scores, "--out", tmp_path / "mean", *calibrations,
+        "--ensemble", "mean", "--threshold", "0.4",
+    )  # fmt: skip
+    for video_id, row in rows_of(tmp_path / "vote").items():
+        said = [one[video_id]["answer"] for one in each]
+        yes, n = said.count("Yes"), 3 - said.count(None)
+        assert row["p_ah"] == (yes / n if n else None)
+        assert row["answer"] == (("Yes" if yes > n / 2 else "No") if n else None)
+    for video_id, row in rows_of(tmp_path / "mean").items():
+        p = [one[video_id]["p_ah"] for one in each if one[video_id]["p_ah"] is not None]
+        assert row["p_ah"] == (pytest.approx(sum(p) / len(p)) if p else None)
+        assert not p or row["answer"] == ("Yes" if row["p_ah"] >= 0.4 else "No")
+
+
+def rows_of(out):
+    return {row["video_id"]: row for row in read_verdicts(str(out)).to_pylist()}
+
+
+def test_a_file_for_another_model(study, scores, tmp_path):
+    file = tmp_path / "c.json"
+    how = ("--write-calibration", file, "--reducer", "mean", "--threshold", "0.4")
+    told = evaluate(scores[0], "--labels", study.labels, *how)
+    assert f"in {file}: mean, temperature: slope " in told
+    assert ", threshold 0.400 (fixed), fitted to " in told
+    said = run("reduce", scores[1], "--out", tmp_path / "x", "--calibration", file, status=2)
+    assert "fitted to other scores than those of model model-1" in said
+    both = (scores[0], "--out", tmp_path / "x", "--calibration", file, "--threshold", "0.5")
+    assert "leave out --threshold" in run("reduce", *both, status=2)
+    assert not (tmp_path / "x").exists()
+    cohort = tmp_path / "cohort"
+    cohort.mkdir()
+    (cohort / "a.mp4").write_bytes(b"")
+    said = run(
+        "score", "--videos", cohort, "--out", tmp_path / "y", "--model", "tiny",
+        "--calibration", file, status=2,
+    )  # fmt: skip
+    assert "fitted to other scores than those of model tiny" in said
+
+
+def test_mistakes_are_one_line(study, scores, tmp_path):
+    assert "--labels is missing" in evaluate(scores[0], status=2)
+    labels, to = ("--labels", study.labels), ("--to", tmp_path / "t")
+    assert "is no output of ah_ray" in evaluate(tmp_path, *labels, *to, status=2)
+    said = evaluate(scores[0], "--labels", scores[0], *to, status=2)
+    assert "it is no output of jobs/prepare.py" in said
+    write = ("--write-calibration", tmp_path / "c.json", "--reducer", "median")
+    assert "--reducer median" in evaluate(scores[0], *labels, *to, *write, status=2)
+    assert not (tmp_path / "c.json").exists()
+    (tmp_path / "file").write_text("in the way")
+    inside = tmp_path / "file" / "inside"
+    said = evaluate(scores[0], *labels, *to, "--write-calibration", inside, status=2)
+    assert f"--write-calibration {inside} cannot be written" in said
+    assert not list((tmp_path / "t").glob("*"))
+    said = evaluate(scores[0], *labels, "--to", inside, status=2)
+    assert "cannot be written to" in said and "with --to" in said
+
+
+def test_starts_quickly():
+    modules = (
+        "import sys, time, jobs.evaluate, ah_ray.study.run_evaluation; "
+        "print(time.process_time(), *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", modules], capture_output=True, text=True, cwd=REPOSITORY, check=True
+    )
+    cpu_s, *loaded = done.stdout.split()
+    assert not {"ray", "torch", "transformers", "ffmpeg", "sklearn", "scipy"} & set(loaded)
+    assert float(cpu_s) < 2

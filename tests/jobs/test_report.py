@@ -1,0 +1,42 @@
+"""`python jobs/report.py` as a user runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from invented_rows import make_output
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "jobs/report.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+
+
+def test_a_page_is_made_and_said(tmp_path):
+    make_output(str(tmp_path / "scores"), {"a": [0.9, 0.2], "b": [0.1]})
+    (tmp_path / "key").write_bytes(b"0123456789abcdef")
+    page = tmp_path / "page.html"
+    done = run(tmp_path / "scores", "--to", page, "--title", "Pilot", "--id-key", tmp_path / "key")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{page}: 2 videos, ")
+    assert "<h1>Pilot</h1>" in page.read_text()
+
+
+def test_no_output_is_one_line_and_exit_2(tmp_path):
+    done = run(tmp_path / "nothing")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_it_starts_without_ray_and_torch():
+    """A page is made in seconds, on any laptop."""
+    code = "import sys, ah_ray.study.report.view; print({'ray', 'torch'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY
+    )
+    assert done.stdout.strip() == "set()", done.stderr

@@ -1,0 +1,174 @@
+"""jobs/train.py as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from ah_ray.results.read import read_verdicts
+from ah_ray.training import demo
+from ah_ray.training.demo import draw, write_demo_labels
+
+REPOSITORY = Path(__file__).parents[2]
+FEW = {"train": 6, "val": 2}
+QUICK = ("--profile", "tiny", "--batch", "8", "--learning-rate", "1e-3", "--workers", "1")
+
+
+def train(*flags: object, **options: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "jobs/train.py", *map(str, flags)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=REPOSITORY, timeout=280, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory, ray_session) -> Path:
+    """A labelled manifest of a few drawn videos."""
+    folder = tmp_path_factory.mktemp("labelled")
+    draw(folder / "videos", FEW, Console(quiet=True))
+    write_demo_labels(folder / "labels", folder / "videos", FEW)
+    return folder / "labels"
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ((), "--labels is missing: --labels, --model and --out (or --demo and --out) are needed"),
+        (("--labels", "x", "--model", "tiny", "--out", "y", "--method", "sft"), "--method:"),
+        (("--labels", "nowhere", "--model", "tiny", "--out", "y"), "no output of jobs/prepare.py"),
+        (("--labels", "x", "--model", "absent", "--out", "y"), "no such directory"),
+        (("--labels", "x", "--model", "tiny", "--out", "y", "--simple-epochs", "1"),
+         "leaves no epoch"),
+        (("--demo",), "--out is missing"),
+        (("--demo", "--model", "tiny", "--out", "y"), "leave out --model"),
+    ],
+)  # fmt: skip
+def test_wrong_configuration_is_one_sentence(flags, told):
+    done = train(*flags)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def rows(out: Path) -> dict[int, float]:
+    """Loss by step."""
+    table = pq.read_table(out / "metrics.parquet").to_pylist()
+    return {row["step"]: row["loss"] for row in table if row["loss"] is not None}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(labels, tmp_path_factory) -> Path:
+    """Six steps of full-parameter training."""
+    out = tmp_path_factory.mktemp("full")
+    done = train("--labels", labels, "--model", "tiny", "--out", out, *FULL)
+    assert done.returncode == 0, done.stderr
+    for told in ("Method", "995,024 of 995,024", "Steps", "Model", "Score with it"):
+        assert told in done.stdout
+    return out
+
+
+FULL = (
+    "--method", "full", "--train-towers", *QUICK, "--max-steps", "6", "--evaluate-every", "2",
+    "--seed", "5",
+)  # fmt: skip
+
+
+@pytest.mark.heavy
+def test_a_killed_worker_changes_nothing(labels, undisturbed, tmp_path):
+    command = [
+        sys.executable, "jobs/train.py", "--labels", labels, "--model", "tiny", "--out", tmp_path,
+        *FULL,
+    ]  # fmt: skip
+    job = subprocess.Popen(list(map(str, command)), cwd=REPOSITORY, stdout=subprocess.PIPE)
+    until = time.monotonic() + 200
+    while not list((tmp_path / "state").glob("checkpoint_*")):
+        assert time.monotonic() < until and job.poll() is None
+        time.sleep(0.2)
+    workers = [
+        child
+        for child in psutil.Process(job.pid).children(recursive=True)
+        if "RayTrainWorker" in " ".join(child.cmdline())
+    ]
+    assert workers
+    workers[0].kill()
+    said = job.communicate(timeout=280)[0].decode()
+    assert job.returncode == 0
+    assert "going on after step" in said
+    expected, found = rows(undisturbed), rows(tmp_path)
+    assert found.keys() == expected.keys()
+    np.testing.assert_allclose(list(found.values()), list(expected.values()), atol=1e-5, rtol=0)
+    models = [(out / "model" / "model.safetensors").read_bytes() for out in (undisturbed, tmp_path)]
+    assert models[0] == models[1]
+
+
+@pytest.mark.heavy
+def test_two_workers_learn_what_one_does(labels, undisturbed, tmp_path):
+    flags = [*FULL, "--workers", "2", "--worker-cpus", "0.5"]
+    done = train("--labels", labels, "--model", "tiny", "--out", tmp_path, *flags)
+    assert done.returncode == 0, done.stderr
+    expected, found = rows(undisturbed), rows(tmp_path)
+    np.testing.assert_allclose(list(found.values()), list(expected.values()), atol=2e-4, rtol=1e-4)
+
+
+@pytest.mark.heavy
+def test_again_there_is_nothing_to_do_and_other_settings_are_refused(labels, undisturbed):
+    done = train("--labels", labels, "--model", "tiny", "--out", undisturbed, *FULL)
+    assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
+    (undisturbed / "model" / "training.json").rename(undisturbed / "kept.json")
+    try:
+        done = train(
+            "--labels", labels, "--model", "tiny", "--out", undisturbed, *FULL, "--seed", 6
+        )
+        assert done.returncode == 2
+        assert "training of other settings (settings.seed)" in done.stderr
+    finally:
+        (undisturbed / "kept.json").rename(undisturbed / "model" / "training.json")
+
+
+@pytest.mark.heavy
+def test_lora_into_a_bucket_and_scored(labels, bucket, tmp_path):
+    out = f"s3://{bucket}/lora"
+    flags = (*QUICK, "--max-steps", "2", "--method", "lora")
+    done = train("--labels", labels, "--model", "tiny", "--out", out, *flags, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    command = [
+        sys.executable, "jobs/score.py", "--videos", str(labels.parent / "videos"),
+        "--out", str(tmp_path / "scores"), "--model", "tiny", "--adapter", f"{out}/adapter",
+        "--model-cache", str(tmp_path / "cache"), "--limit", "2",
+    ]  # fmt: skip
+    scored = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=280)
+    assert scored.returncode == 3, scored.stderr
+    (model,) = set(read_verdicts(str(tmp_path / "scores"))["model"].to_pylist())
+    assert model.startswith("tiny+adapter")
+
+
+def test_plan_starts_nothing(labels, tmp_path):
+    done = train("--labels", labels, "--model", "tiny", "--out", tmp_path / "out", *QUICK, "--plan")
+    assert done.returncode == 0, done.stderr
+    assert "windows" in done.stdout and "GB a worker" in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_drawn_labels_say_what_was_drawn(labels):
+    windows = pq.read_table(labels / "windows.parquet").to_pylist()
+    by_span: dict[tuple, dict] = {}
+    for row in windows:
+        by_span.setdefault((row["uri"], row["start_s"]), {})[row["question"]] = row["label"]
+    for asked in by_span.values():
+        smile, rise = (
+            next(v for q, v in asked.items() if q and w in q) for w in ("smile", "voice")
+        )
+        assert asked[None] == (smile != rise)
+    assert {row["split"] for row in windows} == set(FEW)
+    assert json.loads((labels / "prepared.json").read_text())["data_fingerprint"]
+    assert demo.scenes_of("train", 1) != demo.scenes_of("test", 1)

@@ -1,0 +1,72 @@
+"""What the tests of labelled work share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import invented_bah
+import pytest
+from rich.console import Console
+
+from ah_ray.media.probe import probe
+from ah_ray.study.faults import FaultyInput
+from ah_ray.study.prepare import Prepared, prepare
+from ah_ray.study.prepare_settings import prepare_settings
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory) -> dict[float, Path]:
+    """A small real video of each of invented_bah.LENGTHS_S."""
+    return invented_bah.make_recordings(tmp_path_factory.mktemp("recordings"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def each_recording_is_probed_once():
+    """Trees are links to the same few recordings: ffmpeg need not look at each a hundred times."""
+    known = {}
+
+    def once(path, **settings):
+        stat = path.stat()
+        content = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        if content not in known:
+            known[content] = probe(path, **settings)
+        return known[content]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ah_ray.study.durations.probe", once)
+        yield
+
+
+@pytest.fixture
+def bah(recordings, tmp_path) -> Path:
+    """An invented BAH of its own."""
+    return invented_bah.make_bah(tmp_path / "bah", recordings)
+
+
+@pytest.fixture
+def prepared(tmp_path) -> Callable[..., Prepared]:
+    """Prepares into tmp_path/labels, by default without pseudonyms."""
+
+    def run(**settings: object) -> Prepared:
+        who = {} if "id_key" in settings else {"plain_participants": True}
+        values = {"out": str(tmp_path / "labels"), **who, **settings}
+        texts = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+        return prepare(prepare_settings(**texts), Console(quiet=True))
+
+    return run
+
+
+@pytest.fixture
+def faults_of(prepared) -> Callable[..., list[str]]:
+    """What is told of a source, as `file:line: problem; mend`, with the file's name alone."""
+
+    def run(**settings: object) -> list[str]:
+        with pytest.raises(FaultyInput) as caught:
+            prepared(**settings)
+        return [
+            f"{Path(fault.place.file).name}:{fault.place.line}: {fault.problem}; {fault.mend}"
+            for fault in caught.value.faults
+        ]
+
+    return run

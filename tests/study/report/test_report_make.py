@@ -1,0 +1,126 @@
+"""From an output to a file: where it goes, what is refused, how large it gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from invented_rows import make_output, scoring
+from study.report.invented_report import LARGE, make_labelled, make_night
+
+from ah_ray import storage
+from ah_ray.config import Reduction
+from ah_ray.errors import ConfigError, ErrorKind
+from ah_ray.results.outputs import config_of, write_config
+from ah_ray.study.report.make import Made, make_report
+from ah_ray.study.report.settings import ReportSettings
+
+
+def data_of(made: Made) -> dict:
+    return _data(storage.read_bytes(made.file).decode())
+
+
+def _data(text: str) -> dict:
+    inside = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]
+    return json.loads(inside)
+
+
+def text_of(made: Made) -> str:
+    return " ".join(storage.read_bytes(made.file).decode().split())
+
+
+@pytest.fixture
+def out(tmp_path) -> str:
+    make_output(str(tmp_path / "scores"), {"a": [0.9, 0.2], "b": ErrorKind.DECODE})
+    return str(tmp_path / "scores")
+
+
+def test_it_lies_in_the_output_unless_told_otherwise(out, tmp_path):
+    assert make_report(ReportSettings(out=out)).file == f"{out}/report.html"
+    elsewhere = str(tmp_path / "page.html")
+    made = make_report(ReportSettings(out=out, to=elsewhere))
+    assert made.file == elsewhere
+    assert made.n_bytes == Path(elsewhere).stat().st_size
+
+
+def test_from_a_bucket_and_to_it(bucket):
+    out = f"s3://{bucket}/scores"
+    make_output(out, {"a": [0.9, 0.2]})
+    made = make_report(ReportSettings(out=out))
+    assert made.file == f"{out}/report.html"
+    assert data_of(made)["videos"]["id"] == ["a"]
+
+
+def test_two_nights_are_told(out):
+    make_night(out, "run-0", days_before=1, videos=100, failed=2)
+    make_night(out, "run-1", days_before=0, videos=130, failed=3)
+    text = text_of(make_report(ReportSettings(out=out)))
+    assert "as of 2 January 2026, 03:48 UTC" in text
+    assert "+30" in text
+    assert "The last run wrote 2 rows: 100% of the scored are a Yes" in text
+
+
+def test_videos_without_a_row_are_told(out):
+    make_night(out, "run-1", days_before=0, videos=130, failed=3, missing=4)
+    text = text_of(make_report(ReportSettings(out=out)))
+    assert "4 more videos of the cohort have no row yet" in text
+
+
+def test_labels_add_measures_and_what_annotators_marked(tmp_path):
+    out, study = make_labelled(tmp_path)
+    made = make_report(ReportSettings(out=out, labels=study.labels, draws=100))
+    text = text_of(made)
+    for words in ("Macro-F1", "Brier score", "under 10 participants: no figure", "topk3"):
+        assert words in text
+    videos, labels = data_of(made)["videos"], {v["video_id"]: v for v in study.videos}
+    for name, label, segments in zip(
+        videos["id"], videos["label"], videos["segments"], strict=True
+    ):
+        if name in labels:
+            assert label == labels[name]["label"]
+            assert len(segments) == len(labels[name]["segments"])
+    assert "participant_id" not in text
+    assert "test-000" not in text.replace('"test-000-', "")  # a participant; videos bear the name
+
+
+def test_no_output_no_page(tmp_path):
+    with pytest.raises(ConfigError, match=r"it has no config\.json"):
+        make_report(ReportSettings(out=str(tmp_path / "nothing")))
+
+
+@pytest.mark.parametrize("flag", ["link_videos", "with_frames"])
+def test_hidden_names_cannot_be_linked_to(tmp_path, flag):
+    out = str(tmp_path / "scores")
+    make_output(out, {"a": [0.5]}, hide_uris=True)
+    write_config(out, config_of(scoring(), Reduction(), hide_uris=True))
+    assert make_report(ReportSettings(out=out)).n_videos == 1
+    with pytest.raises(ConfigError, match=f"--{flag.replace('_', '-')}: .* --hide-uris"):
+        make_report(ReportSettings(out=out, **{flag: True}))
+
+
+def test_a_page_with_pictures_says_that_it_shows_people(out):
+    made = make_report(ReportSettings(out=out, with_frames=True))
+    assert "This page shows people" in text_of(made)
+    assert made.n_with_frames == 0  # there is no such recording
+    assert "This page shows people" not in text_of(make_report(ReportSettings(out=out)))
+
+
+def test_keyed_ids_are_said(out):
+    made = make_report(ReportSettings(out=out, id_key=b"secret"))
+    assert "made for this page with a key" in text_of(made)
+    assert data_of(made)["videos"]["id"] != ["a", "b"]
+
+
+def test_of_very_many_videos_the_surest_are_listed(tmp_path):
+    out = str(tmp_path / "scores")
+    make_output(out, {"a": [0.1], "b": [0.8], "c": [0.7]})
+    made = make_report(ReportSettings(out=out, most_videos=2))
+    assert (made.n_videos, made.n_listed) == (3, 2)
+    assert data_of(made)["videos"]["id"] == ["b", "c"]
+    assert "holds the 2 with the highest scores of 3" in text_of(made)
+
+
+def test_ten_thousand_videos_are_under_twenty_megabytes(large):
+    assert large.stat().st_size < 20e6
+    assert len(_data(large.read_text())["videos"]["id"]) == LARGE
