@@ -250,7 +250,7 @@ def test_loading_and_scoring_print_nothing():
     )
     ran = subprocess.run(
         [sys.executable, "-W", "default", "-c", code],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         timeout=120,
