@@ -17,8 +17,8 @@ class Constants:
     video_s: float = 26.8  # of one recording, as BAH's
     mb_per_min: float = 10.0
     videos_per_out: float = 2e6  # larger cohorts go to several outputs, by site, say, at once
-    plan_s_per_million: float = 25.0  # of a driver, to list and plan
-    new_row_ms: float = 0.1  # of a driver, to take a new row into the tables
+    plan_s_per_million: float = 31.0  # of a driver, to list and plan
+    new_row_ms: float = 0.03  # of a driver, to take a new row into the tables
     fixed_s: float = 60.0  # actors and a model from the local disk
     gpu_hour: float = 4.0
     core_hour: float = 0.04

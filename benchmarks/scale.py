@@ -40,11 +40,12 @@ def run_part(name: str, n_videos: int) -> dict:
 
 
 def print_measured(n_videos: int) -> None:
-    print(f"{n_videos:,} videos, {N_NEW:,} of them new; the run with nothing pending has "
-          f"{min(n_videos, 100_000):,}.\n")  # fmt: skip
+    fewer = min(n_videos, 100_000)
+    print(f"{n_videos:,} videos, {N_NEW:,} of them new; a first night, and a run with nothing "
+          f"pending, have {fewer:,}.\n")  # fmt: skip
     print("| step | wall s | CPU s | peak MB | |\n| --- | ---: | ---: | ---: | --- |")
     for name in PARTS:
-        size = min(n_videos, 100_000) if name == "idle" else n_videos
+        size = fewer if name in ("first", "idle") else n_videos
         for step, figures in run_part(name, size).items():
             rate = f"{figures['clips_per_s']:,} clips/s" if "clips_per_s" in figures else ""
             print(f"| {step} | {figures['wall_s']:.1f} | {figures['cpu_s']:.1f} | "

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -114,6 +115,22 @@ def tables_part(n_videos: int) -> dict:
         "reading verdicts": reading,
         "reading clips": timelines,
     }
+
+
+def first_part(n_videos: int) -> dict:
+    """The tables of a first night, after which all rows are new, and kept beside the run."""
+    from ah_ray.results import tables
+
+    bucket = InventedBucket(n_videos, n_videos, fingerprint())
+    s3.call = bucket.call
+    with Spool() as spool:
+        new = _new_rows(bucket, 0)
+        while rows := list(islice(new, 1_000)):
+            spool.add(pa.Table.from_pylist(rows, schema=VERDICT))
+        writing = partial(tables.write_tables, SETTINGS["out"], bucket.rows(), spool)
+        counts, figures = measured(writing)
+    assert (counts.n_missing, counts.n_rows) == (0, n_videos), counts
+    return {"tables of a first night": figures}
 
 
 def _new_rows(bucket: InventedBucket, first: int) -> Iterator[dict]:
@@ -229,4 +246,5 @@ def _score_tables(n_videos: int, blocks) -> Iterator[pa.Table]:
         yield blocks.scores_table(pa.concat_tables(tables), scores)
 
 
-PARTS = {"plan": plan_part, "tables": tables_part, "idle": idle_part, "reduce": reduce_part}
+PARTS = {"plan": plan_part, "tables": tables_part, "first": first_part, "idle": idle_part,
+         "reduce": reduce_part}  # fmt: skip

@@ -29,6 +29,8 @@ def test_a_million():
     assert tables["writing both tables"]["cpu_s"] < 120, tables
     assert tables["writing both tables"]["peak_mb"] < 2_000, tables
     assert tables["reading verdicts"]["cpu_s"] < 30, tables
+    first = scale.run_part("first", 100_000)["tables of a first night"]
+    assert first["cpu_s"] < 20, first
 
 
 @pytest.mark.heavy
