@@ -98,7 +98,7 @@ def half_taught(place: Path, clips: list[Clip], drawn: np.ndarray) -> tuple[floa
     ends = [load_file(model / "model.safetensors") for model in (place / "seeded", taught)]
     shutil.copytree(taught, place / "start")
     found = []
-    for share in (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9):
+    for share in np.arange(0.2, 0.61, 0.04).tolist():
         blend(ends, share, place / "start" / "model.safetensors")
         found.append((share, accuracy(place / "start", clips, drawn)))
     share, right = min(found, key=lambda one: abs(one[1] - 0.7))
