@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -16,6 +17,10 @@ from faulty_proxy import FaultyProxy, faulty_proxy
 from ports import free_port, wait_for_port
 
 pytest_plugins = ["pipeline_fixtures"]
+
+# A shell that starts pytest in the background has it ignore Ctrl-C, and all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Ray's workers give way to all else on a machine (niceness 15), and tests would wait for them.
 os.environ.setdefault("RAY_worker_niceness", "0")
