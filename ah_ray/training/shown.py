@@ -171,8 +171,8 @@ def _tensorboard(settings):
     folder = storage.local_path(storage.join(settings.out, "tensorboard"))
     if folder is None:
         raise ConfigError(
-            "--tensorboard writes to a folder of this machine, and --out is a bucket; leave it out, "
-            "and read metrics.parquet"
+            "--tensorboard writes to a folder of this machine, and --out is a bucket; leave it "
+            "out, and read metrics.parquet"
         )
     from tensorboardX import SummaryWriter  # slow to import, and seldom asked for
 
