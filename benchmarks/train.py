@@ -21,7 +21,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import torch
-from peft import get_peft_model
 from random_model import full_size, make_clips, make_model, tiny_size
 from rich.console import Console
 from roofline import roofline
@@ -36,7 +35,7 @@ from ah_ray.omni.loading import DTYPES, ready
 from ah_ray.omni.staging import Stager
 from ah_ray.profile import load_profile
 from ah_ray.training.demo import RECIPE, draw, write_demo_labels
-from ah_ray.training.learner import Learner, lora_config
+from ah_ray.training.learner import Learner, with_lora
 from ah_ray.training.packed import PackedThinker
 from ah_ray.training.packs import asked
 from ah_ray.training.questions import LabelledClip, Questions
@@ -101,7 +100,7 @@ def table(methods, sizes, profile_name, size_px, n_clips, batch, rounds: int) ->
 def our_step(model, settings: TrainSettings, tokenizer, profile, clips, device):
     ready(model, Arithmetic.FLOAT32)
     if settings.method == "lora":
-        peft = get_peft_model(model, lora_config(settings, model))
+        peft = with_lora(model, settings)
         learner = Learner(PackedThinker(model, towers=False), sharded=False, peft=peft)
         if device.type == "cuda":
             model.activation_checkpointing_enable({"use_reentrant": False})

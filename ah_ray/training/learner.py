@@ -8,6 +8,7 @@ full  FSDP2: every parameter, its gradient and its moments are shared out over t
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,12 +88,19 @@ def load_learner(
         learner = _full(settings, checkpoint, arithmetic, device, say)
     else:
         thinker = load_model(checkpoint, arithmetic, [device], (), say)
-        peft = get_peft_model(thinker, lora_config(settings, thinker))
+        peft = with_lora(thinker, settings)
         learner = Learner(PackedThinker(thinker, towers=False), sharded=False, peft=peft)
     checkpointing = settings.checkpointing
     if device.type == "cuda" if checkpointing is None else checkpointing:
         learner.model.thinker.activation_checkpointing_enable({"use_reentrant": False})
     return learner
+
+
+def with_lora(thinker: nn.Module, settings: TrainSettings) -> PeftModel:
+    """The model with low-rank matrices beside the layers that learn; all else is frozen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by an old name
+        return get_peft_model(thinker, lora_config(settings, thinker))
 
 
 def lora_config(settings: TrainSettings, thinker: nn.Module) -> LoraConfig:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelerate import init_empty_weights
-from peft import get_peft_model
 from transformers import Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForConditionalGeneration
 
 from ah_ray.config import Arithmetic
@@ -17,7 +16,7 @@ from ah_ray.errors import ConfigError
 from ah_ray.omni.flops import flops_per_clip, tokens_per_clip
 from ah_ray.omni.vision import UNIT_PX
 from ah_ray.profile import Profile
-from ah_ray.training.learner import lora_config
+from ah_ray.training.learner import with_lora
 from ah_ray.training.settings import Method, TrainSettings
 
 GPU_TOKEN_BUDGET, CPU_TOKEN_BUDGET = 16_384, 4_096
@@ -58,7 +57,7 @@ def sizes(config: Qwen3OmniMoeThinkerConfig, settings: TrainSettings) -> Sizes:
         largest = max(sum(p.numel() for p in layer.parameters()) for layer in layers)
         parameters = sum(p.numel() for p in thinker.parameters())
         if settings.method is not Method.FULL:
-            get_peft_model(thinker, lora_config(settings, thinker))
+            with_lora(thinker, settings)
             trained = sum(p.numel() for p in thinker.parameters() if p.requires_grad)
         else:
             frozen = 0 if settings.train_towers else _towers(thinker)

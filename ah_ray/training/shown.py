@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ah_ray import storage
+from ah_ray.errors import ConfigError
 from ah_ray.training.journal import METRICS_FILE, write_metrics
 from ah_ray.training.settings import Method
 
@@ -167,6 +168,12 @@ def _evaluation(row: dict[str, Any]) -> str:
 def _tensorboard(settings):
     if not settings.tensorboard:
         return None
+    folder = storage.local_path(storage.join(settings.out, "tensorboard"))
+    if folder is None:
+        raise ConfigError(
+            "--tensorboard writes to a folder of this machine, and --out is a bucket; leave it "
+            "out, and read metrics.parquet"
+        )
     from tensorboardX import SummaryWriter  # slow to import, and seldom asked for
 
-    return SummaryWriter(str(storage.local_path(storage.join(settings.out, "tensorboard"))))
+    return SummaryWriter(str(folder))

@@ -10,11 +10,11 @@ import torch
 from invented_calibration import calibration
 from outputs import OF_THE_RUN, clips, verdicts
 from safetensors.torch import load_file, save_file
+from seeded import seeded_tiny
 
 import ah_ray
 from ah_ray.config import Ensemble, Reduction, score_settings
 from ah_ray.errors import ConfigError
-from ah_ray.omni.checkpoint import find_checkpoint
 from ah_ray.reduction import Scaling
 from ah_ray.results.calibration import write_calibration
 from ah_ray.results.outputs import read_config
@@ -35,9 +35,9 @@ def cohort_of(whole_cohort: Path) -> str:
 
 
 def other_tiny(folder: Path, name: str, change) -> str:
-    """The tiny model with changed weights, under a name of its own."""
+    """The seeded tiny model with changed weights: taught ones would all agree."""
     copy = folder / name
-    shutil.copytree(find_checkpoint("tiny"), copy)
+    shutil.copytree(seeded_tiny(), copy)
     weights = load_file(copy / "model.safetensors")
     save_file({key: change(key, tensor) for key, tensor in weights.items()},
               copy / "model.safetensors", {"format": "pt"})  # fmt: skip
