@@ -16,6 +16,7 @@ def rows(*command: str) -> tuple[dict[str, list[str]], str]:
     )
     assert ran.returncode == 0, ran.stderr
     lines = [line.split("|")[1:-1] for line in ran.stdout.splitlines() if line.startswith("| ")]
+    lines = [cells for cells in lines if not cells[0].strip().startswith("---")]
     return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}, ran.stdout
 
 

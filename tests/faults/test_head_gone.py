@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -47,7 +48,8 @@ def test_what_was_scored_is_kept_and_the_next_run_goes_on(cohort, ray_session, t
         run = start(head, cohort, out)
         until(lambda: rows(out) >= 10, 200, "some rows")
         for process in psutil.Process(head.pid).children(recursive=True):
-            process.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # gone by itself, once its parent was
+                process.send_signal(signal.SIGKILL)
         os.kill(head.pid, signal.SIGKILL)
         began = time.monotonic()
         output, _ = run.communicate(timeout=240)
