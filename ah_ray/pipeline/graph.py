@@ -46,7 +46,8 @@ def clips(videos: Sequence[Video], *, decode: DecodeSettings, pools: Pools) -> D
     then the block is given up, and the healing loop finds the rows missing.
     """
     n_blocks = min(len(videos), MAX_BLOCKS)
-    source = ray.data.from_arrow(_split(blocks.videos_table(videos), n_blocks))
+    # from_arrow would start a task for each block, to learn how many rows it has.
+    source = ray.data.from_blocks(_split(blocks.videos_table(videos), n_blocks))
     return source.map_batches(
         Decoder,
         fn_constructor_args=(decode,),
