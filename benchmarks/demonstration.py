@@ -23,7 +23,7 @@ from ah_ray.config import score_settings
 from ah_ray.media.ffmpeg import ffmpeg_path
 from ah_ray.pipeline.run import score
 from ah_ray.results.read import read_clips, read_verdicts
-from ah_ray.study.measures import answer_measures, average_precision, confusions
+from ah_ray.study.evaluation.measures import answer_measures, average_precision, confusions
 from ah_ray.training.demo import draw, scenes_of
 
 WAYS = {

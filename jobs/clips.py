@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ah_ray.errors import ConfigError, shown
 from ah_ray.exit_status import ExitStatus, Job, exits
-from ah_ray.study.moments import Surest
+from ah_ray.study.review.moments import Surest
 
 CUT, BACK = "Cut moments for a reviewer", "Take answers back as labels"
 SHEET = ".csv"
@@ -106,9 +106,9 @@ def _check_sides(given: dict[str, Any], others: tuple[str, ...], is_back: bool) 
 
 
 def _cut(given: dict[str, Any]) -> int:
-    from ah_ray.study.clips_settings import cut_settings
-    from ah_ray.study.review import make_review
-    from ah_ray.study.review_view import print_review
+    from ah_ray.study.review.make import make_review
+    from ah_ray.study.review.settings import cut_settings
+    from ah_ray.study.review.view import print_review
 
     review = make_review(cut_settings(**given), Console(stderr=True))
     print_review(Console(), review)
@@ -116,10 +116,10 @@ def _cut(given: dict[str, Any]) -> int:
 
 
 def _take_back(given: dict[str, Any]) -> int:
-    from ah_ray.study.clips_settings import answer_settings
     from ah_ray.study.faults import FaultyInput
-    from ah_ray.study.review_view import print_taken
-    from ah_ray.study.reviewed import take_back
+    from ah_ray.study.review.reviewed import take_back
+    from ah_ray.study.review.settings import answer_settings
+    from ah_ray.study.review.view import print_taken
 
     try:
         taken = take_back(answer_settings(**given))

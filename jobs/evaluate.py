@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 from ah_ray.exit_status import ExitStatus, Job, exits
-from ah_ray.study.calibrating import ScalingKind
-from ah_ray.study.evaluate_settings import evaluate_settings
+from ah_ray.study.evaluation.calibrating import ScalingKind
+from ah_ray.study.evaluation.settings import evaluate_settings
 
 CALIBRATION = "A calibration file"
 
@@ -61,7 +61,7 @@ def evaluate(
     """
     given = {name: value for name, value in locals().items() if value is not None}
     settings = evaluate_settings(**given)
-    from ah_ray.study.run_evaluation import run_evaluation
+    from ah_ray.study.evaluation.run import run_evaluation
 
     run_evaluation(settings, Console())
     return ExitStatus.COMPLETE

@@ -16,7 +16,7 @@ from rich.console import Console
 from ah_ray.config import Tail
 from ah_ray.errors import shown
 from ah_ray.exit_status import ExitStatus, Job, exits, read_config_file
-from ah_ray.study.prepare_settings import Balance, Negatives, prepare_settings
+from ah_ray.study.prepare.settings import Balance, Negatives, prepare_settings
 
 BAH, PEOPLE, WINDOWS, BALANCE, SWIFT = (
     "Parts of BAH, where they lie elsewhere", "People", "Windows", "Balance and splits", "ms-swift",
@@ -105,8 +105,8 @@ def prepare(
     """
     settings = prepare_settings(**settings_of(locals()))
     from ah_ray.study.faults import FaultyInput
-    from ah_ray.study.prepare import prepare as prepare_labels
-    from ah_ray.study.prepared import print_prepared
+    from ah_ray.study.prepare.make import prepare as prepare_labels
+    from ah_ray.study.prepare.prepared import print_prepared
 
     try:
         prepared = prepare_labels(settings, Console(stderr=True))

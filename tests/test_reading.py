@@ -14,7 +14,7 @@ import ah_ray
 from ah_ray.config import score_settings
 from ah_ray.pipeline.run import score
 from ah_ray.results.reducers import YES
-from ah_ray.study.moments import surest_moments
+from ah_ray.study.review.moments import surest_moments
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import torch
 
 from ah_ray.omni.answer import p_ah, read_answer
 from ah_ray.omni.staging import Stager
-from ah_ray.study.measures import answer_measures, average_precision, confusions
+from ah_ray.study.evaluation.measures import answer_measures, average_precision, confusions
 from ah_ray.training.collective import gathered, most
 from ah_ray.training.feed import LabelledWindow
 from ah_ray.training.learner import Learner

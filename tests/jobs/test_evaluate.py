@@ -15,7 +15,7 @@ from ah_ray.config import Reduction
 from ah_ray.results.calibration import write_calibration
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.reduce import reduce_outputs
-from ah_ray.study.fit_calibration import fit_calibration
+from ah_ray.study.evaluation.fit_calibration import fit_calibration
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -157,7 +157,7 @@ def test_mistakes_are_one_line(study, scores, tmp_path):
 
 def test_starts_quickly():
     modules = (
-        "import sys, time, jobs.evaluate, ah_ray.study.run_evaluation; "
+        "import sys, time, jobs.evaluate, ah_ray.study.evaluation.run; "
         "print(time.process_time(), *sys.modules)"
     )
     done = subprocess.run(

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from ah_ray.media.probe import probe
 from ah_ray.study.faults import FaultyInput
-from ah_ray.study.prepare import Prepared, prepare
-from ah_ray.study.prepare_settings import prepare_settings
+from ah_ray.study.prepare.make import Prepared, prepare
+from ah_ray.study.prepare.settings import prepare_settings
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def each_recording_is_probed_once():
         return known[content]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ah_ray.study.durations.probe", once)
+        patch.setattr("ah_ray.study.prepare.durations.probe", once)
         yield
 
 

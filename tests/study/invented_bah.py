@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from ah_ray.media.synthetic import Scene, write_video
-from ah_ray.study.prepare import Prepared
+from ah_ray.study.prepare.make import Prepared
 
 LENGTHS_S = (2.0, 7.0, 12.0)
 ANNOTATIONS = "video_annotation_transcript.yaml"

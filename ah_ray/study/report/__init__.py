@@ -5,6 +5,8 @@
     nights       tonight against last night
     videos       the table of videos and their timelines, as compact columns
     links        a moment in a recording, as a URL
+    view         what the terminal says of it
+    words        what a verdict rests on, in words
     pictures     thumbnails, only where they are asked for
     plot         from values to places in a drawing
     page         templates, style and script become one text

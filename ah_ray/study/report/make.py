@@ -17,9 +17,9 @@ from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.row import ah_ray_version
 from ah_ray.results.runs import RunSummary, latest_summaries
 from ah_ray.results.verdict import reducer_name
-from ah_ray.study.bootstrap import Bootstrap
-from ah_ray.study.evaluate import evaluate
-from ah_ray.study.evaluation import Evaluation
+from ah_ray.study.evaluation.bootstrap import Bootstrap
+from ah_ray.study.evaluation.contents import Evaluation
+from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.labels import read_labelled_videos
 from ah_ray.study.report import overview as first_screen
 from ah_ray.study.report import videos

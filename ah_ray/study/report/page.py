@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ah_ray.study.evaluation import Evaluation
+from ah_ray.study.evaluation.contents import Evaluation
 from ah_ray.study.report.nights import Nights
 from ah_ray.study.report.overview import Group, Overview
 from ah_ray.study.report.plot import Plot, round_up

@@ -1,0 +1,71 @@
+"""An evaluation from settings to files: measure, show, write, and fit a calibration if asked."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from ah_ray import storage
+from ah_ray.errors import ConfigError
+from ah_ray.results.calibration import Calibration, write_calibration
+from ah_ray.study.evaluation.bootstrap import Bootstrap
+from ah_ray.study.evaluation.contents import Evaluation
+from ah_ray.study.evaluation.evaluate import evaluate
+from ah_ray.study.evaluation.files import JSON_FILE, TABLE_FILE, write_evaluation
+from ah_ray.study.evaluation.fit_calibration import fit_calibration
+from ah_ray.study.evaluation.settings import EvaluateSettings
+from ah_ray.study.evaluation.view import print_evaluation
+
+
+def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
+    """Nothing is written unless all of it can be made. Raises ConfigError, StorageError."""
+    _check_writable(settings.folder)
+    calibration = _fitted(settings)
+    evaluation = evaluate(
+        settings.outs,
+        settings.labels,
+        split=settings.split,
+        bootstrap=Bootstrap(draws=settings.draws, seed=settings.seed),
+    )
+    if calibration is not None:
+        write_calibration(settings.write_calibration, calibration)
+    write_evaluation(settings.folder, evaluation)
+    print_evaluation(console, evaluation)
+    lines = [f"Written to {settings.folder}: {JSON_FILE}, {TABLE_FILE}."]
+    if calibration is not None:
+        lines.append(_told(settings.write_calibration, calibration))
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    return evaluation
+
+
+def _check_writable(folder: str) -> None:
+    try:
+        storage.check_writable(folder)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; name another folder with --to") from None
+
+
+def _fitted(settings: EvaluateSettings) -> Calibration | None:
+    if settings.write_calibration is None:
+        return None
+    return fit_calibration(
+        settings.outs[0],
+        settings.labels,
+        reducer=settings.reducer,
+        scaling_by=settings.scaling,
+        threshold=settings.threshold,
+    )
+
+
+def _told(file: str, calibration: Calibration) -> str:
+    scaling, fitted_on = calibration.scaling, calibration.fitted_on
+    how = "no scaling"
+    if scaling is not None:
+        how = f"{calibration.scaling_by}: slope {scaling.slope:.3f}"
+        how += f", intercept {scaling.intercept:.3f}" if scaling.intercept else ""
+    return (
+        f"Calibration {calibration.fingerprint} in {file}: {calibration.reducer}, {how}, threshold "
+        f"{calibration.threshold:.3f} ({calibration.threshold_by}), fitted to "
+        f"{fitted_on.n_videos:,} videos of {fitted_on.n_participants:,} participants in "
+        f"{fitted_on.split}. Give it to jobs/reduce.py or jobs/score.py as --calibration."
+    )

@@ -1,0 +1,105 @@
+"""Labelled stretches of a video into training windows of at most 5 s. Pure.
+
+segment ─┬─ cut every window_s ─ tail under min_tail_s: dropped, kept, or shifted back
+         └─ shorter than min_tail_s: one window as it is
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ah_ray.config import Tail
+from ah_ray.media.windows import TOLERANCE_S, plan
+from ah_ray.study.labelled import LabelledVideo, Marked
+from ah_ray.study.prepare.settings import Negatives, PrepareSettings
+
+UNLOCATED = "A/H videos without a marked interval"
+SHORT_TAILS = "seconds of tails and gaps"
+SHORT_WINDOWS = "windows too short for four pictures"
+_DIGITS = 6  # of a second: no more is meant by any annotation, and 4.9 + 5 should be 9.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutWindow:
+    """One window of a video."""
+
+    start_s: float
+    end_s: float
+    label: int
+    question: str | None
+
+
+def windows_of(
+    video: LabelledVideo, duration_s: float, settings: PrepareSettings, left_out: Counter[str]
+) -> list[CutWindow]:
+    """All windows of a video, in the order of time; what is not in one is added to `left_out`.
+
+    No window leaves the stretch that gives it its label; of the parts that nobody marked (where
+    they are wanted as negatives) none touches a segment.
+    """
+    if video.label and not video.marked:
+        left_out[UNLOCATED] += 1
+    found = [
+        CutWindow(start_s=start_s, end_s=end_s, label=one.label, question=one.question)
+        for one in video.marked
+        for start_s, end_s in _cut(one.start_s, _end_s(one, duration_s), settings, left_out)
+    ]
+    if video.label and settings.negatives is Negatives.UNMARKED:
+        for start_s, end_s in unmarked(video.marked, duration_s, settings.margin_s):
+            is_short = end_s - start_s < settings.min_tail_s - TOLERANCE_S
+            if is_short and settings.tail is not Tail.KEEP:
+                left_out[SHORT_TAILS] += end_s - start_s
+                continue
+            found += [
+                CutWindow(start_s=start, end_s=end, label=0, question=None)
+                for start, end in _cut(start_s, end_s, settings, left_out)
+            ]
+    return sorted(found, key=lambda one: (one.start_s, one.end_s, one.question or ""))
+
+
+def _cut(
+    start_s: float, end_s: float, settings: PrepareSettings, left_out: Counter[str]
+) -> Iterator[tuple[float, float]]:
+    covered_s = start_s
+    for piece in plan(end_s - start_s, settings.windows):
+        first_s, last_s = start_s + piece.start_s, min(start_s + piece.end_s, end_s)
+        covered_s = last_s
+        if piece.seconds < settings.min_window_s - TOLERANCE_S:
+            left_out[SHORT_WINDOWS] += 1
+        else:
+            first_s = max(start_s, round(first_s, _DIGITS))
+            longest_s = round(first_s + settings.window_s, _DIGITS)
+            yield first_s, min(end_s, round(last_s, _DIGITS), longest_s)
+    if end_s - covered_s > TOLERANCE_S:
+        left_out[SHORT_TAILS] += end_s - covered_s
+
+
+def unmarked(
+    marked: Sequence[Marked], duration_s: float, margin_s: float
+) -> Iterator[tuple[float, float]]:
+    """The stretches of a video between its segments, at least `margin_s` away from each."""
+    if not marked:
+        return  # A/H, and nobody said where: no part of it is known to be without
+    free_s = 0.0
+    for one in sorted(marked, key=lambda one: one.start_s):
+        if one.start_s - margin_s > free_s:
+            yield free_s, one.start_s - margin_s
+        free_s = max(free_s, _end_s(one, duration_s) + margin_s)
+    if free_s < duration_s:
+        yield free_s, duration_s
+
+
+def _end_s(marked: Marked, duration_s: float) -> float:
+    """A mark may reach a little past the end of the video, as far as its reader let it."""
+    return duration_s if marked.end_s is None else min(marked.end_s, duration_s)
+
+
+def segments(marked: Iterable[Marked], duration_s: float) -> list[tuple[float, float]]:
+    """Where A/H was marked; nothing for a label of the whole video."""
+    return [
+        (one.start_s, _end_s(one, duration_s))
+        for one in marked
+        if one.label and one.question is None and not one.is_whole
+    ]

@@ -1,0 +1,214 @@
+"""Any other data set: a CSV or Parquet file with `uri`, `label`, `participant`, and more if known.
+
+A row with `start_s` and `end_s` is about that stretch of the video, one without about all of it.
+`split`, `question`, `video_id`, `age`, `gender`, `ethnicity` and `language` may be there too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ah_ray import storage
+from ah_ray.cohort.identity import video_id_of
+from ah_ray.cohort.manifest import checked_id, resolved_uri
+from ah_ray.errors import ConfigError, StorageError
+from ah_ray.study.faults import Faults, Place
+from ah_ray.study.labelled import LabelledVideo, Marked, Person
+from ah_ray.study.labels import SPLITS
+from ah_ray.study.participants import check_splits
+from ah_ray.study.prepare.bah import NO_CONSENT, relative_key
+from ah_ray.study.prepare.settings import PrepareSettings
+from ah_ray.study.table_rows import Row, read_rows
+from ah_ray.study.written import age_of, consent_of, label_of, seconds_of
+
+NEEDED = ("uri", "label", "participant")
+KNOWN = (
+    *("start_s", "end_s", "split", "question", "video_id"),
+    *("age", "gender", "ethnicity", "language"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One row that is as it should be."""
+
+    uri: str
+    row: Row
+    marked: Marked
+    split: str | None
+    age: int | None
+
+
+def read_table(
+    settings: PrepareSettings, id_key: bytes | None, faults: Faults, left_out: Counter[str]
+) -> list[LabelledVideo]:
+    """All videos that may be used, in the order of their first rows. Raises ConfigError."""
+    source = storage.normalise(settings.table)
+    entries: dict[str, list[_Entry]] = {}
+    refused: set[str] = set()
+    try:
+        needed = (*NEEDED, *map(str.lower, settings.consent))
+        for number, row in read_rows(source, needed, KNOWN):
+            place = Place(file=source, line=number)
+            try:
+                uri = resolved_uri(row.get("uri"), storage.parent(source))
+            except ConfigError as error:
+                problem, _, mend = str(error).partition("; ")
+                mend = mend or "give the URI of a video"
+                faults.add(place, problem, mend, video=str(place))
+                continue
+            if not _consents(row, uri, place, settings.consent, faults):
+                refused.add(uri)
+            if (entry := _entry(row, uri, place, faults)) is not None:
+                entries.setdefault(uri, []).append(entry)
+    except StorageError as error:
+        raise ConfigError(f"--table {settings.table} cannot be read: {error}") from None
+    if not entries and not faults.found:
+        raise ConfigError(f"--table {settings.table} names no video")
+    left_out[NO_CONSENT] += len(refused)
+    for uri in refused:
+        faults.forget(uri)
+    used = {uri: rows for uri, rows in entries.items() if uri not in refused}
+    _check(used, faults)
+    identify = _identify(settings, id_key)
+    return [_video(rows, identify) for uri, rows in used.items() if not faults.concern(uri)]
+
+
+def _entry(row: Row, uri: str, place: Place, faults: Faults) -> _Entry | None:
+    n_before = len(faults.found)
+
+    def tell(problem: str, mend: str) -> None:
+        faults.add(place, problem, mend, video=uri)
+
+    label = label_of(row.get("label") or "")
+    if label is None:
+        written = row.get("label")
+        what = "the label is missing" if written is None else f"the label {written!r} is unknown"
+        tell(what, "write 0 or 1")
+    if not row.get("participant"):
+        tell("the participant is missing", "say whose video it is")
+    split = row.get("split")
+    if "split" in row and split not in SPLITS:
+        problem = "the split is missing" if split is None else f"the split {split!r} is none"
+        tell(problem, f"write {', '.join(SPLITS)}, in all rows or in none")
+    age = age_of(row["age"]) if row.get("age") else None
+    if row.get("age") and age is None:
+        tell(f"{row['age']!r} is no age", "write whole years")
+    if row.get("video_id"):
+        try:
+            checked_id(row["video_id"])
+        except ConfigError as error:
+            tell(str(error), "give another")
+    start_s, end_s = _span(row, tell)
+    if len(faults.found) > n_before:
+        return None
+    marked = Marked(
+        start_s=start_s, end_s=end_s, label=label, question=row.get("question"), place=place
+    )
+    return _Entry(uri=uri, row=row, marked=marked, split=split, age=age)
+
+
+def _span(row: Row, tell: Callable[[str, str], None]) -> tuple[float, float | None]:
+    written = row.get("start_s"), row.get("end_s")
+    if written == (None, None):
+        return 0.0, None
+    start_s, end_s = (seconds_of(text) if text is not None else None for text in written)
+    if start_s is None or end_s is None:
+        name, wrong = ("start_s", written[0]) if start_s is None else ("end_s", written[1])
+        problem = f"{name} is missing" if wrong is None else f"{wrong!r} is no time"
+        tell(problem, "give start_s and end_s in seconds, or neither of them")
+        return 0.0, None
+    if end_s <= start_s:
+        way = "reversed" if end_s < start_s else "empty"
+        tell(f"the interval {written[0]} – {written[1]} is {way}", "give an end_s after start_s")
+    return start_s, end_s
+
+
+def _consents(row: Row, uri: str, place: Place, columns: Sequence[str], faults: Faults) -> bool:
+    given = True
+    for column in columns:
+        said = consent_of(row.get(column.lower()))
+        if said is None:
+            problem = f"{row[column.lower()]!r} says neither yes nor no to {column}"
+            faults.add(place, problem, "write yes or no", video=uri)
+        given = given and said is not False
+    return given
+
+
+def _check(entries: dict[str, list[_Entry]], faults: Faults) -> None:
+    """What rows say of the same video, and of the same participant, must agree."""
+    owner: dict[str, _Entry] = {}
+    for uri, rows in entries.items():
+        first = rows[0]
+        for one in rows:
+            for name in ("participant", "split", "video_id"):
+                if one.row.get(name) != first.row.get(name):
+                    problem = f"its {name} is another than on line {first.marked.place.line}"
+                    faults.add(one.marked.place, problem, "make them the same", video=uri)
+        video_id = first.row.get("video_id")
+        if video_id and owner.setdefault(video_id, first) is not first:
+            problem = f"the video_id of line {owner[video_id].marked.place.line} again"
+            faults.add(first.marked.place, problem, "give each video its own", video=uri)
+        _check_overlaps(uri, [one.marked for one in rows], faults)
+    check_splits(
+        (
+            (one.row["participant"], one.split, one.marked.place)
+            for rows in entries.values()
+            for one in rows
+            if one.split is not None
+        ),
+        faults,
+    )
+
+
+def _check_overlaps(uri: str, marked: list[Marked], faults: Faults) -> None:
+    """A moment has one label for each question."""
+    by_time = sorted(marked, key=lambda one: (one.question or "", one.start_s, one.place))
+    before: Marked | None = None
+    for one in by_time:
+        if before is not None and one.question == before.question:
+            if before.end_s is None or one.start_s < before.end_s:
+                problem = f"it overlaps line {before.place.line}"
+                mend = "let each moment of a video be in one row"
+                faults.add(max(one.place, before.place), problem, mend, video=uri)
+            if before.end_s is None or (one.end_s is not None and one.end_s < before.end_s):
+                continue
+        before = one
+
+
+def _identify(settings: PrepareSettings, id_key: bytes | None) -> Callable[[_Entry], str]:
+    """As a scoring run names the video: by --videos, or by this table as its manifest."""
+    root = settings.videos and storage.normalise(settings.videos)
+
+    def identify(entry: _Entry) -> str:
+        if root:
+            return video_id_of(relative_key(entry.uri, root), id_key)
+        return entry.row.get("video_id") or video_id_of(entry.row["uri"], id_key)
+
+    return identify
+
+
+def _video(rows: list[_Entry], identify: Callable[[_Entry], str]) -> LabelledVideo:
+    first = rows[0]
+    labels = [one.marked.label for one in rows if one.marked.question is None]
+    return LabelledVideo(
+        uri=first.uri,
+        video_id=identify(first),
+        label=max(labels) if labels else None,
+        participant=first.row["participant"],
+        split=first.split,
+        marked=tuple(one.marked for one in rows),
+        place=first.marked.place,
+        person=Person(
+            age=next((one.age for one in rows if one.age is not None), None),
+            gender=_told(rows, "gender"),
+            ethnicity=_told(rows, "ethnicity"),
+        ),
+        language=_told(rows, "language"),
+    )
+
+
+def _told(rows: list[_Entry], name: str) -> str | None:
+    return next((text for one in rows if (text := one.row.get(name))), None)

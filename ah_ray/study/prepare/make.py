@@ -1,0 +1,192 @@
+"""From labels to a labelled manifest, step by step.
+
+    read the source ─▶ lengths of its videos ─▶ splits ─▶ windows ─▶ balance ─▶ write
+
+Everything that is wrong is told at once, and then nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+
+from ah_ray import storage
+from ah_ray.cohort.id_key import read_id_key
+from ah_ray.errors import ConfigError
+from ah_ray.study.faults import Fault, Faults, FaultyInput
+from ah_ray.study.labelled import LabelledVideo
+from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, fingerprint, write_labels
+from ah_ray.study.participants import draw_splits, pseudonym
+from ah_ray.study.prepare import swift_back, swift_export, swift_import
+from ah_ray.study.prepare.bah import read_bah
+from ah_ray.study.prepare.balance import WindowRow, balanced
+from ah_ray.study.prepare.cutting import segments, windows_of
+from ah_ray.study.prepare.durations import durations_of
+from ah_ray.study.prepare.labelled_table import read_table
+from ah_ray.study.prepare.prepared import describe
+from ah_ray.study.prepare.settings import PrepareSettings
+
+FAULTY = "faulty videos"
+_Timed = Sequence[tuple[LabelledVideo, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What was written."""
+
+    out: str
+    windows: pa.Table
+    videos: pa.Table
+    about: dict[str, Any]  # prepared.json
+    skipped: tuple[Fault, ...] = ()  # with --skip-faulty: why which videos were left out
+
+
+def prepare(settings: PrepareSettings, console: Console) -> Prepared:
+    """Reads labels, writes the labelled manifest (labels.py), and the export where one is wanted.
+
+    Raises FaultyInput with all that is wrong in the source, ConfigError for what is wrong besides,
+    StorageError.
+    """
+    out = storage.normalise(settings.out)
+    id_key = read_id_key(settings.id_key)
+    for place in _places(out, settings):
+        storage.check_writable(place)
+    faults, left_out = Faults(), Counter()
+    source = _read(settings, id_key, console, faults, left_out)
+    faults.raise_any(skip_faulty=settings.skip_faulty)
+    left_out[FAULTY] = len(faults.videos)
+    was_made_before = isinstance(source, tuple)
+    if not len(source[1] if was_made_before else source):
+        why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items() if n)
+        raise FaultyInput(f"no video is left, nothing was written: {why}", faults.sorted())
+    windows, videos = source if was_made_before else _tables(source, settings, id_key, left_out)
+    clips = {}
+    if settings.cut_clips:
+        clips = swift_export.cut_clips(windows, settings.cut_clips, console)
+    if settings.export_swift:
+        swift_export.export(windows, videos, settings.export_swift, clips)
+    about = {
+        "ah_ray_version": version("ah_ray"),
+        "data_fingerprint": fingerprint(windows, videos),
+        **describe(windows, videos, left_out),
+        "ids_of": _ids_of(settings),
+        "pseudonyms": not settings.plain_participants,
+        "settings": settings.model_dump(mode="json", exclude={"out", "id_key"}),
+    }
+    write_labels(out, windows, videos, about)
+    return Prepared(
+        out=out, windows=windows, videos=videos, about=about, skipped=tuple(faults.sorted())
+    )
+
+
+def _places(out: str, settings: PrepareSettings) -> list[str]:
+    """The folders that are written: better tried now than after hours of reading."""
+    places = [out]
+    if settings.export_swift:
+        places.append(storage.parent(storage.normalise(settings.export_swift)))
+    if settings.cut_clips:
+        places.append(storage.normalise(settings.cut_clips))
+    return places
+
+
+def _ids_of(settings: PrepareSettings) -> str | None:
+    """The `--videos` of a scoring run that calls the videos as this manifest does, if known."""
+    source = settings.videos or settings.bah or settings.table
+    return source and storage.normalise(source)
+
+
+def _read(
+    settings: PrepareSettings,
+    id_key: bytes | None,
+    console: Console,
+    faults: Faults,
+    left_out: Counter[str],
+) -> list[tuple[LabelledVideo, float]] | tuple[pa.Table, pa.Table]:
+    """Videos with their lengths; or both tables, where they were made before."""
+    if settings.import_swift:
+        lines = swift_import.read_swift(settings.import_swift, faults)
+        if swift_back.is_ours(lines):
+            if rules := settings.rules_given():
+                raise ConfigError(
+                    f"{settings.import_swift} is an export of ours, which is read back as it was: "
+                    f"leave out {', '.join(rules)}"
+                )
+            return swift_back.read_back(lines, faults)
+        if not (id_key or settings.plain_participants):
+            raise ConfigError(
+                "this JSONL tells participants by name: give --id-key FILE, or "
+                "--plain-participants if the people are invented or public"
+            )
+        videos = swift_import.as_videos(lines, settings, id_key, faults)
+    else:
+        read = read_bah if settings.bah else read_table
+        videos = read(settings, id_key, faults, left_out)
+    return durations_of(videos, console, faults, settings.slack_s)
+
+
+def _tables(
+    timed: _Timed, settings: PrepareSettings, id_key: bytes | None, left_out: Counter[str]
+) -> tuple[pa.Table, pa.Table]:
+    timed = sorted(_split(timed, settings), key=lambda one: one[0].video_id)
+    rows = [
+        row for video, seconds in timed for row in _rows(video, seconds, settings, id_key, left_out)
+    ]
+    rows = balanced(rows, settings.balance, settings.seed, left_out)
+    videos = [_video_row(video, seconds, id_key) for video, seconds in timed]
+    return (
+        pa.Table.from_pylist([asdict(row) for row in rows], WINDOWS),
+        pa.Table.from_pylist(videos, LABELLED_VIDEOS),
+    )
+
+
+def _split(timed: _Timed, settings: PrepareSettings) -> list[tuple[LabelledVideo, float]]:
+    """Every video with a split: its source's own, or one drawn for its participant."""
+    if all(video.split for video, _ in timed):
+        if settings.split:
+            raise ConfigError("--split draws splits, and the source brings its own: leave one out")
+        return list(timed)
+    drawn = draw_splits((v.participant for v, _ in timed), settings.shares, settings.seed)
+    return [(replace(video, split=drawn[video.participant]), s) for video, s in timed]
+
+
+def _rows(
+    video: LabelledVideo,
+    duration_s: float,
+    settings: PrepareSettings,
+    id_key: bytes | None,
+    left_out: Counter[str],
+) -> list[WindowRow]:
+    return [
+        WindowRow(
+            uri=video.uri,
+            video_id=video.video_id,
+            window_index=index,
+            participant_id=pseudonym(video.participant, id_key),
+            split=video.split,
+            **asdict(window),
+        )
+        for index, window in enumerate(windows_of(video, duration_s, settings, left_out))
+    ]
+
+
+def _video_row(video: LabelledVideo, duration_s: float, id_key: bytes | None) -> dict[str, Any]:
+    return {
+        "uri": video.uri,
+        "video_id": video.video_id,
+        "label": video.label,
+        "duration_s": duration_s,
+        "participant_id": pseudonym(video.participant, id_key),
+        "split": video.split,
+        "segments": [
+            {"start_s": start_s, "end_s": end_s}
+            for start_s, end_s in segments(video.marked, duration_s)
+        ],
+        **asdict(video.person),
+        "language": video.language,
+    }

@@ -1,0 +1,49 @@
+"""Where videos lie: as their output says, or, where it holds no names, by a listing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ah_ray.cohort.cohort import open_cohort
+from ah_ray.cohort.id_key import read_id_key
+from ah_ray.errors import ConfigError, ErrorKind
+from ah_ray.records import Video
+from ah_ray.study.review.moments import Moment
+
+
+def located(moments: Sequence[Moment], videos: str | None, id_key: str | None) -> list[Moment]:
+    """The same moments, whose videos have their places.
+
+    `videos` and `id_key` are those of the scoring run; by them ids are found again. A video that is
+    not among them gets a `problem`. Raises ConfigError if places are needed and not to be had.
+    """
+    places = places_of({m.video.video_id: m.video for m in moments}, videos, id_key)
+    return [replace(moment, video=places[moment.video.video_id]) for moment in moments]
+
+
+def places_of(scored: dict[str, Video], videos: str | None, id_key: str | None) -> dict[str, Video]:
+    """By video_id: what was scored, at the place where it lies now."""
+    if videos is None:
+        if any(video.uri is None for video in scored.values()):
+            raise ConfigError(
+                "the output was written with --hide-uris, so it does not say where its videos "
+                "are: give --videos (and --id-key) as score.py had them"
+            )
+        return scored
+    cohort = open_cohort(videos, id_key=read_id_key(id_key))
+    uris = {video.video_id: video.uri for video in cohort if video.video_id in scored}
+    if not uris:
+        raise ConfigError(
+            f"none of the videos is in --videos {videos}: ids follow from --videos and --id-key "
+            "of score.py, so give the same"
+        )
+    return {
+        video_id: replace(video, uri=uris[video_id]) if video_id in uris else _absent(video)
+        for video_id, video in scored.items()
+    }
+
+
+def _absent(video: Video) -> Video:
+    problem = "it is no longer among --videos"
+    return replace(video, problem_kind=ErrorKind.MISSING, problem=problem)

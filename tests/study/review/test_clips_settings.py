@@ -1,0 +1,46 @@
+"""Settings of jobs/clips.py, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from ah_ray.errors import ConfigError
+from ah_ray.study.review.moments import Surest
+from ah_ray.study.review.settings import answer_settings, cut_settings
+
+CUT = {"out": "scores", "to": "review"}
+BACK = {"out": "scores", "answers": ["a.csv"], "labels_out": "labels"}
+
+
+def test_defaults():
+    settings = cut_settings(**CUT)
+    assert (settings.top, settings.surest, settings.show_scores) == (10, (Surest.YES,), False)
+    assert answer_settings(**BACK).split is None
+
+
+def test_by_their_words():
+    assert cut_settings(**CUT, surest=["no", "doubtful"]).surest == (Surest.NO, Surest.DOUBTFUL)
+    assert answer_settings(**BACK, split="0.5, 0.25,0.25").split == (0.5, 0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("make", "values", "told"),
+    [
+        (cut_settings, {"out": "x"}, "--to is missing: OUT and --to (or --answers and"),
+        (cut_settings, CUT | {"top": 0}, "--top: "),
+        (cut_settings, CUT | {"to": " "}, "--to: is empty"),
+        (answer_settings, {"out": "x", "answers": ["a"]}, "--labels-out is missing: OUT, --ans"),
+        (answer_settings, BACK | {"answers": [""]}, "--answers: is empty"),
+        (answer_settings, BACK | {"split": "1,1,1"}, "--split: give the shares of train, val and"),
+        (answer_settings, BACK | {"participants": "p.csv"}, "participants need pseudonyms: give"),
+        (
+            answer_settings,
+            BACK | {"id_key": "k", "plain_participants": True},
+            "--id-key hides who it is and --plain-participants shows it",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(make, values, told):
+    with pytest.raises(ConfigError) as caught:
+        make(**values)
+    assert told in str(caught.value)

@@ -1,0 +1,169 @@
+"""The page that a reviewer answers on: its text anywhere, its behaviour in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import videos
+from axe_playwright_python.sync_playwright import Axe
+from invented_review import read_sheet
+from playwright.sync_api import Page, sync_playwright
+
+from ah_ray.study.faults import Faults
+from ah_ray.study.review.page import review_page
+from ah_ray.study.review.sheet import COLUMNS, read_answers
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+in_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium here: on Debian, apt-get install chromium"
+)
+HOSTILE = "</script><img src=x onerror=alert(1)>&amp;<!--"
+
+
+def row(number: int, **fields: str) -> dict[str, str]:
+    own = {
+        "clip": f"clips/v{number}-0000.000s.mp4",
+        "video_id": f"v{number}",
+        "start_s": "0",
+        "end_s": "2",
+        "content": "0123abcd",
+    }
+    return dict.fromkeys(COLUMNS, "") | own | fields
+
+
+def test_nothing_in_a_row_becomes_markup():
+    html = review_page([row(0, video_id=HOSTILE), row(1)])
+    assert HOSTILE not in html and "<img" not in html
+    sheet = re.search(r'id="sheet">(.*?)</script>', html)[1]
+    assert json.loads(sheet)["rows"][0]["video_id"] == HOSTILE
+
+
+def test_the_page_names_no_other_place():
+    html = review_page([row(0)])
+    assert not re.search(r"(?:https?:)?//[a-z]", html) and "@import" not in html
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Three clips; the id of the last wants to be markup."""
+    folder = tmp_path_factory.mktemp("review")
+    (folder / "clips").mkdir()
+    rows = [row(0), row(1), row(2, video_id=HOSTILE)]
+    clip = videos.make_numbered(folder / "clip.mp4", n_frames=50, sound=videos.TONE)
+    for each in rows:
+        shutil.copy(clip, folder / each["clip"])
+    (folder / "index.html").write_text(review_page(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        # Its own sandbox needs rights that a container does not have; this page is ours.
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser, folder) -> Iterator[Page]:
+    """The page from disk. Afterwards it has complained of nothing, and asked for clips alone."""
+    complaints, requests = [], []
+    context = browser.new_context(accept_downloads=True)
+    opened = context.new_page()
+    opened.on("console", lambda said: complaints.append(said.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.goto((folder / "index.html").as_uri())
+    yield opened
+    context.close()
+    assert not complaints
+    assert all(url.startswith((folder.as_uri() + "/", "blob:")) for url in requests), requests
+
+
+def status(page: Page) -> str:
+    return page.locator("#done").inner_text()
+
+
+def save(page: Page, to: Path) -> Path:
+    with page.expect_download() as started:
+        page.locator("#export").click()
+    assert started.value.suggested_filename == "sheet-A-B.csv"
+    started.value.save_as(to)
+    return to
+
+
+@in_browser
+def test_by_keyboard_alone_to_a_sheet_that_is_read_back(page, tmp_path):
+    page.keyboard.press("y")
+    page.keyboard.press("n")
+    assert status(page) == "2 of 3 answered" and "Clip 3 of 3" in page.inner_text("#where")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("u")
+    assert status(page) == "1 of 3 answered"
+    page.keyboard.press("Y")
+    page.locator("#note").fill('any, "quoted" note')
+    page.keyboard.press("y")
+    assert page.input_value("#note").endswith("notey"), "a key in a note is a letter"
+    page.locator("#reviewer").fill("A/B")
+    sheet = save(page, tmp_path / "sheet.csv")
+    assert [(each["video_id"], each["answer"], each["note"]) for each in read_sheet(sheet)] == [
+        ("v0", "Yes", ""), ("v1", "Yes", ""), (HOSTILE, "", 'any, "quoted" notey'),
+    ]  # fmt: skip
+    faults = Faults()
+    answers = read_answers([str(sheet)], faults)
+    assert [(one.video_id, one.yes, one.reviewer) for one in answers] == [
+        ("v0", True, "A/B"), ("v1", True, "A/B"),
+    ]  # fmt: skip
+    assert not faults.found
+
+
+def wait_until_loaded(page: Page) -> None:
+    """Playwright's own way to wait evaluates text in the page, which the page forbids."""
+    until = time.monotonic() + 20
+    while page.evaluate("document.getElementById('player').readyState") < 2:
+        assert time.monotonic() < until, "the clip does not load"
+        page.wait_for_timeout(50)
+
+
+@in_browser
+def test_each_clip_is_played(page):
+    for number in range(3):
+        wait_until_loaded(page)
+        assert page.evaluate("document.getElementById('player').duration") == pytest.approx(
+            2, abs=0.1
+        )
+        assert f"v{number}-" in page.evaluate("document.getElementById('player').src")
+        page.keyboard.press("ArrowRight")
+
+
+@in_browser
+def test_answers_outlast_a_closed_page(page):
+    page.keyboard.press("n")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    assert status(page) == "1 of 3 answered"
+
+
+@in_browser
+def test_no_sheet_without_a_name(page):
+    page.locator("#export").click()
+    assert "initials" in page.inner_text("#said")
+    assert page.evaluate("document.activeElement.id") == "reviewer"
+
+
+@in_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.keyboard.press("y")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
