@@ -6,6 +6,7 @@ import time
 
 import pytest
 import yaml
+from in_process import run_here
 from outputs import run_score, verdicts
 
 CONFIG = 2
@@ -26,7 +27,7 @@ def refused(*arguments, match: str) -> None:
     """The job ends within seconds, with one sentence and exit status 2. Storage that is only slow
     would be tried for a minute."""
     started = time.monotonic()
-    ended = run_score(*arguments)
+    ended = run_here("score", *arguments)
     assert time.monotonic() - started < 40
     assert ended.returncode == CONFIG, ended.stderr
     (line,) = ended.stderr.splitlines()

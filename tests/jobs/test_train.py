@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from in_process import run_here
 from rich.console import Console
 
 from ah_ray.results.read import read_verdicts
@@ -54,7 +55,7 @@ def labels(tmp_path_factory, ray_session) -> Path:
     ],
 )  # fmt: skip
 def test_wrong_configuration_is_one_sentence(flags, told):
-    done = train(*flags)
+    done = run_here("train", *flags)
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,36 @@
+"""A job as a user calls it, but in this process, which has imported already what it needs."""
+
+from __future__ import annotations
+
+import io
+import os
+import runpy
+import signal
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from subprocess import CompletedProcess
+from unittest.mock import patch
+
+JOBS = Path(__file__).parents[1] / "jobs"
+
+
+def run_here(job: str, *arguments: object) -> CompletedProcess:
+    """What `python jobs/JOB.py …` says, and how it exits. For what ends before work begins."""
+    command = [str(JOBS / f"{job}.py"), *map(str, arguments)]
+    out, err = io.StringIO(), io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    with (
+        patch.object(sys, "argv", command),
+        patch.object(os, "_exit", sys.exit),  # a job ends at once, and with it its process
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            runpy.run_path(command[0], run_name="__main__")
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return CompletedProcess(command, status, out.getvalue(), err.getvalue())
