@@ -24,7 +24,7 @@ import ray._private.worker
 import ray.data
 from ray.exceptions import RayError
 
-from ah_ray.errors import ConfigError
+from ah_ray.errors import ConfigError, NoRay
 
 OBJECT_STORE_SHARE = 0.2
 RAYS_COPIES = "/runtime_resources/working_dir_files/"
@@ -84,25 +84,36 @@ def _join() -> None:
         with _stderr_muted():
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, RayError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ConfigError(
-            f"RAY_ADDRESS {os.environ['RAY_ADDRESS']}: this cluster cannot be joined ({reason}); "
-            "check that it is up and, if it asks for a token, RAY_AUTH_MODE and the token itself"
+            f"RAY_ADDRESS {os.environ['RAY_ADDRESS']}: this cluster cannot be joined "
+            f"({_first_line(error)}); check that it is up and, if it asks for a token, "
+            "RAY_AUTH_MODE and the token itself"
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _start() -> None:
     """A Ray in this process and its children."""
     memory = psutil.virtual_memory().available
-    with _stderr_muted():
-        ray.init(
-            address="local",  # not one that happens to run on this machine
-            num_cpus=max(2, len(os.sched_getaffinity(0))),  # a decoder and a replica at least
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=int(min(OBJECT_STORE_SHARE * memory, MAX_OBJECT_STORE_BYTES)),
-        )
+    try:
+        with _stderr_muted():
+            ray.init(
+                address="local",  # not one that happens to run on this machine
+                num_cpus=max(2, len(os.sched_getaffinity(0))),  # a decoder and a replica at least
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=int(min(OBJECT_STORE_SHARE * memory, MAX_OBJECT_STORE_BYTES)),
+            )
+    except Exception as error:  # Ray raises whatever it met: OSError, ValueError, Exception, …
+        ray.shutdown()
+        raise NoRay(
+            f"Ray does not start on this machine ({_first_line(error)}); look whether its "
+            "processors are busy, or its memory or the disk of RAY_TMPDIR (/tmp) full"
+        ) from error
 
 
 @contextmanager

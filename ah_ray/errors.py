@@ -4,6 +4,7 @@
     ├── ConfigError          the user's settings: before any replica starts, exit 2
     ├── OutputBusy           another run holds this output: exit 4
     ├── VideoError(kind)     one video: becomes a row with a status, never ends the run
+    ├── NoRay                Ray does not start here: exit 3
     ├── Interrupted          ffmpeg was killed from outside: infrastructure, no fault of its video
     └── StorageError         infrastructure: retried inside storage/, then by the healing loop
         ├── ObjectMissing    the object is not there        (as a row: `missing`)
@@ -106,6 +107,10 @@ class VideoError(AhRayError):
 
     def __reduce__(self):
         return type(self), (self.kind, str(self))
+
+
+class NoRay(AhRayError):
+    """Ray could not be started on this machine: too little is free, or it is too busy."""
 
 
 class Interrupted(AhRayError):

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import typer
 import yaml
 
-from ah_ray.errors import ConfigError, OutputBusy, StorageError, shown
+from ah_ray.errors import ConfigError, NoRay, OutputBusy, StorageError, shown
 
 
 class ExitStatus(IntEnum):
@@ -62,7 +62,7 @@ class Job(typer.Typer):
 def exits(main: Callable[..., int]) -> Callable[..., NoReturn]:
     """Makes a job's function exit with the status that it returns, or that its error means.
 
-    ConfigError → 2; OutputBusy → 4; Ctrl-C, SIGTERM, and storage that stays away → 3.
+    ConfigError → 2; OutputBusy → 4; Ctrl-C, SIGTERM, storage that stays away, no Ray → 3.
     """
 
     @functools.wraps(main)
@@ -74,7 +74,7 @@ def exits(main: Callable[..., int]) -> Callable[..., NoReturn]:
             status = _said(error, ExitStatus.CONFIG)
         except OutputBusy as error:
             status = _said(error, ExitStatus.BUSY)
-        except StorageError as error:
+        except (StorageError, NoRay) as error:
             status = _said(f"{error}. Run it again to go on", ExitStatus.MISSING_ROWS)
         except KeyboardInterrupt:
             status = _said("stopped. Run it again to go on", ExitStatus.MISSING_ROWS)

@@ -136,3 +136,12 @@ def test_a_night_with_nothing_pending_starts_no_ray(cohort, tmp_path):
     assert "nothing was pending" in second.stdout
     assert not (tmp_path / "ray").exists(), "a Ray was started"
     assert len(verdicts(out)) == 1, "the removed video must leave"
+
+
+def test_where_ray_does_not_start(cohort, tmp_path):
+    (tmp_path / "full").touch()  # no folder: Ray can lay down nothing in it
+    settings = ("--videos", cohort, "--out", tmp_path / "out", "--model", "tiny")
+    ended = run_score(*settings, RAY_TMPDIR=str(tmp_path / "full"))
+    assert ended.returncode == 3, ended.stderr
+    assert "error: Ray does not start on this machine (" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
