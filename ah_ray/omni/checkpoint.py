@@ -67,18 +67,18 @@ def _place(model: str) -> Path | str:
     return storage.normalise(model).rstrip("/")
 
 
-def model_name(model: str, adapters: Sequence[Path] = ()) -> str:
+def model_name(model: str, adapters: Sequence[str] = ()) -> str:
     """How the model is called in results: `tiny`, or the directory's own name, never a path.
 
     Adapters follow: `qwen3-omni+my-adapter`.
     """
-    if model == TINY:
-        base = TINY
-    elif storage.scheme(model) == "file":
-        base = Path(model).expanduser().resolve().name
-    else:
-        base = model.rstrip("/").rpartition("/")[2]
-    return "+".join([base, *(adapter.resolve().name for adapter in adapters)])
+    return "+".join([TINY if model == TINY else _own_name(model), *map(_own_name, adapters)])
+
+
+def _own_name(folder: str) -> str:
+    if storage.scheme(folder) == "file":
+        return Path(folder).expanduser().resolve().name
+    return folder.rstrip("/").rpartition("/")[2]
 
 
 def thinker_config(checkpoint: Path | str) -> dict:

@@ -59,7 +59,9 @@ def resolve(settings: ScoreSettings) -> Resolved:
     gpus = _gpus_per_replica(settings)
     arithmetic = _arithmetic(settings, on_gpu=gpus > 0)
     adapters = [local_adapter(adapter, model_cache(settings)) for adapter in settings.adapter]
-    models = [_model(model, adapters) for model in settings.model]
+    models = [
+        _model(model, adapters, model_name(model, settings.adapter)) for model in settings.model
+    ]
     _check_differ(settings.model, models)
     scoring = Scoring(
         model=" + ".join(model.name for model in models),
@@ -81,10 +83,10 @@ def resolve(settings: ScoreSettings) -> Resolved:
     )
 
 
-def _model(model: str, adapters: Sequence[Path]) -> Model:
+def _model(model: str, adapters: Sequence[Path], name: str) -> Model:
     place = find_checkpoint(model)
     _check_fit(place, adapters)
-    return Model(place=place, name=model_name(model, adapters), fingerprint=fingerprint(place))
+    return Model(place=place, name=name, fingerprint=fingerprint(place))
 
 
 def _model_fingerprint(models: Sequence[Model], adapters: Sequence[Path]) -> str:

@@ -71,6 +71,7 @@ def test_names_hold_no_path(copy, monkeypatch):
     assert model_name(str(copy)) == model_name(f"{copy}/") == "my-model"
     monkeypatch.chdir(copy)
     assert model_name(".") == "my-model"
+    assert model_name("tiny", [str(copy), "s3://b/lora/adapter/"]) == "tiny+my-model+adapter"
 
 
 def remove(name):

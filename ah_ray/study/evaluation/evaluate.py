@@ -28,7 +28,7 @@ from ah_ray.study.evaluation.contents import (
 from ah_ray.study.evaluation.judged import Judged, measured
 from ah_ray.study.evaluation.length_bias import length_bias
 from ah_ray.study.evaluation.paired import compare
-from ah_ray.study.evaluation.scored_output import ScoredOutput, read_output
+from ah_ray.study.evaluation.scored_output import ScoredOutput, check_same_content, read_output
 from ah_ray.study.evaluation.slices import slices
 from ah_ray.study.evaluation.timeline import timeline
 from ah_ray.study.evaluation.ways import by_reducers, by_scalings, by_thresholds, curve
@@ -176,7 +176,9 @@ def _notes(scored: Judged, fit: Judged | None, split: str) -> list[str]:
 
 
 def _comparisons(outputs: Sequence[ScoredOutput], reported: list[dict], how: Bootstrap):
-    pairs = combinations(outputs, 2)
+    pairs = list(combinations(outputs, 2))
+    for a, b in pairs:
+        check_same_content(a, b)
     found = (
         compare(a.judged(reported), b.judged(reported), how, names=(a.out, b.out)) for a, b in pairs
     )

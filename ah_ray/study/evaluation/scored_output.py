@@ -75,6 +75,21 @@ def read_output(out: str, video_ids: Collection[str]) -> ScoredOutput:
     return ScoredOutput(out=out, config=config, rows=rows)
 
 
+def check_same_content(a: ScoredOutput, b: ScoredOutput) -> None:
+    """Raises ConfigError if a video was replaced between the two: they cannot be compared by it."""
+    differing = sorted(
+        video_id
+        for video_id in a.rows.keys() & b.rows.keys()
+        if len({rows[video_id]["etag"] for rows in (a.rows, b.rows)} - {None}) > 1
+    )
+    if differing:
+        named = ", ".join(differing[:_SHOWN]) + (" …" if len(differing) > _SHOWN else "")
+        raise ConfigError(
+            f"{a.out} and {b.out} scored different content of {len(differing)} labelled videos "
+            f"({named}): run score.py again for the older one"
+        )
+
+
 def _none_labelled(out: str, video_ids: Collection[str]) -> ConfigError:
     there = [row["video_id"] for row, _ in zip(stream_rows(out), range(_SHOWN), strict=False)]
     labelled = sorted(video_ids)[:_SHOWN]

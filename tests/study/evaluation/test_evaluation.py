@@ -195,6 +195,15 @@ def test_two_outputs_are_compared(study, scores, tmp_path):
         evaluate([scores, f"{scores}/"], study.labels, bootstrap=HOW)
 
 
+def test_outputs_of_different_content_are_not_compared(study, tmp_path):
+    first, second = (video["video_id"] for video in study.of("test")[:2])
+    outs = [str(tmp_path / name) for name in "ab"]
+    for out, etag in zip(outs, ("etag-1", "etag-2"), strict=True):
+        make_output(out, {first: [0.2], second: [0.7]}, etag=etag)
+    with pytest.raises(ConfigError, match=f"content of 2 labelled videos \\({first}, {second}\\)"):
+        evaluate(outs, study.labels, bootstrap=HOW)
+
+
 def test_an_ensemble_and_a_calibrated_output(study, scores, tmp_path):
     """Reducers start from bare clips; what stands in the rows is measured as it stands."""
     other = make_scores(tmp_path / "b", study, model="model-b", seed=1)
