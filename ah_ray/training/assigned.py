@@ -140,7 +140,7 @@ def assign(
                 "val_windows": len(val_rows),
             },
             "settings": {
-                **settings.model_dump(mode="json", exclude=_BYSTANDERS),
+                **settings.model_dump(mode="json", exclude=_BYSTANDERS | settings.idle),
                 "learning_rate": settings.rate,
                 "arithmetic": arithmetic.value,
                 "profile": profile.name,

@@ -32,7 +32,7 @@ def model_card(about: dict[str, Any]) -> str:
             "",
             "| setting | value |",
             "| --- | --- |",
-            *(f"| {name} | {value} |" for name, value in settings.items()),
+            *(f"| {name} | {value} |" for name, value in settings.items() if value is not None),
             "",
             "## Measures on the split `val`",
             "",

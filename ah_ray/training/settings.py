@@ -30,6 +30,16 @@ class LoraLayers(StrEnum):
 PUBLISHED_RATE = {Method.LORA: 1e-5, Method.FULL: 1e-5, Method.GRPO: 1e-6}
 
 
+_USED_BY = {
+    "lora_": {Method.LORA, Method.GRPO},
+    "group": {Method.GRPO},
+    "temperature": {Method.GRPO},
+    "kl": {Method.GRPO},
+    "train_towers": {Method.FULL},
+    "offload": {Method.FULL},
+}  # by how a setting's name begins; others matter to every method
+
+
 class TrainSettings(BaseModel):
     """Defaults are the published ones, or ms-swift's where nothing was published."""
 
@@ -99,6 +109,16 @@ class TrainSettings(BaseModel):
                 "--lora-experts: the experts' update takes no dropout; give --lora-dropout 0"
             )
         return self
+
+    @property
+    def idle(self) -> set[str]:
+        """Names of the settings that this method does not look at."""
+        return {
+            name
+            for name in type(self).model_fields
+            for start, methods in _USED_BY.items()
+            if name.startswith(start) and self.method not in methods
+        }
 
     @property
     def rate(self) -> float:
