@@ -25,12 +25,17 @@ def test_a_run_with_nothing_pending(n_videos):
 def test_a_million():
     planning = scale.run_part("plan", 1_000_000)["planning"]
     assert planning["cpu_s"] < 120 and planning["peak_mb"] < 1_000, planning
-    tables = scale.run_part("tables", 1_000_000)
-    assert tables["writing both tables"]["cpu_s"] < 120, tables
-    assert tables["writing both tables"]["peak_mb"] < 2_000, tables
-    assert tables["reading verdicts"]["cpu_s"] < 30, tables
-    first = scale.run_part("first", 100_000)["tables of a first night"]
-    assert first["cpu_s"] < 20, first
+
+
+@pytest.mark.heavy
+def test_the_tables_of_hundreds_of_thousands():
+    """Those of a million are in benchmarks/README.md."""
+    tables = scale.run_part("tables", 200_000)
+    assert tables["writing both tables"]["cpu_s"] < 24, tables
+    assert tables["writing both tables"]["peak_mb"] < 1_000, tables
+    assert tables["reading verdicts"]["cpu_s"] < 6, tables
+    first = scale.run_part("first", 50_000)["tables of a first night"]
+    assert first["cpu_s"] < 10, first
 
 
 @pytest.mark.heavy

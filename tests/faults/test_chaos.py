@@ -11,7 +11,7 @@ pytestmark = pytest.mark.heavy
 
 @pytest.mark.timeout(600)
 def test_tables_equal_those_of_an_undisturbed_run():
-    command = [sys.executable, Path(__file__).with_name("chaos.py"), "--seeds", "12-14"]
+    command = [sys.executable, Path(__file__).with_name("chaos.py"), "--seeds", "11-12"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=580, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.count("| the same tables |") == 3
+    assert ran.stdout.count("| the same tables |") == 2

@@ -62,10 +62,3 @@ def test_a_gap_of_hours_in_the_sound_is_not_kept_as_silence(tmp_path):
     found = measure(path)
     assert found["error"] is None and found["n_clips"] == 2
     assert found["own_mb"] < 300  # the silence is 576 MB
-
-
-@pytest.mark.heavy
-def test_three_hours_stay_under_400_megabytes(tmp_path, source):
-    found = measure(videos.make_looped(tmp_path / "v.mp4", source, times=540))
-    assert found["error"] is None and found["n_clips"] >= 2160
-    assert found["peak_mb"] < 400
