@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
+
+
+def _constant(value: float, told: str) -> float:
+    return field(default=value, metadata={"help": told})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constants:
     """What was measured, here or on a GPU; each is a flag of scale.py."""
 
-    clips_per_gpu_s: float = 44.0  # 448², bf16: the target for an H200, until it is measured
-    decode_cpu_s_per_min: float = 3.58  # of 720p25 video at seed-448, its probe included
-    distribution: float = 0.89  # of bare decoding, left by the pipeline
-    window_s: float = 5.0
-    video_s: float = 26.8  # of one recording, as BAH's
-    mb_per_min: float = 10.0
-    videos_per_out: float = 2e6  # larger cohorts go to several outputs, by site, say, at once
-    plan_s_per_million: float = 31.0  # of a driver, to list and plan
-    new_row_ms: float = 0.03  # of a driver, to take a new row into the tables
-    fixed_s: float = 60.0  # actors and a model from the local disk
-    gpu_hour: float = 4.0
-    core_hour: float = 0.04
-    gb_month: float = 0.023
+    clips_per_gpu_s: float = _constant(44.0, "448², bf16: an H200's target, not yet measured")
+    decode_cpu_s_per_min: float = _constant(3.58, "of 720p25 video at seed-448, its probe included")
+    distribution: float = _constant(0.89, "of bare decoding, left by the pipeline")
+    window_s: float = _constant(5.0, "of a clip")
+    video_s: float = _constant(26.8, "of one recording, as BAH's")
+    mb_per_min: float = _constant(10.0, "of a recording")
+    videos_per_out: float = _constant(2e6, "larger cohorts go to several outputs, by site, at once")
+    plan_s_per_million: float = _constant(33.0, "of a driver, to list and plan")
+    new_row_ms: float = _constant(0.025, "of a driver, to take a new row into the tables")
+    fixed_s: float = _constant(60.0, "actors, and a model from the local disk")
+    gpu_hour: float = _constant(4.0, "dollars")
+    core_hour: float = _constant(0.04, "dollars")
+    gb_month: float = _constant(0.023, "dollars, for keeping the recordings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +48,22 @@ class Estimate:
     storage_dollars_month: float
 
 
-def estimate(hours: float, gpus: int, constants: Constants | None = None) -> Estimate:
-    """A cohort of so many hours of video on so many GPUs, with the cores that feed them."""
+def estimate(
+    hours: float, gpus: int, constants: Constants | None = None, *, cores: int | None = None
+) -> Estimate:
+    """A cohort of so many hours of video on so many GPUs, with the cores that feed them.
+
+    With fewer `cores` than that takes, GPUs wait for decoders.
+    """
     c = constants or Constants()
     videos = hours * 3600 / c.video_s
     clips = videos * max(1, int(c.video_s // c.window_s))
     rate = gpus * c.clips_per_gpu_s
     cpu_s_per_clip = c.decode_cpu_s_per_min * c.window_s / 60 / c.distribution
-    cores = ceil(rate * cpu_s_per_clip)
+    if cores is None:
+        cores = ceil(rate * cpu_s_per_clip)
+    else:
+        rate = min(rate, cores / cpu_s_per_clip)
     outputs = ceil(videos / c.videos_per_out)
     in_each = videos / outputs
     plan_s = 2 * in_each / 1e6 * c.plan_s_per_million  # before, and for the tables' names

@@ -4,6 +4,7 @@
     python benchmarks/scale.py --videos 20000      a small trial of the same
     python benchmarks/scale.py --model             only the table, with your own inputs:
         --clips-per-gpu-s 44 --gpu-hour 4 --core-hour 0.04 --within-h 8 …
+        --gpus 8 --cores 128                       on machines that you have: how long?
 
 Each part (scale_parts.py) runs in a process, and with a bucket, of its own.
 """
@@ -15,7 +16,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from bucket_server import bucket_server
 from cost_model import Constants, estimate, gpus_for
@@ -52,20 +53,37 @@ def print_measured(n_videos: int) -> None:
                   f"{figures['peak_mb']:,} | {rate} |", flush=True)  # fmt: skip
 
 
-def print_model(constants: Constants, within_h: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """How many GPUs and cores there are; None: as many as it takes."""
+
+    gpus: int | None
+    cores: int | None
+    within_h: float
+
+    def __str__(self) -> str:
+        gpus = (
+            f"{self.gpus:,} GPUs"
+            if self.gpus
+            else f"as many GPUs as it takes for {self.within_h:g} hours"
+        )
+        return f"{gpus}; {self.cores:,} cores" if self.cores else gpus
+
+
+def print_model(constants: Constants, fleet: Fleet) -> None:
     c = constants
     print(f"At {c.clips_per_gpu_s:g} clips/s a GPU, {c.decode_cpu_s_per_min:g} CPU-s to decode a "
           f"minute, {c.gpu_hour:g} a GPU hour and {c.core_hour:g} a core hour; recordings of "
-          f"{c.video_s:g} s; as many GPUs as it takes for {within_h:g} hours.\n")  # fmt: skip
+          f"{c.video_s:g} s; {fleet}.\n")  # fmt: skip
     print("| hours of video | videos | clips | outputs | GPUs | cores | wall h | GPU h | core h "
           "| planning min | tables min | dollars | storage, $ a month |")  # fmt: skip
     print("| ---: " * 13 + "|")
     for hours in HOURS:
-        gpus = gpus_for(hours, within_h, c)
+        gpus = fleet.gpus or gpus_for(hours, fleet.within_h, c)
         if not gpus:
-            print(f"| {hours:,} | no number of GPUs does it in {within_h:g} h |" + " |" * 11)
+            print(f"| {hours:,} | no number of GPUs does it in {fleet.within_h:g} h |" + " |" * 11)
             continue
-        e = estimate(hours, gpus, c)
+        e = estimate(hours, gpus, c, cores=fleet.cores)
         cells = (
             f"{hours:,}", f"{e.videos:,.0f}", f"{e.clips:,.0f}",
             f"{e.outputs:,}", f"{e.gpus:,}", f"{e.cores:,}",
@@ -81,10 +99,15 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("--model", action="store_true", help="only the table of costs")
     parser.add_argument("--within-h", type=float, default=8.0, help="a cohort at once: a night")
+    parser.add_argument("--gpus", type=int, help="that there are, however long it takes")
+    parser.add_argument("--cores", type=int, help="that there are to decode; with --gpus")
     for constant in fields(Constants):
         parser.add_argument(f"--{constant.name.replace('_', '-')}", type=float,
-                            default=constant.default)  # fmt: skip
+                            default=constant.default,
+                            help=f"{constant.metadata['help']}: %(default)s")  # fmt: skip
     arguments = parser.parse_args()
+    if arguments.cores and not arguments.gpus:
+        parser.error("--cores goes with --gpus: how many of each there are")
     if arguments.part:
         print(json.dumps(PARTS[arguments.part](arguments.videos)))
         return
@@ -93,7 +116,7 @@ def main() -> None:
         print()
     print_model(
         Constants(**{c.name: getattr(arguments, c.name) for c in fields(Constants)}),
-        arguments.within_h,
+        Fleet(arguments.gpus, arguments.cores, arguments.within_h),
     )
 
 

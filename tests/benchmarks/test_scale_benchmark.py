@@ -66,6 +66,16 @@ def test_more_machines_are_never_slower_nor_more_than_their_start_dearer(hours, 
     assert more.dollars <= one.dollars + start + 1 * Constants().core_hour * one.wall_h
 
 
+@given(st.floats(1, 1e7), st.integers(1, 5_000), st.floats(0.05, 20))
+def test_with_few_cores_gpus_wait(hours, gpus, share):
+    """Of the cores that feed them: beyond all of them, no more help."""
+    fed = estimate(hours, gpus)
+    found = estimate(hours, gpus, cores=max(1, int(share * fed.cores)))
+    work_h = fed.wall_h - (Constants().fixed_s + 60 * (fed.plan_min + fed.tables_min)) / 3600
+    expected = fed.wall_h + work_h * max(0.0, fed.cores / found.cores - 1)
+    assert found.wall_h == pytest.approx(expected, rel=1 / fed.cores)
+
+
 @given(st.floats(1, 1e6), st.floats(4, 48))
 def test_the_fewest_gpus_that_do_it(hours, within_h):
     gpus = gpus_for(hours, within_h)
