@@ -72,7 +72,7 @@ def train(
 def _fit(assignment: Assignment, machines: Machines, console: Console) -> ExitStatus:
     settings, out = assignment.settings, assignment.settings.out
     journal = Journal.remote()
-    trainer = TorchTrainer(
+    trainer = _Trainer(
         work,
         train_loop_config={"assignment": replace(assignment, journal=journal)},
         scaling_config=ScalingConfig(
@@ -103,6 +103,16 @@ def _fit(assignment: Assignment, machines: Machines, console: Console) -> ExitSt
     name = ADAPTER if settings.method is not Method.FULL else MODEL
     shown.finished(name)
     return ExitStatus.COMPLETE
+
+
+class _Trainer(TorchTrainer):
+    """Leaves Ctrl-C to us: Ray's own handler would end the process with status 1, and say nothing.
+
+    Its actors end with the driver.
+    """
+
+    def _register_sigint_handler(self, controller: object) -> None:
+        pass
 
 
 def _cause(error: TrainingFailedError) -> AhRayError:

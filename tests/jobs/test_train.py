@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -111,6 +112,25 @@ def test_a_killed_worker_changes_nothing(labels, undisturbed, tmp_path):
     np.testing.assert_allclose(list(found.values()), list(expected.values()), atol=1e-5, rtol=0)
     models = [(out / "model" / "model.safetensors").read_bytes() for out in (undisturbed, tmp_path)]
     assert models[0] == models[1]
+
+
+@pytest.mark.heavy
+def test_ctrl_c_is_said_and_leaves_what_it_has(labels, tmp_path):
+    command = [sys.executable, "jobs/train.py", "--labels", labels, "--model", "tiny"]
+    command += ["--out", tmp_path, *FULL, "--epochs", "50"]
+    command.remove("--max-steps"), command.remove("6")
+    job = subprocess.Popen(
+        list(map(str, command)), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    until = time.monotonic() + 200
+    kept = tmp_path / "state" / "checkpoint_manager_snapshot.json"
+    while not kept.exists():
+        assert time.monotonic() < until and job.poll() is None
+        time.sleep(0.2)
+    job.send_signal(signal.SIGINT)
+    said = job.communicate(timeout=60)[1].decode()
+    assert job.returncode == 3, said
+    assert said.strip() == "error: stopped. Run it again to go on"
 
 
 @pytest.mark.heavy
