@@ -174,6 +174,7 @@ def test_lora_into_a_bucket_and_scored(labels, bucket, tmp_path):
     assert model == "tiny+adapter"
 
 
+@pytest.mark.heavy
 def test_plan_starts_nothing(labels, tmp_path):
     done = train("--labels", labels, "--model", "tiny", "--out", tmp_path / "out", *QUICK, "--plan")
     assert done.returncode == 0, done.stderr
@@ -181,6 +182,7 @@ def test_plan_starts_nothing(labels, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.heavy
 def test_drawn_labels_say_what_was_drawn(labels):
     windows = pq.read_table(labels / "windows.parquet").to_pylist()
     by_span: dict[tuple, dict] = {}
