@@ -43,13 +43,12 @@ from ah_ray.training.run import train
 from ah_ray.training.settings import TrainSettings, train_settings
 from ah_ray.training.supervised import Supervised
 
-FEW = {"train": 24, "val": 2}
-
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--tiny", action="store_true")
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--videos", type=int, default=24, help="drawn ones, with --tiny: 24")
     given = options.parse_args()
     if not given.tiny and not torch.cuda.is_available():
         sys.exit("no GPU here: give --tiny to run all of it on a CPU with the tiny model")
@@ -60,7 +59,7 @@ def main() -> None:
         torch.set_num_threads(1)
         table(("lora", "full"), tiny_size(), "tiny", (64, 64), 16, 8, given.rounds)
         distributed.destroy_process_group()
-        waiting()
+        waiting(given.videos)
     else:
         table(("lora",), full_size(), "seed-448", (448, 448), 32, 2, given.rounds)
 
@@ -161,12 +160,12 @@ def measured(
     return {name: (statistics.median(times[name]), memory[name]) for name in ways}
 
 
-def waiting() -> None:
+def waiting(n_videos: int) -> None:
     """A short training on real videos, for the share of its steps that waits for clips."""
     with tempfile.TemporaryDirectory() as folder, cluster.connected():
-        place = Path(folder)
-        draw(place / "videos", FEW, Console(quiet=True))
-        write_demo_labels(place / "labels", place / "videos", FEW)
+        place, number = Path(folder), {"train": n_videos, "val": 2}
+        draw(place / "videos", number, Console(quiet=True))
+        write_demo_labels(place / "labels", place / "videos", number)
         settings = train_settings(
             **{**RECIPE, "epochs": 3, "simple_epochs": 0, "evaluate_every": None},
             labels=str(place / "labels"), model="tiny", out=str(place / "out"),

@@ -23,18 +23,18 @@ def rows(*command: str) -> tuple[dict[str, list[str]], str]:
 @pytest.mark.heavy
 @pytest.mark.timeout(1000)
 def test_the_demonstration_model_needs_both_senses():
-    found, _ = rows("demonstration.py", "--clips", "150")
+    found, _ = rows("demonstration.py", "--clips", "100")
     accuracy = {way: float(cells[0]) for way, cells in found.items() if way != "shown"}
     assert accuracy["picture and sound"] >= 0.93
-    # A guess is right half the time; 150 clips tell that from 0.93, if not to the percent.
-    assert accuracy["sound taken away"] <= 0.62
-    assert accuracy["picture grey"] <= 0.62
+    # A guess is right half the time; 100 clips tell that from 0.93, if not to the percent.
+    assert accuracy["sound taken away"] <= 0.65
+    assert accuracy["picture grey"] <= 0.65
 
 
 @pytest.mark.heavy
 @pytest.mark.timeout(1000)
 def test_packs_are_not_slower_than_padded_batches():
-    found, said = rows("train.py", "--tiny", "--rounds", "1")
+    found, said = rows("train.py", "--tiny", "--rounds", "1", "--videos", "6")
     for method in ("lora", "full"):
         ours = float(found[f"**ours**, {method}"][0])
         assert ours > 0.8 * float(found[f"transformers, batches of 8, {method}"][0])
