@@ -34,7 +34,7 @@ def test_the_demonstration_model_needs_both_senses():
 @pytest.mark.heavy
 @pytest.mark.timeout(1000)
 def test_packs_are_not_slower_than_padded_batches():
-    found, said = rows("train.py", "--tiny", "--rounds", "1", "--videos", "6")
+    found, said = rows("train.py", "--tiny", "--rounds", "5", "--videos", "6")
     for method in ("lora", "full"):
         ours = float(found[f"**ours**, {method}"][0])
         assert ours > 0.8 * float(found[f"transformers, batches of 8, {method}"][0])
