@@ -146,6 +146,41 @@ def test_each_clip_is_played(page):
 
 
 @in_browser
+@pytest.mark.parametrize("focus", ["a click", "the keyboard"])
+def test_space_plays_and_pauses_and_never_answers(page, focus):
+    """Whichever button was pressed before: a clip that nobody watched has no answer."""
+    yes = page.locator("[data-answer=Yes]")
+    yes.click()
+    if focus == "the keyboard":
+        yes.focus()
+    wait_until_loaded(page)
+    paused = "document.getElementById('player').paused"
+    before = page.evaluate(paused)
+    page.keyboard.press("Space")
+    assert page.evaluate(paused) != before
+    page.keyboard.press("Space")
+    assert page.evaluate(paused) == before
+    assert status(page) == "1 of 3 answered"
+
+
+@in_browser
+def test_after_a_click_enter_does_not_press_again(page):
+    page.locator("[data-answer=Yes]").click()
+    page.keyboard.press("Enter")
+    assert status(page) == "1 of 3 answered"
+
+
+@in_browser
+@pytest.mark.parametrize("key", ["y", "Enter"])
+def test_a_key_that_is_held_answers_once(page, key):
+    page.locator("[data-answer=Yes]").focus()
+    for _ in range(3):  # a key that is down already comes with `repeat`
+        page.keyboard.down(key)
+    page.keyboard.up(key)
+    assert status(page) == "1 of 3 answered"
+
+
+@in_browser
 def test_answers_outlast_a_closed_page(page):
     page.keyboard.press("n")
     page.on("dialog", lambda dialog: dialog.accept())
