@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from ah_ray import storage
 from ah_ray.config import Windows
 from ah_ray.errors import ConfigError, StorageError
+from ah_ray.omni.checkpoint import TINY
 from ah_ray.results.outputs import OutputConfig, read_config
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.row import ah_ray_version
@@ -30,7 +31,6 @@ from ah_ray.study.report.settings import ReportSettings
 from ah_ray.study.report.words import clip_threshold, in_words
 
 _LOOK_AT_RUNS = 20
-_DEMO_MODEL = "tiny"
 Progress = Callable[[int], Callable[[], None]]
 """Told how many videos will be opened, gives what is called after each."""
 
@@ -118,7 +118,7 @@ def _page(
         clip_threshold=clip_threshold(config.reduction),
         provenance=_provenance(config, verdicts, evaluation),
         notes=tuple(_notes(config, verdicts)),
-        is_demo_model=config.scoring is not None and config.scoring.model == _DEMO_MODEL,
+        is_demo_model=_is_demo(config),
         has_links=settings.link_videos,
         has_frames=settings.with_frames,
         has_own_ids=settings.id_key is not None,
@@ -134,6 +134,13 @@ def _page(
             frames=frames,
         ),
     )
+
+
+def _is_demo(config: OutputConfig) -> bool:
+    """Whether the demonstration model is among those that scored, with an adapter or without."""
+    scorings = [config.scoring] if config.scoring else [each.scoring for each in config.members]
+    names = [alone.model for scoring in scorings for alone in scoring.each_alone() or (scoring,)]
+    return any(name.split("+")[0] == TINY for name in names)
 
 
 def _labelled(settings: ReportSettings) -> tuple[dict[str, dict] | None, Evaluation | None]:
