@@ -33,6 +33,14 @@ def test_no_output_is_one_line_and_exit_2(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_mistake_is_one_line_that_names_its_flag(tmp_path):
+    make_output(str(tmp_path / "scores"), {"a": [0.9, 0.2]})
+    for wrong in (("--to", tmp_path), ("--title", ""), ("--split", "val"), ("--labels", "")):
+        done = run(tmp_path / "scores", *wrong)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith(f"error: {wrong[0]}") and done.stderr.count("\n") == 1
+
+
 def test_it_starts_without_ray_and_torch():
     """A page is made in seconds, on any laptop."""
     code = "import sys, ah_ray.study.report.view; print({'ray', 'torch'} & set(sys.modules))"

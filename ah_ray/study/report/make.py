@@ -13,7 +13,7 @@ from ah_ray import storage
 from ah_ray.config import Windows
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.omni.checkpoint import TINY
-from ah_ray.results.outputs import OutputConfig, read_config
+from ah_ray.results.outputs import OutputConfig, config_in
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.row import ah_ray_version
 from ah_ray.results.runs import RunSummary, latest_summaries
@@ -22,10 +22,11 @@ from ah_ray.study.evaluation.bootstrap import Bootstrap
 from ah_ray.study.evaluation.contents import Evaluation
 from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.labels import read_labelled_videos
+from ah_ray.study.replaceable import check_replaceable, made_by
 from ah_ray.study.report import overview as first_screen
 from ah_ray.study.report import videos
 from ah_ray.study.report.nights import nights
-from ah_ray.study.report.page import Page, render
+from ah_ray.study.report.page import GENERATOR, Page, render
 from ah_ray.study.report.pictures import thumbnails
 from ah_ray.study.report.settings import ReportSettings
 from ah_ray.study.report.words import clip_threshold, in_words
@@ -49,9 +50,9 @@ class Made:
 def make_report(settings: ReportSettings, progress: Progress = lambda n: lambda: None) -> Made:
     """Writes the page. Raises ConfigError if OUT or the labels are none, StorageError."""
     out = storage.normalise(settings.out)
-    storage.check_writable(storage.parent(settings.file))
     config, runs = _read_about(out)
     _check_names(settings, config)
+    _check_file(settings)
     verdicts, clips = read_verdicts(out), read_clips(out, videos.CLIP_COLUMNS)
     if not len(verdicts):
         raise ConfigError(f"{out} holds no video: there is nothing to show")
@@ -72,13 +73,19 @@ def make_report(settings: ReportSettings, progress: Progress = lambda n: lambda:
 
 def _read_about(out: str) -> tuple[OutputConfig, list[RunSummary]]:
     try:
-        config = read_config(out)
-        runs = list(latest_summaries(out, _LOOK_AT_RUNS))
+        return config_in(out), list(latest_summaries(out, _LOOK_AT_RUNS))
     except StorageError as error:
         raise ConfigError(f"{out} cannot be read: {error}") from None
-    if config is None:
-        raise ConfigError(f"{out} is no output of ah_ray: it has no config.json")
-    return config, runs
+
+
+def _check_file(settings: ReportSettings) -> None:
+    """Before recordings are opened, which may take long."""
+    place, is_ours = settings.to or settings.file, made_by(GENERATOR)
+    check_replaceable("--to", place, is_ours, kind="page of report.py", out=settings.out)
+    try:
+        storage.check_writable(storage.parent(settings.file))
+    except ConfigError as error:
+        raise ConfigError(f"{error}; name another file with --to") from None
 
 
 def _check_names(settings: ReportSettings, config: OutputConfig) -> None:

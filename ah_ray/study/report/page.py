@@ -18,6 +18,9 @@ from ah_ray.study.report.plot import Plot, round_up
 from ah_ray.study.report.words import yes_from
 from ah_ray.units import clock
 
+GENERATOR = "ah_ray report"
+"""As a page says what made it: by that a page may replace it."""
+
 _SCRIPTS = ("shapes.js", "table.js", "video.js")
 _NOT_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """What could end the element that holds the data; as JSON the same text."""
@@ -71,6 +74,7 @@ def render(page: Page) -> bytes:
     }
     text = environment.get_template("page.html.jinja").render(
         page=page,
+        generator=GENERATOR,
         style=Markup(style),
         script=Markup(script),
         data=Markup(embedded_json(data)),

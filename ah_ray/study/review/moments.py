@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.records import Video
-from ah_ray.results.outputs import read_config
+from ah_ray.results.outputs import config_in
 from ah_ray.results.reducers import NO, YES
 from ah_ray.results.row_files import NOT_PARQUET
 from ah_ray.results.stream import not_together
@@ -58,9 +58,7 @@ def surest_moments(out: str, *, top: int = 10, surest: Surest = Surest.YES) -> l
     """
     out = storage.normalise(out)
     try:
-        config = read_config(out)
-        if config is None:
-            raise ConfigError(f"{out} is no output of ah_ray: it has no config.json")
+        config = config_in(out)
         with open_tables(out) as tables:
             if tables is None:
                 raise not_together(out)

@@ -74,7 +74,7 @@ def write_sheet(uri: str, rows: Sequence[dict[str, str]]) -> None:
     storage.write_whole(uri, b"\xef\xbb\xbf" + text.getvalue().encode())
 
 
-def check_replaceable(uri: str, clips: Iterable[str]) -> None:
+def check_sheet_replaceable(uri: str, clips: Iterable[str]) -> None:
     """Raises ConfigError if a sheet is there that has answers, or is of other clips."""
     try:
         there = [row for _, row in read_rows(uri, ("clip", "answer"), ())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -84,9 +85,47 @@ def test_labels_add_measures_and_what_annotators_marked(tmp_path):
     assert "test-000" not in text.replace('"test-000-', "")  # a participant; videos bear the name
 
 
-def test_no_output_no_page(tmp_path):
+def test_no_output_no_page_and_no_folder_either(tmp_path):
     with pytest.raises(ConfigError, match=r"it has no config\.json"):
         make_report(ReportSettings(out=str(tmp_path / "nothing")))
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_page_is_replaced_and_nothing_else(out, tmp_path):
+    page = str(tmp_path / "page.html")
+    make_report(ReportSettings(out=out, to=page, title="Once"))
+    assert "Twice" in text_of(make_report(ReportSettings(out=out, to=page, title="Twice")))
+    precious = tmp_path / "precious.txt"
+    precious.write_text("of somebody")
+    verdicts = Path(out) / "verdicts.parquet"
+    before = verdicts.read_bytes()
+    for place, told in (
+        (precious, "a file already that is no page"),
+        (verdicts, "the output itself uses that name"),
+        (Path(out) / "runs" / "x.json", "the output itself uses that name"),  # nothing is there
+        (tmp_path, "that is a folder; give a file"),
+        (f"{tmp_path}/new/", "that is a folder; give a file"),
+    ):
+        with pytest.raises(ConfigError, match=f"--to {re.escape(str(place))}: .*{told}"):
+            make_report(ReportSettings(out=out, to=str(place)))
+    assert precious.read_text() == "of somebody" and verdicts.read_bytes() == before
+
+
+def test_a_page_in_a_bucket_is_replaced_and_nothing_else(bucket):
+    out = f"s3://{bucket}/scores"
+    make_output(out, {"a": [0.9]})
+    for _ in range(2):
+        make_report(ReportSettings(out=out))
+    storage.write_whole(f"s3://{bucket}/precious.txt", b"of somebody")
+    for place in ("precious.txt", "scores/clips.parquet", "folder/"):
+        with pytest.raises(ConfigError, match=f"--to s3://{bucket}/{place}"):
+            make_report(ReportSettings(out=out, to=f"s3://{bucket}/{place}"))
+
+
+def test_where_nothing_can_be_written_names_the_flag(out, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigError, match=r"cannot be written to.*with --to"):
+        make_report(ReportSettings(out=out, to=str(tmp_path / "file" / "page.html")))
 
 
 @pytest.mark.parametrize("flag", ["link_videos", "with_frames"])

@@ -122,6 +122,16 @@ def test_where_nothing_could_be_cut_nothing_is_written(out, cohort, review, tmp_
     assert list((tmp_path / "review").iterdir()) == []
 
 
+def test_a_page_of_somebody_else_is_never_replaced(out, review, tmp_path):
+    review(out)
+    review(out)
+    page = tmp_path / "review" / "index.html"
+    page.write_text("<h1>of somebody</h1>")
+    with pytest.raises(ConfigError, match=r"--to .*index\.html: .* that is no page of clips\.py"):
+        review(out)
+    assert page.read_text() == "<h1>of somebody</h1>"
+
+
 def test_from_a_bucket_each_video_is_fetched_once(bucket, recording, review, monkeypatch):
     fetched = []
 
