@@ -75,13 +75,15 @@ def write_sheet(uri: str, rows: Sequence[dict[str, str]]) -> None:
 
 
 def check_sheet_replaceable(uri: str, clips: Iterable[str]) -> None:
-    """Raises ConfigError if a sheet is there that has answers, or is of other clips."""
+    """Raises ConfigError if a sheet is there that somebody wrote in, or that is of other clips."""
     try:
-        there = [row for _, row in read_rows(uri, ("clip", "answer"), ())]
+        there = [row for _, row in read_rows(uri, ("clip", "answer"), ("note", "reviewer"))]
     except ObjectMissing:
         return
-    if any(row.get("answer") for row in there):
-        raise ConfigError(f"{uri} has answers in it: choose another --to, or take it away")
+    for row in there:
+        for name, what in (("answer", "answers"), ("note", "notes"), ("reviewer", "a name")):
+            if row.get(name):
+                raise ConfigError(f"{uri} has {what} in it: choose another --to, or take it away")
     if not {row.get("clip") for row in there} <= set(clips):
         raise ConfigError(f"{uri} is of other clips: choose another --to, or empty that folder")
 

@@ -176,11 +176,14 @@ def test_answers_are_never_written_over(out, review, tmp_path):
     assert [row["clip"] for row in read_sheet(sheet)] == [one.clip for one in again.cut]
     with pytest.raises(ConfigError, match="is of other clips"):
         review(out, surest=("no",))
-    rows = read_sheet(sheet)
-    rows[0]["answer"] = "Yes"
-    write_rows(sheet, rows)
-    with pytest.raises(ConfigError, match="has answers in it"):
-        review(out)
+    for column, told in (("answer", "answers"), ("note", "notes"), ("reviewer", "a name")):
+        rows = [row | {column: ""} for row in read_sheet(sheet)]
+        rows[-1][column] = "Yes"
+        write_rows(sheet, rows)
+        with pytest.raises(ConfigError, match=f"has {told} in it"):
+            review(out)
+        assert read_sheet(sheet) == rows
+        write_rows(sheet, [row | {column: ""} for row in rows])
 
 
 def test_fewer_than_were_asked_for(out, tmp_path, recording, review):
