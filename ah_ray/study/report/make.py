@@ -17,7 +17,7 @@ from ah_ray.results.outputs import OutputConfig, config_in
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.row import ah_ray_version
 from ah_ray.results.runs import RunSummary, latest_summaries
-from ah_ray.results.verdict import reducer_name
+from ah_ray.results.verdict import clip_threshold, reducer_name
 from ah_ray.study.evaluation.bootstrap import Bootstrap
 from ah_ray.study.evaluation.contents import Evaluation
 from ah_ray.study.evaluation.evaluate import evaluate
@@ -29,7 +29,7 @@ from ah_ray.study.report.nights import nights
 from ah_ray.study.report.page import GENERATOR, Page, render
 from ah_ray.study.report.pictures import thumbnails
 from ah_ray.study.report.settings import ReportSettings
-from ah_ray.study.report.words import clip_threshold, in_words
+from ah_ray.study.report.words import clips_in_words, in_words, shown_threshold
 
 _LOOK_AT_RUNS = 20
 Progress = Callable[[int], Callable[[], None]]
@@ -111,7 +111,13 @@ def _page(
 ) -> Page:
     last_two = nights(runs)
     tonight, before = first_screen.by_run(verdicts, last_two.run_id) if last_two else (None, None)
-    threshold = float(verdicts["threshold"][0].as_py())
+    clips = videos.calibrated(clips, config.reduction)
+    threshold = shown_threshold(
+        float(verdicts["threshold"][0].as_py()), verdicts["p_ah"].drop_null().to_numpy()
+    )
+    of_clips = shown_threshold(
+        clip_threshold(config.reduction), clips["p_ah"].drop_null().to_numpy()
+    )
     labels, evaluation = _labelled(settings)
     return Page(
         title=settings.title,
@@ -122,7 +128,8 @@ def _page(
         reducer=reducer_name(config.reduction),
         reducer_in_words=in_words(config.reduction),
         threshold=threshold,
-        clip_threshold=clip_threshold(config.reduction),
+        clip_threshold=of_clips,
+        clips_in_words=clips_in_words(config.reduction),
         provenance=_provenance(config, verdicts, evaluation),
         notes=tuple(_notes(config, verdicts)),
         is_demo_model=_is_demo(config),
@@ -134,6 +141,8 @@ def _page(
         data=videos.columns(
             listed,
             clips,
+            threshold=threshold,
+            clip_threshold=of_clips,
             windows=config.scoring.windows if config.scoring else Windows(),
             links=settings.link_videos,
             id_key=settings.id_key,

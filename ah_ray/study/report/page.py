@@ -15,7 +15,7 @@ from ah_ray.study.evaluation.contents import Evaluation
 from ah_ray.study.report.nights import Nights
 from ah_ray.study.report.overview import Group, Overview
 from ah_ray.study.report.plot import Plot, round_up
-from ah_ray.study.report.words import yes_from
+from ah_ray.study.report.words import decimal, no_for, shown_threshold, yes_from
 from ah_ray.units import clock
 
 GENERATOR = "ah_ray report"
@@ -38,7 +38,8 @@ class Page:
     reducer: str
     reducer_in_words: str
     threshold: float
-    clip_threshold: float | None
+    clip_threshold: float
+    clips_in_words: str | None  # of their scores' calibration
     provenance: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     is_demo_model: bool
@@ -65,12 +66,16 @@ def render(page: Page) -> bytes:
         "p": lambda value: "–" if value is None else f"{value:.3f}",
         "clock": clock,
         "yes_from": yes_from,
+        "no_for": no_for,
+        "decimal": decimal,
+        "threshold": lambda value: decimal(shown_threshold(value, ())),
     }
     environment.globals |= {"Plot": Plot, "round_up": round_up, "zip": zip}
     style, script = _source(environment, "style.css"), _scripts(environment)
     data = page.data | {
         "clip_threshold": page.clip_threshold,
-        "clip_yes_from": page.clip_threshold and yes_from(page.clip_threshold),
+        "clip_yes_from": yes_from(page.clip_threshold),
+        "clips_in_words": page.clips_in_words,
     }
     text = environment.get_template("page.html.jinja").render(
         page=page,

@@ -15,8 +15,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from study.report.invented_report import HOSTILE, LARGE, make_hostile, make_labelled
 
 from ah_ray import storage
+from ah_ray.config import Reduction
 from ah_ray.errors import ErrorKind
 from ah_ray.media.synthetic import random_scenes, write_video
+from ah_ray.reduction import Scaling
 from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
@@ -165,6 +167,21 @@ def test_opening_one_video(opened, labelled):
     assert one.page.inner_text("#video-title") == by_score(labelled)[1]
     one.page.click("#video .close")
     assert not one.page.is_visible("#video")
+
+
+def test_a_calibrated_video_that_is_nearly_a_yes(opened, tmp_path):
+    out = str(tmp_path / "scores")
+    calibrated = Reduction(threshold=0.39, scaling=Scaling(slope=0.08), calibration_fingerprint="c")
+    make_output(out, {"a": [0.003714]}, reduction=calibrated)
+    one = opened(Path(make_report(ReportSettings(out=out)).file))
+    one.page.click("#rows a")
+    said = one.page.inner_text("#video .lead")
+    assert (
+        said
+        == "No, with a score of 0.38999. 0 of 1 clips are a Yes; the highest is 0.38999 at 0:00."
+    )
+    assert "Scores of clips are calibrated" in one.page.inner_text("#video")
+    assert one.page.locator("#video svg.chart text").last.text_content() == "Yes from 0.39 on"
 
 
 def test_an_address_opens_its_video(opened, labelled):

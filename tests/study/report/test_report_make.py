@@ -13,6 +13,7 @@ from study.report.invented_report import LARGE, make_labelled, make_night
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, ErrorKind
+from ah_ray.reduction import Scaling
 from ah_ray.results.outputs import config_of, write_config
 from ah_ray.study.report.make import Made, make_report
 from ah_ray.study.report.settings import ReportSettings
@@ -136,6 +137,29 @@ def test_hidden_names_cannot_be_linked_to(tmp_path, flag):
     assert make_report(ReportSettings(out=out)).n_videos == 1
     with pytest.raises(ConfigError, match=f"--{flag.replace('_', '-')}: .* --hide-uris"):
         make_report(ReportSettings(out=out, **{flag: True}))
+
+
+def test_a_calibrated_page_has_one_scale(tmp_path):
+    """Whatever of it is read together: the video's score, its clips', and where a Yes begins."""
+    calibrated = Reduction(threshold=0.36, scaling=Scaling(slope=0.08), calibration_fingerprint="c")
+    out = str(tmp_path / "scores")
+    make_output(out, {"a": [0.004, 0.0001]}, reduction=calibrated)
+    made = make_report(ReportSettings(out=out))
+    data = data_of(made)
+    assert data["videos"]["p"] == [data["videos"]["p_clips"][0][0]] == [391]
+    assert data["clip_yes_from"] == "Yes from 0.36 on"
+    assert "Scores of clips are calibrated" in text_of(made)
+
+
+def test_no_rounded_number_contradicts_an_answer(tmp_path):
+    out = str(tmp_path / "scores")
+    near = Reduction(threshold=0.99997)
+    make_output(out, {"a": [0.99995], "b": [0.99998], "c": [0.5]}, reduction=near)
+    made = make_report(ReportSettings(out=out))
+    data = data_of(made)
+    assert data["clip_yes_from"] == "Yes from 0.99997 on"
+    assert data["videos"]["p"] == pytest.approx([999.95, 1000, 500], rel=1e-12)
+    assert "under the threshold of 0.99997" in text_of(made)
 
 
 def test_a_page_with_pictures_says_that_it_shows_people(out):

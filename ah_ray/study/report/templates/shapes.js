@@ -16,7 +16,12 @@ const html = (tag, attributes, ...children) =>
 const svg = (tag, attributes, ...children) =>
   element(document.createElementNS(SVG, tag), attributes, children);
 
-const score = (thousandths) => (thousandths === null ? "–" : (thousandths / 1000).toFixed(3));
+// To three decimals, or to as many more as part it from the threshold.
+function score(thousandths) {
+  if (thousandths === null) return "–";
+  if (Number.isInteger(thousandths)) return (thousandths / 1000).toFixed(3);
+  return (thousandths / 1000).toLocaleString("en", { maximumSignificantDigits: 15 });
+}
 
 function clock(seconds) {
   if (seconds === null) return "–";

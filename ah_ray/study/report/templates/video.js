@@ -20,7 +20,7 @@ function follow() {
     if (SHEET.open) SHEET.close();
     return;
   }
-  by_id("video-inside").replaceChildren(...sheet(video));
+  by_id("video-inside").replaceChildren(...sheet(video).filter(Boolean));
   if (!SHEET.open) SHEET.showModal();
   SHEET.scrollTop = 0;
   by_id("video-title").focus();
@@ -32,7 +32,7 @@ function sheet(video) {
     bar(at),
     html("h2", { id: "video-title", tabindex: "-1" }, video.id),
     lead(video),
-    ...(video.clips().length ? [timeline(video, DATA.clip_threshold, DATA.clip_yes_from), legend(video)] : []),
+    ...(video.clips().length ? [timeline(video, DATA.clip_threshold, DATA.clip_yes_from), legend(video), scale()] : []),
     facts(video),
     ...(video.clips().length ? [clips_table(video)] : []),
   ];
@@ -76,6 +76,8 @@ function legend(video) {
     video.segments.length ? one("mark-marked", "marked by annotators") : null,
   );
 }
+
+const scale = () => (DATA.clips_in_words ? html("p", { class: "quiet" }, DATA.clips_in_words) : null);
 
 function facts(video) {
   const known = [
