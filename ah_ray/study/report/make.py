@@ -27,7 +27,7 @@ from ah_ray.study.report import overview as first_screen
 from ah_ray.study.report import videos
 from ah_ray.study.report.nights import nights
 from ah_ray.study.report.page import GENERATOR, Page, render
-from ah_ray.study.report.pictures import thumbnails
+from ah_ray.study.report.pictures import Thumbnails, thumbnails
 from ah_ray.study.report.settings import ReportSettings
 from ah_ray.study.report.words import clips_in_words, in_words, shown_threshold
 
@@ -44,7 +44,7 @@ class Made:
     n_bytes: int
     n_videos: int
     n_listed: int
-    n_with_frames: int | None  # null: none were asked for
+    frames: Thumbnails | None  # null: none were asked for
 
 
 def make_report(settings: ReportSettings, progress: Progress = lambda n: lambda: None) -> Made:
@@ -67,7 +67,7 @@ def make_report(settings: ReportSettings, progress: Progress = lambda n: lambda:
         n_bytes=len(content),
         n_videos=len(verdicts),
         n_listed=len(listed),
-        n_with_frames=None if frames is None else len(frames),
+        frames=frames,
     )
 
 
@@ -107,7 +107,7 @@ def _page(
     verdicts: pa.Table,
     listed: pa.Table,
     clips: pa.Table,
-    frames: dict[str, dict[int, str]] | None,
+    frames: Thumbnails | None,
 ) -> Page:
     last_two = nights(runs)
     tonight, before = first_screen.by_run(verdicts, last_two.run_id) if last_two else (None, None)
@@ -147,7 +147,7 @@ def _page(
             links=settings.link_videos,
             id_key=settings.id_key,
             labels=labels,
-            frames=frames,
+            frames=frames and frames.by_video,
         ),
     )
 

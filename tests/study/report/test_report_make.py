@@ -165,7 +165,7 @@ def test_no_rounded_number_contradicts_an_answer(tmp_path):
 def test_a_page_with_pictures_says_that_it_shows_people(out):
     made = make_report(ReportSettings(out=out, with_frames=True))
     assert "This page shows people" in text_of(made)
-    assert made.n_with_frames == 0  # there is no such recording
+    assert list(made.frames.missing) == ["a"]  # there is no such recording
     assert "This page shows people" not in text_of(make_report(ReportSettings(out=out)))
 
 
