@@ -182,6 +182,7 @@ def _provenance(
 
     models = sorted({PurePosixPath(m).name for m in verdicts["model"].unique().to_pylist()})
     scored_at = pc.min_max(verdicts["scored_at"]).as_py()
+    days = sorted({f"{scored_at[end]:%Y-%m-%d}" for end in ("min", "max")})
     lines = [
         ("Model", ", ".join(models)),
         ("Model fingerprint", all_of("model_fingerprint")),
@@ -189,7 +190,7 @@ def _provenance(
         ("Configuration", config.config_fingerprint),
         ("Reducer", reducer_name(config.reduction)),
         ("Calibration", config.reduction.calibration_fingerprint or "none"),
-        ("Scored", f"{scored_at['min']:%Y-%m-%d} to {scored_at['max']:%Y-%m-%d} (UTC)"),
+        ("Scored", f"{' to '.join(days)} (UTC)"),
         ("ah_ray", all_of("ah_ray_version")),
         ("ffmpeg", all_of("ffmpeg_version")),
         ("This page by", f"ah_ray {ah_ray_version()}"),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ah_ray.study.evaluation.contents import Evaluation
+from ah_ray.study.evaluation.contents import Evaluation, Slice
 from ah_ray.study.report.nights import Nights
 from ah_ray.study.report.overview import Group, Overview
 from ah_ray.study.report.plot import Plot, round_up
 from ah_ray.study.report.words import decimal, no_for, shown_threshold, yes_from
-from ah_ray.units import clock
+from ah_ray.units import clock, length_of_time
 
 GENERATOR = "ah_ray report"
 """As a page says what made it: by that a page may replace it."""
@@ -65,6 +66,8 @@ def render(page: Page) -> bytes:
         "share": lambda value: "–" if value is None else f"{value:.0%}",
         "p": lambda value: "–" if value is None else f"{value:.3f}",
         "clock": clock,
+        "length_of_time": length_of_time,
+        "comparable": comparable,
         "yes_from": yes_from,
         "no_for": no_for,
         "decimal": decimal,
@@ -87,6 +90,14 @@ def render(page: Page) -> bytes:
         script_hash=_hash(script),
     )
     return text.encode()
+
+
+def comparable(slices: Iterable[Slice]) -> list[tuple[str, list[Slice]]]:
+    """By what people or videos are told apart: only that of which there is more than one group."""
+    by: dict[str, list[Slice]] = {}
+    for each in slices:
+        by.setdefault(each.by, []).append(each)
+    return [(name, groups) for name, groups in by.items() if len(groups) > 1]
 
 
 def embedded_json(value: Any) -> str:

@@ -63,6 +63,20 @@ def test_two_nights_are_told(out):
     assert "The last run wrote 2 rows: 100% of the scored are a Yes" in text
 
 
+def test_a_first_night_has_one_column(out):
+    make_night(out, "run-1", days_before=0, videos=130, failed=3)
+    text = text_of(make_report(ReportSettings(out=out)))
+    assert "The last run</h2>" in text and "Tonight against last night" not in text
+    section = text.split('id="nights"')[1].split("</section>")[0]
+    assert section.count('<th scope="col" class="number">') == 2 and "–" not in section
+
+
+def test_a_small_cohort_is_told_in_its_own_terms(out):
+    text = text_of(make_report(ReportSettings(out=out)))
+    assert "2 videos, 10 seconds" in text
+    assert "<dd>2026-01-02 (UTC)</dd>" in text
+
+
 def test_videos_without_a_row_are_told(out):
     make_night(out, "run-1", days_before=0, videos=130, failed=3, missing=4)
     text = text_of(make_report(ReportSettings(out=out)))
@@ -82,8 +96,17 @@ def test_labels_add_measures_and_what_annotators_marked(tmp_path):
         if name in labels:
             assert label == labels[name]["label"]
             assert len(segments) == len(labels[name]["segments"])
+    assert "Unscored counted wrong" in text
+    assert ">Gender<" in text and ">Language<" not in text  # which is unknown of everybody
+    assert "answer differs from label (of any split)" in text
     assert "participant_id" not in text
     assert "test-000" not in text.replace('"test-000-', "")  # a participant; videos bear the name
+
+
+def test_where_all_were_scored_no_column_is_told_twice(tmp_path):
+    out, study = make_labelled(tmp_path)
+    made = make_report(ReportSettings(out=out, labels=study.labels, split="val", draws=100))
+    assert "Unscored counted wrong" not in text_of(made)
 
 
 def test_no_output_no_page_and_no_folder_either(tmp_path):
