@@ -187,6 +187,21 @@ def test_a_calibrated_video_that_is_nearly_a_yes(opened, tmp_path):
     assert one.page.locator("#video svg.chart text").last.text_content() == "Yes from 0.39 on"
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_words_beside_a_timeline_are_whole(opened, tmp_path, width):
+    out = str(tmp_path / "scores")
+    make_output(out, {"a": [0.123456] * 20}, reduction=Reduction(threshold=0.1234567))
+    page = opened(
+        Path(make_report(ReportSettings(out=out)).file), viewport={"width": width, "height": 800}
+    ).page
+    page.click("#rows a")
+    drawing = page.locator("#video svg.chart").bounding_box()
+    words = page.locator("#video svg.chart text").last
+    assert words.text_content() == "Yes from 0.1235 on"
+    box = words.bounding_box()
+    assert box["x"] + box["width"] <= drawing["x"] + drawing["width"]
+
+
 def test_an_address_opens_its_video(opened, labelled):
     one = opened(labelled)
     name = one.ids()[7]

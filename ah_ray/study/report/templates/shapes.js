@@ -105,7 +105,8 @@ function marked(video, x, top, height) {
 // One video's whole timeline, with its axes.
 function timeline(video, threshold, yes_from) {
   const width = Math.min(900, Math.max(320, innerWidth - 90)); // so that text keeps its size
-  const [top, base, left, right] = [14, 190, 30, 90];
+  const [top, base, left] = [14, 190, 30];
+  const right = 16 + 6.8 * Math.max(yes_from.length, "marked A/H".length); // room for these words
   const all_s = length_s(video);
   const x = (seconds) => left + ((width - left - right) * seconds) / Math.max(all_s, SHORTEST_S);
   const end = x(all_s);
