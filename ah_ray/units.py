@@ -12,6 +12,14 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
 
 
+def length_of_time(seconds: float) -> str:
+    """In a unit that a person reads: `45 seconds`, `12.5 minutes`, `1,234.5 hours`."""
+    units = ((3600, "hour"), (60, "minute"), (1, "second"))
+    size_s, unit = next((each for each in units if seconds >= each[0]), units[-1])
+    number = f"{seconds / size_s:,.1f}".removesuffix(".0")
+    return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
 def gigabytes(size_bytes: int) -> str:
     """In a unit that a person reads: 512 B, 3.4 MB, 1.2 TB."""
     size = float(size_bytes)

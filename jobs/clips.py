@@ -1,7 +1,7 @@
 """Cut the surest moments of an output for a reviewer, and take the answers back as labels.
 
 python jobs/clips.py scores --top 10 --surest yes --surest no --to review
-python jobs/clips.py scores --answers sheet-ab.csv sheet-cd.csv --labels-out labels
+python jobs/clips.py scores --answers sheet-ab.csv sheet-cd.csv --labels-out reviewed
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def report(
     labels: Annotated[
         str | None, typer.Option(help="Output of prepare.py: adds measures, and labels of videos.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Of the labels: test, val, train, all.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Of the labels: test (default), val, train, all.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="At the head of the page.")] = None,
     link_videos: Annotated[
         bool, typer.Option("--link-videos", help="Names recordings, and links to each moment.")
@@ -45,23 +47,14 @@ def report(
 
     Exit status: 0 complete, 2 wrong configuration, 3 storage failed.
     """
+    given = {name: value for name, value in locals().items() if value is not None}
     from ah_ray.cohort.id_key import read_id_key
     from ah_ray.study.report.make import make_report
-    from ah_ray.study.report.settings import ReportSettings
+    from ah_ray.study.report.settings import report_settings
     from ah_ray.study.report.view import print_made, showing
 
     console = Console()
-    given = {"title": title} if title else {}
-    settings = ReportSettings(
-        out=out,
-        to=to,
-        labels=labels,
-        split=split,
-        link_videos=link_videos,
-        with_frames=with_frames,
-        id_key=read_id_key(id_key and str(id_key)),
-        **given,
-    )
+    settings = report_settings(**given | {"id_key": read_id_key(id_key and str(id_key))})
     with showing(console) as progress:
         made = make_report(settings, progress)
     print_made(console, made)

@@ -1,8 +1,16 @@
-from ah_ray.units import clock, gigabytes
+from ah_ray.units import clock, gigabytes, length_of_time
 
 
 def test_clock():
     assert [clock(s) for s in (None, 5, 65, 3723)] == ["–", "0:05", "1:05", "1:02:03"]
+
+
+def test_lengths_of_time():
+    found = [length_of_time(s) for s in (0, 1, 45.0, 60, 750, 3600, 5_400, 4_444_200)]
+    assert found == [
+        "0 seconds", "1 second", "45 seconds", "1 minute", "12.5 minutes", "1 hour", "1.5 hours",
+        "1,234.5 hours",
+    ]  # fmt: skip
 
 
 def test_sizes():

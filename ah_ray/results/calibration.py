@@ -91,6 +91,15 @@ def write_calibration(uri: str, calibration: Calibration) -> None:
         raise ConfigError(f"--write-calibration {uri} cannot be written: {error}") from None
 
 
+def is_calibration(content: bytes) -> bool:
+    """Whether these bytes are such a file, edited or not."""
+    try:
+        _File(**json.loads(content))
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
+
+
 def read_calibration(uri: str) -> Calibration:
     """Raises ConfigError if it is none, is newer than this ah_ray, or was edited."""
     try:

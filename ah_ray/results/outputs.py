@@ -15,6 +15,9 @@ from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.profile import first_problem
 from ah_ray.records import SCHEMA_VERSION
 from ah_ray.results.row_files import check_version, rows_folder
+from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE
+
+_OWN_NAMES = {"config.json", "lease.json", VERDICTS_FILE, CLIPS_FILE, "videos", "runs"}
 
 
 class Member(BaseModel):
@@ -77,6 +80,20 @@ def read_config(out: str) -> OutputConfig | None:
     raise ConfigError(
         f"{uri} is damaged ({problem}): bring it back from a copy, or choose another --out"
     )
+
+
+def config_in(out: str) -> OutputConfig:
+    """The same, of what has to be an output: raises ConfigError if it is none."""
+    config = read_config(out)
+    if config is None:
+        raise ConfigError(f"{out} is no output of ah_ray: it has no config.json")
+    return config
+
+
+def keeps_its_own_at(out: str, uri: str) -> bool:
+    """Whether an output writes to that place itself. Both are normalised."""
+    inside = uri.removeprefix(storage.as_folder(out))
+    return inside != uri and inside.split("/")[0] in _OWN_NAMES
 
 
 def write_config(out: str, config: OutputConfig) -> None:

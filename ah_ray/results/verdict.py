@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 
 from ah_ray.config import Ensemble, Reduction
-from ah_ray.reduction import logit, sigmoid
+from ah_ray.reduction import Scaling, logit, sigmoid
 from ah_ray.results.reducers import (
     SHARE_THRESHOLD,
     YES,
@@ -43,7 +43,7 @@ def with_verdict(row: dict, reduction: Reduction) -> dict:
         clips = [clip | {"p_ah": _of_clip(clip["model_p_ah"], reduction)} for clip in clips]
         p_ah = _of_several(clips, reduction)
         said = answer(p_ah, video_threshold(reduction))
-        answers = [answer(clip["p_ah"], _clip_threshold(reduction)) for clip in clips]
+        answers = [answer(clip["p_ah"], clip_threshold(reduction)) for clip in clips]
     return row | {
         "p_ah": p_ah,
         "answer": said,
@@ -81,10 +81,30 @@ def video_threshold(reduction: Reduction) -> float:
     return MORE_THAN_HALF if reduction.ensemble is Ensemble.VOTE else reduction.threshold
 
 
-def _clip_threshold(reduction: Reduction) -> float:
-    """From where on the p_ah that an ensemble gives a clip is a Yes."""
+def clip_threshold(reduction: Reduction) -> float:
+    """From where on a clip is a Yes, by its `calibrated_clip`."""
     counts = reduction.ensemble is not Ensemble.VOTE and reduction.reducer == "share"
     return SHARE_THRESHOLD if counts else video_threshold(reduction)
+
+
+def clip_threshold_in_tables(reduction: Reduction) -> float:
+    """The same, by the p_ah of tables: a calibration of one model is taken back."""
+    threshold, scaling = clip_threshold(reduction), _scaling_of_clips(reduction)
+    if scaling is None or threshold in (0, 1):
+        return threshold
+    return sigmoid((logit(threshold) - scaling.intercept) / scaling.slope)
+
+
+def calibrated_clip(p_ah: float, reduction: Reduction) -> float:
+    """A clip's p_ah of tables as a video of that clip alone would score; as it is for `share`."""
+    scaling = _scaling_of_clips(reduction)
+    return p_ah if scaling is None else scaling(p_ah)
+
+
+def _scaling_of_clips(reduction: Reduction) -> Scaling | None:
+    """None also for an ensemble: the p_ah that it gives a clip is formed of calibrated ones."""
+    counts = reduction.ensemble is not None or reduction.reducer == "share"
+    return None if counts else reduction.scaling
 
 
 def _each(reduction: Reduction, n_models: int) -> Sequence[Reduction]:

@@ -153,6 +153,24 @@ def test_mistakes_are_one_line(study, scores, tmp_path):
     assert not list((tmp_path / "t").glob("*"))
     said = evaluate(scores[0], *labels, "--to", inside, status=2)
     assert "cannot be written to" in said and "with --to" in said
+    assert "is no output of ah_ray" in evaluate(tmp_path / "no", *labels, status=2)
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_calibration_replaces_a_calibration_and_nothing_else(study, scores, tmp_path):
+    flags = (scores[0], "--labels", study.labels, "--to", tmp_path / "t", "--write-calibration")
+    file = tmp_path / "c.json"
+    evaluate(*flags, file)
+    file.write_text(file.read_text().replace("macro-f1", "fixed"))  # edited, and still one
+    evaluate(*flags, file)
+    assert "macro-f1" in file.read_text()
+    precious = tmp_path / "precious.txt"
+    precious.write_text("of somebody")
+    for place in (precious, tmp_path / "t" / "metrics.json", f"{scores[0]}/config.json"):
+        before = Path(place).read_bytes()
+        said = evaluate(*flags, place, status=2)
+        assert said.startswith(f"error: --write-calibration {place}: ")
+        assert Path(place).read_bytes() == before
 
 
 def test_starts_quickly():

@@ -26,11 +26,30 @@ def test_a_page_is_made_and_said(tmp_path):
     assert "<h1>Pilot</h1>" in page.read_text()
 
 
+def test_videos_without_a_picture_are_told_and_nothing_else_in_a_pipe(tmp_path):
+    make_output(str(tmp_path / "scores"), {name: [0.9] for name in "abcd"})
+    done = run(tmp_path / "scores", "--with-frames")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith(f"{tmp_path}/scores/report.html: 4 videos")
+    assert said[2] == "4 scored videos have no picture:"
+    assert [line.split(":")[0] for line in said[3:]] == ["  a", "  b", "  c", "  and 1 more"]
+    assert said[3].endswith("no longer where it was scored") and done.stderr == ""
+
+
 def test_no_output_is_one_line_and_exit_2(tmp_path):
     done = run(tmp_path / "nothing")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_mistake_is_one_line_that_names_its_flag(tmp_path):
+    make_output(str(tmp_path / "scores"), {"a": [0.9, 0.2]})
+    for wrong in (("--to", tmp_path), ("--title", ""), ("--split", "val"), ("--labels", "")):
+        done = run(tmp_path / "scores", *wrong)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith(f"error: {wrong[0]}") and done.stderr.count("\n") == 1
 
 
 def test_it_starts_without_ray_and_torch():

@@ -1,13 +1,15 @@
 import json
 
 import pytest
-from invented_rows import row, scoring
+from invented_rows import make_output, row, scoring
 
+from ah_ray import storage
 from ah_ray.config import Reduction, Windows
 from ah_ray.errors import ConfigError
 from ah_ray.profile import load_profile
 from ah_ray.results.commit import commit
-from ah_ray.results.outputs import check, claim, read_config
+from ah_ray.results.lease import Lease
+from ah_ray.results.outputs import check, claim, keeps_its_own_at, read_config
 
 
 @pytest.fixture
@@ -115,3 +117,15 @@ def test_on_s3(bucket):
     out = f"s3://{bucket}/out"
     claim(out, scoring(), Reduction())
     assert check(out, scoring(), Reduction()) is True
+
+
+def test_what_an_output_holds_is_its_own(tmp_path):
+    out = str(tmp_path)
+    make_output(out, {"a": [0.9]})
+    with Lease.acquire(out, "run-1"):
+        held = [entry.uri for page in storage.list_pages(out) for entry in page]
+    assert len(held) > 3
+    assert [uri for uri in held if not keeps_its_own_at(out, uri) and "/." not in uri] == []
+    for other in ("report.html", "calibration.json", "evaluation/metrics.json"):
+        assert not keeps_its_own_at(out, f"{out}/{other}")
+    assert not keeps_its_own_at(out, f"{out}-2/config.json")

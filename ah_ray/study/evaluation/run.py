@@ -6,7 +6,8 @@ from rich.console import Console
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError
-from ah_ray.results.calibration import Calibration, write_calibration
+from ah_ray.results.calibration import Calibration, is_calibration, write_calibration
+from ah_ray.results.outputs import config_in
 from ah_ray.study.evaluation.bootstrap import Bootstrap
 from ah_ray.study.evaluation.contents import Evaluation
 from ah_ray.study.evaluation.evaluate import evaluate
@@ -14,10 +15,14 @@ from ah_ray.study.evaluation.files import JSON_FILE, TABLE_FILE, write_evaluatio
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
 from ah_ray.study.evaluation.settings import EvaluateSettings
 from ah_ray.study.evaluation.view import print_evaluation
+from ah_ray.study.replaceable import check_replaceable
 
 
 def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     """Nothing is written unless all of it can be made. Raises ConfigError, StorageError."""
+    for out in settings.outs:  # before anything is made, also a folder of a name that was mistyped
+        config_in(storage.normalise(out))
+    _check_replaceable(settings)
     _check_writable(settings.folder)
     calibration = _fitted(settings)
     evaluation = evaluate(
@@ -36,6 +41,17 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     return evaluation
+
+
+def _check_replaceable(settings: EvaluateSettings) -> None:
+    if settings.write_calibration is None:
+        return
+    uri = storage.normalise(settings.write_calibration)
+    if uri in {storage.join(settings.folder, name) for name in (JSON_FILE, TABLE_FILE)}:
+        raise ConfigError(f"--write-calibration {uri}: the metrics go there; give another file")
+    check_replaceable(
+        "--write-calibration", uri, is_calibration, kind="calibration", out=settings.outs[0]
+    )
 
 
 def _check_writable(folder: str) -> None:

@@ -55,12 +55,13 @@ def _scored(run: RunSummary) -> int:
     return run.counts.by_status.get("ok", 0) + run.counts.by_status.get("partial", 0)
 
 
+HOURS, MINUTES = "Hours of video", "Minutes of video"
 _COUNTED: tuple[tuple[str, Callable[[RunSummary], float | None]], ...] = (
     ("Videos in the cohort", lambda run: run.counts.videos),
     ("Scored", _scored),
     ("Not scored", lambda run: run.counts.by_status.get("failed", 0)),
     ("Without a row", lambda run: run.counts.missing),
-    ("Hours of video", lambda run: run.counts.duration_s / 3600),
+    (HOURS, lambda run: run.counts.duration_s / 3600),
     ("Clips", lambda run: run.counts.clips),
 )
 _PLAIN: tuple[tuple[str, Callable[[RunSummary], str | None]], ...] = (
@@ -80,6 +81,8 @@ def _counted(
     tonight: RunSummary,
 ) -> Line:
     now, then = value(tonight), None if before is None else value(before)
+    if name == HOURS and max(now, then or 0) < 1:
+        name, now, then = MINUTES, 60 * now, None if then is None else 60 * then
     return Line(
         name=name,
         before=_number(then) or "–",

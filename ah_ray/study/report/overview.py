@@ -12,12 +12,6 @@ from ah_ray.errors import ErrorKind
 from ah_ray.results.reducers import YES
 from ah_ray.results.row import FAILED, OK, PARTIAL
 
-COLUMNS = (
-    "status", "error_kind", "answer", "p_ah", "duration_s", "n_clips", "n_failed_clips",
-    "has_audio", "sound_is_silent", "picture_is_still", "run_id", "config_fingerprint",
-)  # fmt: skip
-"""Of records.VERDICTS: what an overview needs."""
-
 N_BANDS = 20
 
 
@@ -101,7 +95,7 @@ class Overview:
 
 
 def overview(verdicts: pa.Table) -> Overview:
-    """Of rows of records.VERDICTS that have COLUMNS."""
+    """Of rows of records.VERDICTS."""
     status = dict(_counted(verdicts["status"]))
     scored = verdicts.filter(pc.is_valid(verdicts["p_ah"]))
     p_ah = scored["p_ah"].to_numpy()

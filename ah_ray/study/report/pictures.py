@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ah_ray.config import Limits
-from ah_ray.errors import Interrupted, StorageError, VideoError
+from ah_ray.errors import ErrorKind, Interrupted, ObjectChanged, StorageError, VideoError
 from ah_ray.media.decode import decode
 from ah_ray.media.jpeg import jpeg
 from ah_ray.media.on_disk import on_disk
@@ -40,13 +41,18 @@ _LOOK = Profile(
 _THREADS = 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnails:
+    """Pictures of videos, and why others have none. Each scored video is in one of the two."""
+
+    by_video: dict[str, dict[int, str]]  # video_id → clip_index → JPEG in base64
+    missing: dict[str, str]  # video_id → why; may name the recording
+
+
 def thumbnails(
     verdicts: pa.Table, clips: pa.Table, progress: Callable[[], None] = lambda: None
-) -> dict[str, dict[int, str]]:
-    """JPEGs in base64 by video_id and clip_index, of rows of VERDICTS and CLIPS.
-
-    Videos that cannot be opened any more are not in it. `progress` is called after each video.
-    """
+) -> Thumbnails:
+    """Of rows of VERDICTS and CLIPS. `progress` is called after each video."""
     surest = _surest(clips)
     rows = [
         row
@@ -55,13 +61,12 @@ def thumbnails(
         ).to_pylist()
         if row["video_id"] in surest
     ]
-    found: dict[str, dict[int, str]] = {}
+    found, missing = {}, {}
     with ThreadPoolExecutor(_THREADS) as threads:
         for row, pictures in threads.map(lambda row: (row, _of(row, surest)), rows):
             progress()
-            if pictures:
-                found[row["video_id"]] = pictures
-    return found
+            (missing if isinstance(pictures, str) else found)[row["video_id"]] = pictures
+    return Thumbnails(by_video=found, missing=missing)
 
 
 def _surest(clips: pa.Table) -> dict[str, list[dict]]:
@@ -76,15 +81,20 @@ def _surest(clips: pa.Table) -> dict[str, list[dict]]:
     }
 
 
-def _of(row: dict, surest: dict[str, list[dict]]) -> dict[int, str]:
+def _of(row: dict, surest: dict[str, list[dict]]) -> dict[int, str] | str:
+    """Pictures, or why there is none."""
     wanted = surest[row["video_id"]]
     try:
-        return {
+        pictures = {
             wanted[place]["clip_index"]: base64.b64encode(picture).decode()
             for place, picture in _decoded(Video(**row), wanted)
         }
-    except (VideoError, StorageError, Interrupted):
-        return {}
+    except ObjectChanged:
+        return "the recording is no longer what was scored"
+    except (VideoError, StorageError, Interrupted) as error:
+        is_gone = isinstance(error, VideoError) and error.kind is ErrorKind.MISSING
+        return "the recording is no longer where it was scored" if is_gone else str(error)
+    return pictures or "no picture of its surest clips could be decoded"
 
 
 def _decoded(video: Video, wanted: list[dict]) -> Iterator[tuple[int, bytes]]:

@@ -2,7 +2,8 @@
 
 One column a field, one place a video, so that ten thousand videos need about a megabyte:
 
-    id         as the page calls them          p, p_clips  in thousandths, null: not scored
+    id         as the page calls them          p, p_clips  in thousandths, whole unless the
+                                                           threshold is nearer; null: not scored
     answer     "Y", "N", "" where none         said        of its clips: "YN.", a dot: not scored
     status     place in `statuses`             end_s       of the last clip
     kind       place in `kinds`, or null       spans       [[start_s, end_s], …] of the clips where
@@ -23,11 +24,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ah_ray.cohort.identity import video_id_of
-from ah_ray.config import Windows
+from ah_ray.config import Reduction, Windows
 from ah_ray.results.redaction import redacted
 from ah_ray.results.reducers import NO, YES
 from ah_ray.results.row import STATUSES
+from ah_ray.results.verdict import calibrated_clip
 from ah_ray.study.report.links import link
+from ah_ray.study.report.words import shown_score
 
 VERDICT_COLUMNS = (
     "video_id", "uri", "status", "error_kind", "error", "duration_s", "n_clips", "n_failed_clips",
@@ -46,10 +49,19 @@ def shown_videos(verdicts: pa.Table, most: int) -> pa.Table:
     return verdicts.take(pc.take(surest, pc.sort_indices(surest)))
 
 
+def calibrated(clips: pa.Table, reduction: Reduction) -> pa.Table:
+    """Rows of records.CLIPS with their p_ah on the scale of their video's, where that is scaled."""
+    p_ah = [p if p is None else calibrated_clip(p, reduction) for p in clips["p_ah"].to_pylist()]
+    column = clips.schema.get_field_index("p_ah")
+    return clips.set_column(column, clips.schema.field(column), pa.array(p_ah, pa.float64()))
+
+
 def columns(
     verdicts: pa.Table,
     clips: pa.Table,
     *,
+    threshold: float = 0.5,
+    clip_threshold: float = 0.5,
     windows: Windows | None = None,
     links: bool = False,
     id_key: bytes | None = None,
@@ -58,8 +70,8 @@ def columns(
 ) -> dict[str, Any]:
     """Of these rows of records.VERDICTS, and the rows of records.CLIPS that belong to them.
 
-    `windows` are the regular ones, `labels` rows of LABELLED_VIDEOS by video_id, `frames` JPEGs
-    in base64 by video_id and clip_index.
+    The thresholds are those that the page tells, `windows` the regular ones, `labels` rows of
+    LABELLED_VIDEOS by video_id, `frames` JPEGs in base64 by video_id and clip_index.
     """
     windows = windows or Windows()
     rows = verdicts.select(VERDICT_COLUMNS).to_pylist()
@@ -67,6 +79,7 @@ def columns(
     kinds = _kinds(verdicts, clips)
     each = [
         _video(row, timelines.get(row["video_id"], []), windows, kinds, links=links, id_key=id_key)
+        | _scores(row, timelines.get(row["video_id"], []), threshold, clip_threshold)
         for row in rows
     ]
     found: dict[str, Any] = (
@@ -118,7 +131,6 @@ def _video(
         error = redacted(error, row["uri"])
     video = {
         "id": row["video_id"] if id_key is None else video_id_of(row["video_id"], id_key),
-        "p": _thousandths(row["p_ah"]),
         "answer": _LETTERS[row["answer"]],
         "status": STATUSES.index(row["status"]),
         "kind": kinds.get(row["error_kind"]),
@@ -127,7 +139,6 @@ def _video(
         "n_clips": row["n_clips"],
         "n_failed": row["n_failed_clips"],
         "remarks": _remarks(row),
-        "p_clips": [_thousandths(clip["p_ah"]) for clip in clips],
         "said": "".join(_LETTERS[clip["answer"]] or "." for clip in clips),
         "end_s": _seconds(clips[-1]["end_s"]) if clips else None,
         "spans": None if _are_regular(clips, windows) else _spans(clips),
@@ -138,6 +149,15 @@ def _video(
         ],
     }
     return video | {"url": row["uri"] and link(row["uri"])} if links else video
+
+
+def _scores(
+    row: dict, clips: list[dict], threshold: float, clip_threshold: float
+) -> dict[str, Any]:
+    return {
+        "p": _thousandths(row["p_ah"], threshold),
+        "p_clips": [_thousandths(clip["p_ah"], clip_threshold) for clip in clips],
+    }
 
 
 def _are_regular(clips: list[dict], windows: Windows) -> bool:
@@ -170,8 +190,12 @@ def _remarks(row: dict) -> list[str]:
     return remarks
 
 
-def _thousandths(p: float | None) -> int | None:
-    return None if p is None else round(1000 * p)
+def _thousandths(p: float | None, threshold: float) -> float | None:
+    if p is None:
+        return None
+    shown = shown_score(p, threshold)
+    whole = round(1000 * shown)
+    return whole if whole / 1000 == shown else 1000 * shown
 
 
 def _seconds(value: float | None) -> float | None:

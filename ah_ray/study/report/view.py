@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 
 from rich.console import Console
-from rich.progress import Progress as Bars
 
 from ah_ray.errors import shown
+from ah_ray.study.parallel import progress
 from ah_ray.study.report.make import Made, Progress
 from ah_ray.units import gigabytes
+
+_SHOWN = 3
 
 
 @contextmanager
@@ -19,9 +22,7 @@ def showing(console: Console) -> Iterator[Progress]:
     with ExitStack() as until_done:
 
         def begin(n_videos: int) -> Callable[[], None]:
-            bars = until_done.enter_context(Bars(console=console, transient=True))
-            bar = bars.add_task("Taking pictures", total=n_videos)
-            return lambda: bars.advance(bar)
+            return until_done.enter_context(progress("taking pictures", n_videos, console))
 
         yield begin
 
@@ -30,10 +31,21 @@ def print_made(console: Console, made: Made) -> None:
     lines = [f"{made.file}: {made.n_videos:,} videos, {gigabytes(made.n_bytes)}"]
     if made.n_listed < made.n_videos:
         lines.append(f"Its table holds the {made.n_listed:,} with the highest scores.")
-    if made.n_with_frames is not None:
+    if made.frames is not None:
         lines.append(
-            f"It shows people: {made.n_with_frames:,} videos with pictures. Keep it where the "
-            "recordings may be kept."
+            f"It shows people: {len(made.frames.by_video):,} videos with pictures. Keep it where "
+            "the recordings may be kept."
         )
+        lines += _without_pictures(made.frames.missing)
     for line in lines:
         console.print(shown(line), soft_wrap=True, markup=False, highlight=False)
+
+
+def _without_pictures(missing: Mapping[str, str]) -> Iterator[str]:
+    if missing:
+        have = "video has" if len(missing) == 1 else "videos have"
+        yield f"{len(missing):,} scored {have} no picture:"
+    for video_id, reason in islice(missing.items(), _SHOWN):
+        yield f"  {video_id}: {reason}"
+    if len(missing) > _SHOWN:
+        yield f"  and {len(missing) - _SHOWN:,} more"

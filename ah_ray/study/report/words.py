@@ -1,12 +1,16 @@
-"""What a verdict rests on, in words and as a line in a drawing. Pure."""
+"""What a verdict rests on, in words, and its numbers in so many digits as it needs. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from ah_ray.reduction import Ensemble, Reduction, logit, sigmoid
-from ah_ray.results.reducers import SHARE_THRESHOLD
-from ah_ray.results.verdict import MORE_THAN_HALF, video_threshold
+import numpy as np
+
+from ah_ray.reduction import Ensemble, Reduction
+from ah_ray.results.verdict import MORE_THAN_HALF
+
+_ALL_DIGITS = 18  # of a float, and one more
 
 _WORDS = {
     "any": "the highest of its clips",
@@ -38,20 +42,57 @@ def in_words(reduction: Reduction) -> str:
     return f"{_ENSEMBLES[reduction.ensemble]}, each scoring the video by {of_one}"
 
 
+def clips_in_words(reduction: Reduction) -> str | None:
+    """How the scores of clips on the page stand to the calibration of their video's, if it has one.
+
+    They are shown as `calibrated_clip` gives them, so that they compare with the video's.
+    """
+    if reduction.ensemble is not None or reduction.scaling is None:
+        return None
+    if reduction.reducer == "share":
+        return (
+            "Scores of clips are those of the model, before calibration; the video's is after it."
+        )
+    return (
+        "Scores of clips are calibrated as the video's is; clips.parquet has those of the model, "
+        "before calibration."
+    )
+
+
+def shown_threshold(threshold: float, scores: Sequence[float] | np.ndarray) -> float:
+    """The threshold in as few digits (3 or more) as part these scores just as it does."""
+    scores = np.asarray(scores, float)
+    if threshold == MORE_THAN_HALF:  # is told as `above 0.5`
+        return threshold
+    for digits in range(3, _ALL_DIGITS):
+        shown = float(f"{threshold:.{digits}g}")
+        same = np.array_equal(scores >= shown, scores >= threshold)
+        if same and (0 < shown < 1 or shown == threshold):
+            return shown
+    return threshold
+
+
+def shown_score(p: float, threshold: float) -> float:
+    """A score in as few decimals (3 or more) as put it on its own side of the threshold."""
+    for decimals in range(3, _ALL_DIGITS):
+        shown = round(p, decimals)
+        if (shown >= threshold) == (p >= threshold):
+            return shown
+    return p
+
+
+def decimal(value: float) -> str:
+    """Without an exponent, and without zeros at the end; that of a vote is 0.5."""
+    return np.format_float_positional(0.5 if value == MORE_THAN_HALF else value, trim="-")
+
+
 def yes_from(threshold: float) -> str:
     """`Yes from 0.5 on`; of a vote, whose tie is a No, `Yes above 0.5`."""
-    return "Yes above 0.5" if threshold == MORE_THAN_HALF else f"Yes from {threshold:.3g} on"
+    of = decimal(threshold)
+    return f"Yes above {of}" if threshold == MORE_THAN_HALF else f"Yes from {of} on"
 
 
-def clip_threshold(reduction: Reduction) -> float | None:
-    """From which p_ah on a clip is a Yes, where one number tells: a calibration is taken back."""
-    if reduction.ensemble is Ensemble.VOTE:
-        return video_threshold(reduction)
-    if reduction.reducer == "share":
-        return SHARE_THRESHOLD
-    scaling, threshold = reduction.scaling, reduction.threshold
-    if reduction.ensemble is not None or scaling is None:
-        return threshold
-    if threshold in (0, 1):
-        return threshold
-    return sigmoid((logit(threshold) - scaling.intercept) / scaling.slope)
+def no_for(threshold: float) -> str:
+    """What makes a No: `under the threshold of 0.5`, of a vote `0.5 or less`."""
+    of = decimal(threshold)
+    return f"{of} or less" if threshold == MORE_THAN_HALF else f"under the threshold of {of}"

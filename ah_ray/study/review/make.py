@@ -31,11 +31,12 @@ from ah_ray.errors import (
 from ah_ray.media.on_disk import on_disk
 from ah_ray.media.stream_copy import Source, Way
 from ah_ray.study.parallel import in_threads, progress
+from ah_ray.study.replaceable import check_replaceable, made_by
 from ah_ray.study.review.located import located
 from ah_ray.study.review.moments import Moment, surest_moments
-from ah_ray.study.review.page import PAGE_FILE, review_page
+from ah_ray.study.review.page import GENERATOR, PAGE_FILE, review_page
 from ah_ray.study.review.settings import CutSettings
-from ah_ray.study.review.sheet import SHEET_FILE, check_replaceable, row_of, write_sheet
+from ah_ray.study.review.sheet import SHEET_FILE, check_sheet_replaceable, row_of, write_sheet
 
 CLIPS_FOLDER = "clips"
 _THREADS = 4  # each may be an encoder
@@ -75,8 +76,10 @@ def make_review(settings: CutSettings, console: Console) -> Review:
     """
     folder = storage.normalise(settings.to)
     moments = _moments(settings)
+    page = storage.join(folder, PAGE_FILE)
+    check_replaceable("--to", page, made_by(GENERATOR), kind="page of clips.py", out=settings.out)
+    check_sheet_replaceable(storage.join(folder, SHEET_FILE), map(clip_name, moments))
     storage.check_writable(folder)
-    check_replaceable(storage.join(folder, SHEET_FILE), map(clip_name, moments))
     by_video: dict[str, list[Moment]] = {}
     for moment in located(moments, settings.videos, settings.id_key):
         by_video.setdefault(moment.video.video_id, []).append(moment)
@@ -90,7 +93,7 @@ def make_review(settings: CutSettings, console: Console) -> Review:
     if cut:
         rows = [row_of(one.moment, one.clip, show_score=settings.show_scores) for one in cut]
         write_sheet(storage.join(folder, SHEET_FILE), rows)
-        storage.write_whole(storage.join(folder, PAGE_FILE), review_page(rows).encode())
+        storage.write_whole(page, review_page(rows).encode())
     return Review(
         folder=folder, cut=cut, skipped=tuple(one for one in found if isinstance(one, Skipped))
     )

@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.records import Video
-from ah_ray.results.outputs import read_config
+from ah_ray.results.outputs import config_in
 from ah_ray.results.reducers import NO, YES
 from ah_ray.results.row_files import NOT_PARQUET
 from ah_ray.results.stream import not_together
 from ah_ray.results.table_files import Tables, damaged, open_tables
-from ah_ray.study.report.words import clip_threshold
+from ah_ray.results.verdict import clip_threshold_in_tables
 
 _CLIP = ("video_id", "clip_index", "start_s", "end_s", "p_ah", "answer")
 _VIDEO = ("video_id", "uri", "etag", "size_bytes", "last_modified")
@@ -58,13 +58,11 @@ def surest_moments(out: str, *, top: int = 10, surest: Surest = Surest.YES) -> l
     """
     out = storage.normalise(out)
     try:
-        config = read_config(out)
-        if config is None:
-            raise ConfigError(f"{out} is no output of ah_ray: it has no config.json")
+        config = config_in(out)
         with open_tables(out) as tables:
             if tables is None:
                 raise not_together(out)
-            clips = _foremost(tables, top, surest, clip_threshold(config.reduction))
+            clips = _foremost(tables, top, surest, clip_threshold_in_tables(config.reduction))
             videos = {row["video_id"]: _video(row) for row in _rows_of(tables, clips, _VIDEO)}
     except NOT_PARQUET as error:
         raise damaged(out, error) from None

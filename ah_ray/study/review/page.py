@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 PAGE_FILE = "index.html"
+GENERATOR = "ah_ray clips"
+"""As a page says what made it: by that a page may replace it."""
 
 
 def review_page(rows: Sequence[dict[str, str]]) -> str:
@@ -15,4 +17,4 @@ def review_page(rows: Sequence[dict[str, str]]) -> str:
     for mark in "<>&":
         sheet = sheet.replace(mark, f"\\u{ord(mark):04x}")
     template = files("ah_ray.study.review").joinpath("review_page.html").read_text(encoding="utf-8")
-    return template.replace("__SHEET__", sheet)
+    return template.replace("__GENERATOR__", GENERATOR).replace("__SHEET__", sheet)

@@ -20,12 +20,19 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.cohort.id_key import read_id_key
-from ah_ray.errors import ConfigError
+from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.records import Video
 from ah_ray.study.evaluation.scored_output import read_output
 from ah_ray.study.evaluation.timeline import union
 from ah_ray.study.faults import Fault, Faults
-from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, fingerprint, write_labels
+from ah_ray.study.labels import (
+    LABELLED_VIDEOS,
+    PREPARED_FILE,
+    WINDOWS,
+    fingerprint,
+    read_about,
+    write_labels,
+)
 from ah_ray.study.participants import pseudonym
 from ah_ray.study.prepare.balance import WindowRow
 from ah_ray.study.prepare.prepared import describe
@@ -37,6 +44,7 @@ from ah_ray.study.review.sheet import Answer, content_of, read_answers
 
 _SLACK_S = 0.5  # a clip may end so far after its video does
 TIES, FAULTY = "ties", "faulty videos"
+_AGREEMENT = "agreement"  # in prepared.json: only answers of reviewers have it
 Row = dict[str, Any]
 
 
@@ -60,6 +68,7 @@ def take_back(settings: AnswerSettings) -> Taken:
     StorageError.
     """
     out = storage.normalise(settings.labels_out)
+    _check_replaceable(out)
     id_key, faults = read_id_key(settings.id_key), Faults()
     answers = read_answers(settings.answers, faults)
     if not answers:
@@ -86,7 +95,7 @@ def take_back(settings: AnswerSettings) -> Taken:
         "ids_of": settings.videos,
         "pseudonyms": people.is_known and not settings.plain_participants,
         "videos_without_label": tables[1]["label"].null_count,
-        "agreement": _about(agreed),
+        _AGREEMENT: _about(agreed),
         "settings": settings.model_dump(mode="json", exclude={"labels_out", "id_key", "answers"}),
     }
     write_labels(out, *tables, about)
@@ -99,6 +108,24 @@ def take_back(settings: AnswerSettings) -> Taken:
         has_people=people.is_known,
         skipped=tuple(faults.sorted()),
     )
+
+
+def _check_replaceable(out: str) -> None:
+    """Raises ConfigError unless nothing is there, or what answers became before."""
+    try:
+        holds_files = any(storage.list_pages(out))
+        about = read_about(out) if holds_files else {}
+    except ObjectMissing:
+        return
+    except ConfigError:  # no labelled manifest, and not ours to replace
+        about = {}
+    except ValueError as error:
+        raise ConfigError(f"{storage.join(out, PREPARED_FILE)} is damaged: {error}") from None
+    if holds_files and _AGREEMENT not in about:
+        raise ConfigError(
+            f"--labels-out {out} holds files that are not from answers taken back: choose another "
+            "folder, or empty that one"
+        )
 
 
 def _scored(rows: Mapping[str, Row]) -> dict[str, Video]:

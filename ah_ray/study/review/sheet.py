@@ -3,7 +3,8 @@
     clip, video_id, start_s, end_s, content, answer, note, reviewer
 
 `content` marks which content of the video was cut, so that an answer is never taken for another's.
-A score is in it only if that was asked for.
+A score is in it only if that was asked for. What a spreadsheet would take for a formula has a '
+before it, which is taken off again (source: OWASP, CSV injection).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +27,7 @@ from ah_ray.study.written import label_of, seconds_of
 SHEET_FILE = "sheet.csv"
 COLUMNS = ("clip", "video_id", "start_s", "end_s", "content", "answer", "note", "reviewer")
 SCORE = "p_ah"
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NEEDED = ("video_id", "start_s", "end_s", "answer")
 _KNOWN = ("content", "reviewer", "participant")
 
@@ -65,23 +68,35 @@ def row_of(moment: Moment, clip: str, *, show_score: bool) -> dict[str, str]:
     return row | {SCORE: f"{moment.p_ah:.4f}"} if show_score else row
 
 
+def guarded(text: str) -> str:
+    """As a cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """The text that `guarded` made this of."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
 def write_sheet(uri: str, rows: Sequence[dict[str, str]]) -> None:
     """With a mark at its beginning by which spreadsheets know UTF-8."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: guarded(text) for name, text in row.items()} for row in rows)
     storage.write_whole(uri, b"\xef\xbb\xbf" + text.getvalue().encode())
 
 
-def check_replaceable(uri: str, clips: Iterable[str]) -> None:
-    """Raises ConfigError if a sheet is there that has answers, or is of other clips."""
+def check_sheet_replaceable(uri: str, clips: Iterable[str]) -> None:
+    """Raises ConfigError if a sheet is there that somebody wrote in, or that is of other clips."""
     try:
-        there = [row for _, row in read_rows(uri, ("clip", "answer"), ())]
+        there = [row for _, row in read_rows(uri, ("clip", "answer"), ("note", "reviewer"))]
     except ObjectMissing:
         return
-    if any(row.get("answer") for row in there):
-        raise ConfigError(f"{uri} has answers in it: choose another --to, or take it away")
+    for row in there:
+        for name, what in (("answer", "answers"), ("note", "notes"), ("reviewer", "a name")):
+            if row.get(name):
+                raise ConfigError(f"{uri} has {what} in it: choose another --to, or take it away")
     if not {row.get("clip") for row in there} <= set(clips):
         raise ConfigError(f"{uri} is of other clips: choose another --to, or empty that folder")
 
@@ -95,7 +110,8 @@ def read_answers(sheets: Sequence[str], faults: Faults) -> list[Answer]:
     for sheet in sheets:
         uri = storage.normalise(sheet)
         try:
-            for number, row in read_rows(uri, _NEEDED, _KNOWN):
+            for number, cells in read_rows(uri, _NEEDED, _KNOWN):
+                row = {name: text and unguarded(text) for name, text in cells.items()}
                 answer = _answer(row, uri, Place(file=uri, line=number), faults)
                 if answer is not None:
                     answers.append(answer)

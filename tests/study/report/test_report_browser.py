@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from invented_rows import make_output
@@ -15,9 +17,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from study.report.invented_report import HOSTILE, LARGE, make_hostile, make_labelled
 
 from ah_ray import storage
+from ah_ray.config import Reduction
 from ah_ray.errors import ErrorKind
 from ah_ray.media.synthetic import random_scenes, write_video
+from ah_ray.reduction import Scaling
 from ah_ray.results.read import read_clips, read_verdicts
+from ah_ray.results.table_files import VERDICTS_FILE
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
 
@@ -167,6 +172,36 @@ def test_opening_one_video(opened, labelled):
     assert not one.page.is_visible("#video")
 
 
+def test_a_calibrated_video_that_is_nearly_a_yes(opened, tmp_path):
+    out = str(tmp_path / "scores")
+    calibrated = Reduction(threshold=0.39, scaling=Scaling(slope=0.08), calibration_fingerprint="c")
+    make_output(out, {"a": [0.003714]}, reduction=calibrated)
+    one = opened(Path(make_report(ReportSettings(out=out)).file))
+    one.page.click("#rows a")
+    said = one.page.inner_text("#video .lead")
+    assert (
+        said
+        == "No, with a score of 0.38999. 0 of 1 clips are a Yes; the highest is 0.38999 at 0:00."
+    )
+    assert "Scores of clips are calibrated" in one.page.inner_text("#video")
+    assert one.page.locator("#video svg.chart text").last.text_content() == "Yes from 0.39 on"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_words_beside_a_timeline_are_whole(opened, tmp_path, width):
+    out = str(tmp_path / "scores")
+    make_output(out, {"a": [0.123456] * 20}, reduction=Reduction(threshold=0.1234567))
+    page = opened(
+        Path(make_report(ReportSettings(out=out)).file), viewport={"width": width, "height": 800}
+    ).page
+    page.click("#rows a")
+    drawing = page.locator("#video svg.chart").bounding_box()
+    words = page.locator("#video svg.chart text").last
+    assert words.text_content() == "Yes from 0.1235 on"
+    box = words.bounding_box()
+    assert box["x"] + box["width"] <= drawing["x"] + drawing["width"]
+
+
 def test_an_address_opens_its_video(opened, labelled):
     one = opened(labelled)
     name = one.ids()[7]
@@ -199,7 +234,7 @@ def test_by_keyboard_alone(opened, labelled):
     first, second = one.ids()[:2]
     keyboard.press("Enter")
     assert one.page.inner_text("#video-title") == first
-    tab_to(".bar button:nth-child(2)")
+    tab_to(".bar button:nth-child(3)")
     keyboard.press("Enter")
     assert one.page.inner_text("#video-title") == second
     keyboard.press("Escape")
@@ -226,6 +261,39 @@ def test_a_small_screen_is_not_left_sideways(opened, labelled):
     assert page.evaluate(wide) == 0
     page.locator("#rows a").first.click()
     assert page.evaluate("document.getElementById('video').scrollWidth") <= 360
+
+
+def test_a_small_screen_and_paper_break_no_id_and_no_time(opened, labelled):
+    page = opened(labelled, viewport={"width": 360, "height": 700}).page
+    lines = "e => e.getClientRects().length"
+    assert page.locator("#rows a").first.evaluate(lines) == 1
+    page.locator("#rows a").first.click()
+    tops = page.locator("#video .bar button").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().top)"
+    )
+    assert len(tops) == 3 and len(set(tops)) == 1, "Close stands in a row of its own"
+    assert page.locator("#video .bar button").first.inner_text() == "Close"
+    assert page.locator("#video tbody th").first.bounding_box()["height"] < 45, "a time is broken"
+    page.locator("#video .close").click()
+    page.emulate_media(media="print")
+    assert page.locator("#rows a").first.evaluate(lines) == 1
+
+
+def test_what_was_not_scored_is_hatched_and_has_no_height(opened, tmp_path):
+    out = str(tmp_path / "scores")
+    make_output(out, {"a": [0.1, ErrorKind.DECODE, ErrorKind.DECODE]})
+    path = Path(out) / VERDICTS_FILE
+    table = pq.read_table(path)
+    cut_off = pa.array([6.0], table.schema.field("duration_s").type)
+    place = table.column_names.index("duration_s")
+    pq.write_table(table.set_column(place, "duration_s", cut_off), path)
+    page = opened(Path(make_report(ReportSettings(out=out)).file)).page
+    page.click("#rows a")
+    bars = page.locator("#video svg.chart g.lost")
+    assert bars.count() == 2
+    top_line = page.locator("#video svg.chart line.grid").last.bounding_box()["y"]
+    assert abs(bars.first.bounding_box()["y"] - top_line) < 2
+    assert "0:06 could be read, of 0:15 or more" in page.inner_text("#video .facts")
 
 
 def test_dark_mode_is_dark(opened, labelled):

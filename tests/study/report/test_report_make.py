@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from study.report.invented_report import LARGE, make_labelled, make_night
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, ErrorKind
+from ah_ray.reduction import Scaling
 from ah_ray.results.outputs import config_of, write_config
 from ah_ray.study.report.make import Made, make_report
 from ah_ray.study.report.settings import ReportSettings
@@ -61,6 +63,20 @@ def test_two_nights_are_told(out):
     assert "The last run wrote 2 rows: 100% of the scored are a Yes" in text
 
 
+def test_a_first_night_has_one_column(out):
+    make_night(out, "run-1", days_before=0, videos=130, failed=3)
+    text = text_of(make_report(ReportSettings(out=out)))
+    assert "The last run</h2>" in text and "Tonight against last night" not in text
+    section = text.split('id="nights"')[1].split("</section>")[0]
+    assert section.count('<th scope="col" class="number">') == 2 and "–" not in section
+
+
+def test_a_small_cohort_is_told_in_its_own_terms(out):
+    text = text_of(make_report(ReportSettings(out=out)))
+    assert "2 videos, 10 seconds" in text
+    assert "<dd>2026-01-02 (UTC)</dd>" in text
+
+
 def test_videos_without_a_row_are_told(out):
     make_night(out, "run-1", days_before=0, videos=130, failed=3, missing=4)
     text = text_of(make_report(ReportSettings(out=out)))
@@ -80,13 +96,60 @@ def test_labels_add_measures_and_what_annotators_marked(tmp_path):
         if name in labels:
             assert label == labels[name]["label"]
             assert len(segments) == len(labels[name]["segments"])
+    assert "Unscored counted wrong" in text
+    assert ">Gender<" in text and ">Language<" not in text  # which is unknown of everybody
+    assert "answer differs from label (of any split)" in text
     assert "participant_id" not in text
     assert "test-000" not in text.replace('"test-000-', "")  # a participant; videos bear the name
 
 
-def test_no_output_no_page(tmp_path):
+def test_where_all_were_scored_no_column_is_told_twice(tmp_path):
+    out, study = make_labelled(tmp_path)
+    made = make_report(ReportSettings(out=out, labels=study.labels, split="val", draws=100))
+    assert "Unscored counted wrong" not in text_of(made)
+
+
+def test_no_output_no_page_and_no_folder_either(tmp_path):
     with pytest.raises(ConfigError, match=r"it has no config\.json"):
         make_report(ReportSettings(out=str(tmp_path / "nothing")))
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_page_is_replaced_and_nothing_else(out, tmp_path):
+    page = str(tmp_path / "page.html")
+    make_report(ReportSettings(out=out, to=page, title="Once"))
+    assert "Twice" in text_of(make_report(ReportSettings(out=out, to=page, title="Twice")))
+    precious = tmp_path / "precious.txt"
+    precious.write_text("of somebody")
+    verdicts = Path(out) / "verdicts.parquet"
+    before = verdicts.read_bytes()
+    for place, told in (
+        (precious, "a file already that is no page"),
+        (verdicts, "the output itself uses that name"),
+        (Path(out) / "runs" / "x.json", "the output itself uses that name"),  # nothing is there
+        (tmp_path, "that is a folder; give a file"),
+        (f"{tmp_path}/new/", "that is a folder; give a file"),
+    ):
+        with pytest.raises(ConfigError, match=f"--to {re.escape(str(place))}: .*{told}"):
+            make_report(ReportSettings(out=out, to=str(place)))
+    assert precious.read_text() == "of somebody" and verdicts.read_bytes() == before
+
+
+def test_a_page_in_a_bucket_is_replaced_and_nothing_else(bucket):
+    out = f"s3://{bucket}/scores"
+    make_output(out, {"a": [0.9]})
+    for _ in range(2):
+        make_report(ReportSettings(out=out))
+    storage.write_whole(f"s3://{bucket}/precious.txt", b"of somebody")
+    for place in ("precious.txt", "scores/clips.parquet", "folder/"):
+        with pytest.raises(ConfigError, match=f"--to s3://{bucket}/{place}"):
+            make_report(ReportSettings(out=out, to=f"s3://{bucket}/{place}"))
+
+
+def test_where_nothing_can_be_written_names_the_flag(out, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigError, match=r"cannot be written to.*with --to"):
+        make_report(ReportSettings(out=out, to=str(tmp_path / "file" / "page.html")))
 
 
 @pytest.mark.parametrize("flag", ["link_videos", "with_frames"])
@@ -99,10 +162,33 @@ def test_hidden_names_cannot_be_linked_to(tmp_path, flag):
         make_report(ReportSettings(out=out, **{flag: True}))
 
 
+def test_a_calibrated_page_has_one_scale(tmp_path):
+    """Whatever of it is read together: the video's score, its clips', and where a Yes begins."""
+    calibrated = Reduction(threshold=0.36, scaling=Scaling(slope=0.08), calibration_fingerprint="c")
+    out = str(tmp_path / "scores")
+    make_output(out, {"a": [0.004, 0.0001]}, reduction=calibrated)
+    made = make_report(ReportSettings(out=out))
+    data = data_of(made)
+    assert data["videos"]["p"] == [data["videos"]["p_clips"][0][0]] == [391]
+    assert data["clip_yes_from"] == "Yes from 0.36 on"
+    assert "Scores of clips are calibrated" in text_of(made)
+
+
+def test_no_rounded_number_contradicts_an_answer(tmp_path):
+    out = str(tmp_path / "scores")
+    near = Reduction(threshold=0.99997)
+    make_output(out, {"a": [0.99995], "b": [0.99998], "c": [0.5]}, reduction=near)
+    made = make_report(ReportSettings(out=out))
+    data = data_of(made)
+    assert data["clip_yes_from"] == "Yes from 0.99997 on"
+    assert data["videos"]["p"] == pytest.approx([999.95, 1000, 500], rel=1e-12)
+    assert "under the threshold of 0.99997" in text_of(made)
+
+
 def test_a_page_with_pictures_says_that_it_shows_people(out):
     made = make_report(ReportSettings(out=out, with_frames=True))
     assert "This page shows people" in text_of(made)
-    assert made.n_with_frames == 0  # there is no such recording
+    assert list(made.frames.missing) == ["a"]  # there is no such recording
     assert "This page shows people" not in text_of(make_report(ReportSettings(out=out)))
 
 

@@ -77,3 +77,12 @@ def test_trouble_is_told_without_its_words_which_may_hold_a_path():
 def test_what_neither_night_tells_has_no_line():
     found = nights([summary(2, changes={}, clips_scored=0), summary(1, changes={}, clips_scored=0)])
     assert [line.name for line in found.work] == ["Time it took"]
+
+
+def test_a_short_cohort_is_told_in_minutes():
+    short = summary(1)
+    counts = short.counts.model_copy(update={"duration_s": 90.0})
+    found = nights([short.model_copy(update={"counts": counts})])
+    assert told(found.cohort)["Minutes of video"] == ("–", "1.5", "")
+    both = nights([summary(2), short.model_copy(update={"counts": counts})])
+    assert told(both.cohort)["Hours of video"] == ("0.0", "2.0", "+2.0")

@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from invented_rows import make_output, scoring
+from invented_rows import make_output, name_of, row, scoring
 from study.report.invented_report import HOSTILE, make_hostile
 
+from ah_ray.config import Ensemble, OneModel, Reduction
+from ah_ray.results.commit import commit
+from ah_ray.results.outputs import claim
+from ah_ray.results.reduce import reduce_outputs
+from ah_ray.results.tables import write_tables
+from ah_ray.results.verdict import with_verdict
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.page import embedded_json
 from ah_ray.study.report.settings import ReportSettings
@@ -113,11 +119,38 @@ def test_the_page_says_what_the_score_is_and_is_not(tmp_path):
     assert "No labels were given for this page" in text
 
 
-def test_a_page_of_the_demonstration_says_that_it_means_nothing(tmp_path):
-    for model, told in (("tiny", True), ("model-a", False)):
-        out = str(tmp_path / model)
-        make_output(out, {"a": [0.9]}, by=scoring(model))
-        assert ("These verdicts say nothing about people" in _text(ReportSettings(out=out))) == told
+_TOLD = "These verdicts say nothing about people"
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [("tiny", True), ("tiny+my-adapter", True), ("model-a", False), ("tiny-clinic", False)],
+)
+def test_a_page_of_the_demonstration_says_that_it_means_nothing(tmp_path, model, told):
+    out = str(tmp_path / "out")
+    make_output(out, {"a": [0.9]}, by=scoring(model))
+    assert (_TOLD in _text(ReportSettings(out=out))) == told
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [(("model-a", "tiny+b"), True), (("model-a", "model-b"), False)]
+)
+def test_so_does_a_page_of_several_models_with_it_among_them(tmp_path, names, told):
+    models = tuple(OneModel(name=name, fingerprint=name) for name in names)
+    by = scoring(" + ".join(names), models=models)
+    made = row("a", [0.9], by=by)
+    made["clips"][0]["model_p_ah"] = [0.9, 0.1]
+    out = str(tmp_path / "in-one-run")
+    claim(out, by, Reduction(ensemble=Ensemble.VOTE))
+    commit(out, with_verdict(made, Reduction(ensemble=Ensemble.VOTE)), stale=())
+    write_tables(out, [name_of(made)])
+    assert (_TOLD in _text(ReportSettings(out=out))) == told
+    outs = [str(tmp_path / name) for name in names]
+    for each, name in zip(outs, names, strict=True):
+        make_output(each, {"a": [0.9]}, by=scoring(name))
+    voted = str(tmp_path / "voted")
+    reduce_outputs(outs, voted, reduction=Reduction())
+    assert (_TOLD in _text(ReportSettings(out=voted))) == told
 
 
 def _text(settings: ReportSettings) -> str:

@@ -14,7 +14,7 @@ from invented_rows import make_output
 from ah_ray import storage
 from ah_ray.media.ffmpeg import ffmpeg_path
 from ah_ray.results.read import read_clips, read_verdicts
-from ah_ray.study.report.pictures import PER_VIDEO, thumbnails
+from ah_ray.study.report.pictures import PER_VIDEO, Thumbnails, thumbnails
 
 BRIGHTNESS = (30, 90, 150, 210, 60)
 
@@ -30,7 +30,7 @@ def recording(tmp_path_factory) -> Path:
     return path
 
 
-def of(out: str) -> dict[str, dict[int, str]]:
+def of(out: str) -> Thumbnails:
     return thumbnails(read_verdicts(out), read_clips(out))
 
 
@@ -42,7 +42,7 @@ def output(folder: Path, recording: Path) -> str:
 
 
 def test_pictures_are_those_of_the_surest_clips(tmp_path, recording):
-    found = of(output(tmp_path, recording))["greys"]
+    found = of(output(tmp_path, recording)).by_video["greys"]
     assert sorted(found) == [1, 3, 4]
     assert len(found) == PER_VIDEO
     for clip, picture in found.items():
@@ -53,15 +53,17 @@ def test_pictures_are_those_of_the_surest_clips(tmp_path, recording):
         assert abs(np.frombuffer(pixels, np.uint8).mean() - BRIGHTNESS[clip]) < 15
 
 
-def test_a_recording_that_has_changed_or_gone_has_none(tmp_path, recording):
+def test_a_recording_that_has_changed_or_gone_has_none_and_says_why(tmp_path, recording):
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(recording.read_bytes())
     out = output(tmp_path, copy)
-    assert of(out)
+    assert of(out).missing == {}
     os.utime(copy, ns=(1, 1))
-    assert of(out) == {}
+    assert of(out).by_video == {}
+    assert of(out).missing == {"greys": "the recording is no longer what was scored"}
     copy.unlink()
-    assert of(out) == {}
+    assert of(out).by_video == {}
+    assert of(out).missing == {"greys": "the recording is no longer where it was scored"}
 
 
 def test_progress_counts_videos(tmp_path, recording):

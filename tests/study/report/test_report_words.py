@@ -1,8 +1,6 @@
-"""How a score comes about, in words, and from which p_ah on a clip is a Yes."""
+"""How a score comes about, in words, and that no number on a page contradicts an answer."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 from hypothesis import given
@@ -10,8 +8,16 @@ from hypothesis import strategies as st
 
 from ah_ray.config import Ensemble, Reduction
 from ah_ray.reduction import Scaling
-from ah_ray.results.reducers import YES, clip_answer
-from ah_ray.study.report.words import clip_threshold, in_words, yes_from
+from ah_ray.results.verdict import MORE_THAN_HALF
+from ah_ray.study.report.words import (
+    clips_in_words,
+    decimal,
+    in_words,
+    no_for,
+    shown_score,
+    shown_threshold,
+    yes_from,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,26 +41,41 @@ def test_in_words(reduction, words):
     assert in_words(reduction) == words
 
 
-@given(
-    st.floats(0.01, 0.99),
-    st.floats(0.05, 0.95),
-    st.one_of(
-        st.none(),
-        st.builds(Scaling, slope=st.floats(0.2, 5), intercept=st.floats(-3, 3)),
-    ),
-    st.sampled_from(["any", "mean", "share"]),
+@given(st.lists(st.floats(0, 1)), st.floats(0, 1))
+def test_what_is_shown_puts_every_score_on_its_own_side(scores, threshold):
+    line = shown_threshold(threshold, scores)
+    for p in scores:
+        assert (shown_score(p, line) >= line) == (p >= threshold)
+    assert line in (0, 1) or 0 < line < 1
+    assert (line in (0, 1)) == (threshold in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "scores", "line", "shown"),
+    [
+        (0.5, [0.12345, 0.4999, 0.49999], "0.5", ["0.123", "0.4999", "0.49999"]),
+        (0.3684763766, [0.2, 0.9], "0.368", ["0.2", "0.9"]),
+        (0.3684763766, [0.3682, 0.36848], "0.36848", ["0.368", "0.3685"]),
+        (0.99997, [0.99995, 0.99999], "0.99997", ["0.99995", "1"]),
+        (0.0000114, [0.5], "0.0000114", ["0.5"]),
+        (MORE_THAN_HALF, [0.5, 2 / 3], "0.5", ["0.5", "0.667"]),
+    ],
 )
-def test_the_line_parts_the_clips_that_are_a_yes(p_ah, threshold, scaling, reducer):
-    reduction = Reduction(reducer=reducer, threshold=threshold, scaling=scaling)
-    line = clip_threshold(reduction)
-    if not math.isclose(p_ah, line, abs_tol=1e-9):
-        assert (clip_answer(p_ah, reduction) == YES) == (p_ah >= line)
+def test_as_few_digits_as_will_do(threshold, scores, line, shown):
+    found = shown_threshold(threshold, scores)
+    assert decimal(found) == line
+    assert [decimal(shown_score(p, found)) for p in scores] == shown
+
+
+def test_a_calibrated_page_says_which_scores_of_clips_it_shows():
+    scaling = Scaling(slope=2)
+    assert "are calibrated" in clips_in_words(Reduction(scaling=scaling))
+    assert "before calibration" in clips_in_words(Reduction(reducer="share", scaling=scaling))
+    assert clips_in_words(Reduction()) is None
 
 
 def test_where_a_yes_begins():
     assert yes_from(0.5) == "Yes from 0.5 on"
-    assert yes_from(math.nextafter(0.5, 1)) == "Yes above 0.5"  # a tie is a No
-
-
-def test_the_line_of_a_vote_is_above_a_tie():
-    assert clip_threshold(Reduction(ensemble=Ensemble.VOTE)) == math.nextafter(0.5, 1)
+    assert yes_from(MORE_THAN_HALF) == "Yes above 0.5"  # a tie is a No
+    assert no_for(0.5) == "under the threshold of 0.5"
+    assert no_for(MORE_THAN_HALF) == "0.5 or less"

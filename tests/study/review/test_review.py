@@ -122,6 +122,16 @@ def test_where_nothing_could_be_cut_nothing_is_written(out, cohort, review, tmp_
     assert list((tmp_path / "review").iterdir()) == []
 
 
+def test_a_page_of_somebody_else_is_never_replaced(out, review, tmp_path):
+    review(out)
+    review(out)
+    page = tmp_path / "review" / "index.html"
+    page.write_text("<h1>of somebody</h1>")
+    with pytest.raises(ConfigError, match=r"--to .*index\.html: .* that is no page of clips\.py"):
+        review(out)
+    assert page.read_text() == "<h1>of somebody</h1>"
+
+
 def test_from_a_bucket_each_video_is_fetched_once(bucket, recording, review, monkeypatch):
     fetched = []
 
@@ -166,11 +176,14 @@ def test_answers_are_never_written_over(out, review, tmp_path):
     assert [row["clip"] for row in read_sheet(sheet)] == [one.clip for one in again.cut]
     with pytest.raises(ConfigError, match="is of other clips"):
         review(out, surest=("no",))
-    rows = read_sheet(sheet)
-    rows[0]["answer"] = "Yes"
-    write_rows(sheet, rows)
-    with pytest.raises(ConfigError, match="has answers in it"):
-        review(out)
+    for column, told in (("answer", "answers"), ("note", "notes"), ("reviewer", "a name")):
+        rows = [row | {column: ""} for row in read_sheet(sheet)]
+        rows[-1][column] = "Yes"
+        write_rows(sheet, rows)
+        with pytest.raises(ConfigError, match=f"has {told} in it"):
+            review(out)
+        assert read_sheet(sheet) == rows
+        write_rows(sheet, [row | {column: ""} for row in rows])
 
 
 def test_fewer_than_were_asked_for(out, tmp_path, recording, review):

@@ -93,10 +93,10 @@ def status(page: Page) -> str:
     return page.locator("#done").inner_text()
 
 
-def save(page: Page, to: Path) -> Path:
+def save(page: Page, to: Path, name: str = "sheet-A-B.csv") -> Path:
     with page.expect_download() as started:
         page.locator("#export").click()
-    assert started.value.suggested_filename == "sheet-A-B.csv"
+    assert started.value.suggested_filename == name
     started.value.save_as(to)
     return to
 
@@ -126,6 +126,42 @@ def test_by_keyboard_alone_to_a_sheet_that_is_read_back(page, tmp_path):
     assert not faults.found
 
 
+@in_browser
+def test_what_looks_like_a_formula_is_none_in_the_sheet(page, tmp_path):
+    page.locator("#note").fill("=1+1")
+    page.locator("[data-answer=Yes]").click()
+    page.locator("#reviewer").fill("-Ж")
+    sheet = save(page, tmp_path / "sheet.csv", "sheet--Ж.csv")
+    first = read_sheet(sheet)[0]
+    assert (first["note"], first["reviewer"]) == ("'=1+1", "'-Ж")
+    assert [one.reviewer for one in read_answers([str(sheet)], Faults())] == ["-Ж"]
+
+
+@in_browser
+@pytest.mark.parametrize(("who", "name"), [("Ж 1", "Ж-1"), ("张", "张"), ("é/ß", "é-ß")])
+def test_sheets_of_all_reviewers_have_names_of_their_own(page, tmp_path, who, name):
+    page.locator("#reviewer").fill(who)
+    save(page, tmp_path / "sheet.csv", f"sheet-{name}.csv")
+
+
+@in_browser
+def test_after_the_last_answer_it_asks_to_save(page):
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("y")
+    assert "save" not in page.inner_text("#said").lower()
+    page.keyboard.press("y")
+    assert "last clip; 1 without an answer. Save the sheet when" in page.inner_text("#said")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("n")
+    assert page.inner_text("#said") == "Clip 1: No. Every clip has an answer: save the sheet now."
+
+
+@in_browser
+def test_two_clips_of_one_video_are_told_apart(page):
+    assert "0 – 2 s" in page.locator("#clips li").first.inner_text()
+
+
 def wait_until_loaded(page: Page) -> None:
     """Playwright's own way to wait evaluates text in the page, which the page forbids."""
     until = time.monotonic() + 20
@@ -146,11 +182,50 @@ def test_each_clip_is_played(page):
 
 
 @in_browser
+@pytest.mark.parametrize("focus", ["a click", "the keyboard"])
+def test_space_plays_and_pauses_and_never_answers(page, focus):
+    """Whichever button was pressed before: a clip that nobody watched has no answer."""
+    yes = page.locator("[data-answer=Yes]")
+    yes.click()
+    if focus == "the keyboard":
+        yes.focus()
+    wait_until_loaded(page)
+    paused = "document.getElementById('player').paused"
+    before = page.evaluate(paused)
+    page.keyboard.press("Space")
+    assert page.evaluate(paused) != before
+    page.keyboard.press("Space")
+    assert page.evaluate(paused) == before
+    assert status(page) == "1 of 3 answered"
+
+
+@in_browser
+def test_after_a_click_enter_does_not_press_again(page):
+    page.locator("[data-answer=Yes]").click()
+    page.keyboard.press("Enter")
+    assert status(page) == "1 of 3 answered"
+
+
+@in_browser
+@pytest.mark.parametrize("key", ["y", "Enter"])
+def test_a_key_that_is_held_answers_once(page, key):
+    page.locator("[data-answer=Yes]").focus()
+    for _ in range(3):  # a key that is down already comes with `repeat`
+        page.keyboard.down(key)
+    page.keyboard.up(key)
+    assert status(page) == "1 of 3 answered"
+
+
+@in_browser
 def test_answers_outlast_a_closed_page(page):
     page.keyboard.press("n")
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
-    assert status(page) == "1 of 3 answered"
+    until = time.monotonic() + 20  # a busy browser brings what was kept to the new page late
+    while status(page) != "1 of 3 answered":
+        assert time.monotonic() < until, "the answer is lost"
+        page.wait_for_timeout(200)
+        page.reload()
 
 
 @in_browser

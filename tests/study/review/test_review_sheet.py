@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from invented_review import write_rows
+from hypothesis import given
+from hypothesis import strategies as st
+from invented_review import read_sheet, write_rows
 
 from ah_ray.errors import ConfigError
 from ah_ray.study.faults import Faults
-from ah_ray.study.review.sheet import read_answers, seconds, write_sheet
+from ah_ray.study.review.sheet import guarded, read_answers, seconds, unguarded, write_sheet
 
 ROW = {"clip": "clips/a-0000.000s.mp4", "video_id": "a", "start_s": "0", "end_s": "5",
        "content": "0123abcd", "answer": "Yes", "note": "", "reviewer": "AB"}  # fmt: skip
@@ -83,3 +85,18 @@ def test_seconds_are_plain():
     assert [seconds(s) for s in (0.0, 5.0, 7.25, 1e-7, 21599.98)] == [
         "0", "5", "7.25", "0", "21599.98",
     ]  # fmt: skip
+
+
+@given(st.text(max_size=9), st.sampled_from(["", "=", "+", "-", "@", "\t", "\r", "'", "'=", "''-"]))
+def test_no_cell_is_a_formula_and_each_is_read_as_it_was(text, first):
+    cell = guarded(first + text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert unguarded(cell) == first + text
+
+
+def test_what_looks_like_a_formula_goes_to_a_spreadsheet_and_back(tmp_path):
+    uri = tmp_path / "sheet.csv"
+    write_sheet(str(uri), [ROW | {"video_id": "-a", "note": "=1+1", "reviewer": "@B"}])
+    assert [(each["note"], each["reviewer"]) for each in read_sheet(uri)] == [("'=1+1", "'@B")]
+    answers = read_answers([str(uri)], Faults())
+    assert [(one.video_id, one.reviewer) for one in answers] == [("-a", "@B")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from invented_review import write_rows
 from invented_rows import make_output
@@ -189,3 +191,25 @@ def test_the_same_answers_give_the_same_labels(taken):
     assert read_about(taken(rows()).out)["data_fingerprint"] == first
     other = ANSWERS | {"clean": "NY"}
     assert read_about(taken(rows(other)).out)["data_fingerprint"] != first
+
+
+def test_a_manifest_of_another_source_is_never_replaced(taken, tmp_path):
+    """Answers are taken back again over answers alone."""
+    labels = tmp_path / "labels"
+    taken(rows())
+    taken(rows(ANSWERS | {"clean": "NY"}))
+    about = labels / "prepared.json"
+    by_prepare = json.loads(about.read_text())
+    del by_prepare["agreement"]
+    for content in (json.dumps(by_prepare), None):
+        if content is None:
+            about.unlink()
+        else:
+            about.write_text(content)
+        before = {path.name: path.read_bytes() for path in labels.iterdir()}
+        with pytest.raises(ConfigError, match="not from answers taken back: choose another folder"):
+            taken(rows())
+        assert {path.name: path.read_bytes() for path in labels.iterdir()} == before
+    about.write_text("{")
+    with pytest.raises(ConfigError, match=r"prepared\.json is damaged"):
+        taken(rows())

@@ -16,7 +16,12 @@ const html = (tag, attributes, ...children) =>
 const svg = (tag, attributes, ...children) =>
   element(document.createElementNS(SVG, tag), attributes, children);
 
-const score = (thousandths) => (thousandths === null ? "–" : (thousandths / 1000).toFixed(3));
+// To three decimals, or to as many more as part it from the threshold.
+function score(thousandths) {
+  if (thousandths === null) return "–";
+  if (Number.isInteger(thousandths)) return (thousandths / 1000).toFixed(3);
+  return (thousandths / 1000).toLocaleString("en", { maximumSignificantDigits: 15 });
+}
 
 function clock(seconds) {
   if (seconds === null) return "–";
@@ -40,11 +45,23 @@ function bars(clips, x, y, base, gap) {
     const clip = clips[place];
     const left = x(start_s);
     const width = Math.max(0.5, x(end_s) - left - gap);
-    const top = clip.p === null ? y(100) : Math.min(y(clip.p), base - 1);
-    const kind = { Y: "mark-yes", N: "mark-no", ".": "lost" }[clip.said];
-    const attributes = { class: kind, x: left, y: top, width, height: base - top };
-    return svg("rect", attributes, svg("title", {}, describe(clip)));
+    const told = svg("title", {}, describe(clip));
+    if (clip.p === null) return hatched(left, y(1000), width, base - y(1000), told);
+    const top = Math.min(y(clip.p), base - 1);
+    const kind = clip.said === "Y" ? "mark-yes" : "mark-no";
+    return svg("rect", { class: kind, x: left, y: top, width, height: base - top }, told);
   });
+}
+
+// What has no score has no height either: a box as high as can be, with slanted lines.
+function hatched(left, top, width, height, ...inside) {
+  const [right, base, lines] = [left + width, top + height, []];
+  for (let foot = left - height + 3; foot < right; foot += 6) {
+    const [from, to] = [Math.max(foot, left), Math.min(foot + height, right)];
+    if (to > from) lines.push(`M${from} ${base - from + foot}L${to} ${base - to + foot}`);
+  }
+  const box = svg("rect", { x: left, y: top, width, height });
+  return svg("g", { class: "lost" }, ...inside, box, svg("path", { d: lines.join("") }));
 }
 
 function describe(clip) {
@@ -88,7 +105,8 @@ function marked(video, x, top, height) {
 // One video's whole timeline, with its axes.
 function timeline(video, threshold, yes_from) {
   const width = Math.min(900, Math.max(320, innerWidth - 90)); // so that text keeps its size
-  const [top, base, left, right] = [14, 190, 30, 90];
+  const [top, base, left] = [14, 190, 30];
+  const right = 16 + 6.8 * Math.max(yes_from.length, "marked A/H".length); // room for these words
   const all_s = length_s(video);
   const x = (seconds) => left + ((width - left - right) * seconds) / Math.max(all_s, SHORTEST_S);
   const end = x(all_s);

@@ -65,7 +65,7 @@ const LABELS = { 1: "A/H", 0: "not A/H" };
 const COLUMNS = [
   { name: "Video", key: (video) => video.id },
   { name: "Answer", key: (video) => video.answer || null },
-  HAS_LABELS ? { name: "Label", key: (video) => video.label } : null,
+  HAS_LABELS ? { name: "Label", key: (video) => video.label, whole: true } : null,
   { name: "Score", key: (video) => video.p, number: true, falling: true },
   { name: "Highest at", key: (video) => video.moment_s, number: true, minor: true },
   { name: "Clips", key: (video) => video.n_clips, number: true, falling: true, minor: true },
@@ -127,7 +127,8 @@ function turn_to(page) {
   by_id("videos").scrollIntoView();
 }
 
-const styled = (column) => [column.number && "number", column.minor && "minor"].filter(Boolean).join(" ") || null;
+const styled = (column) =>
+  [column.number && "number", column.minor && "minor", column.whole && "nowrap"].filter(Boolean).join(" ") || null;
 
 const CELLS = {
   Video: (video) => [html("a", { href: address(video) }, video.id)],

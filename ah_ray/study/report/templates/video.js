@@ -20,7 +20,7 @@ function follow() {
     if (SHEET.open) SHEET.close();
     return;
   }
-  by_id("video-inside").replaceChildren(...sheet(video));
+  by_id("video-inside").replaceChildren(...sheet(video).filter(Boolean));
   if (!SHEET.open) SHEET.showModal();
   SHEET.scrollTop = 0;
   by_id("video-title").focus();
@@ -32,7 +32,7 @@ function sheet(video) {
     bar(at),
     html("h2", { id: "video-title", tabindex: "-1" }, video.id),
     lead(video),
-    ...(video.clips().length ? [timeline(video, DATA.clip_threshold, DATA.clip_yes_from), legend(video)] : []),
+    ...(video.clips().length ? [timeline(video, DATA.clip_threshold, DATA.clip_yes_from), legend(video), scale()] : []),
     facts(video),
     ...(video.clips().length ? [clips_table(video)] : []),
   ];
@@ -47,7 +47,7 @@ function bar(at) {
   };
   const close = html("button", { type: "button", class: "close" }, "Close");
   close.addEventListener("click", () => SHEET.close());
-  return html("div", { class: "bar" }, step("Previous video", at - 1), step("Next video", at + 1), close);
+  return html("div", { class: "bar" }, close, step("Previous video", at - 1), step("Next video", at + 1));
 }
 
 function lead(video) {
@@ -63,8 +63,11 @@ function lead(video) {
 
 function legend(video) {
   const one = (kind, words) => {
-    const square = { class: kind, x: 0.5, y: 0.5, width: 9, height: 9 };
-    const drawn = svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("rect", square));
+    const square =
+      kind === "lost"
+        ? hatched(0.5, 0.5, 9, 9)
+        : svg("rect", { class: kind, x: 0.5, y: 0.5, width: 9, height: 9 });
+    const drawn = svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, square);
     return html("span", {}, drawn, ` ${words}`);
   };
   return html(
@@ -77,9 +80,11 @@ function legend(video) {
   );
 }
 
+const scale = () => (DATA.clips_in_words ? html("p", { class: "quiet" }, DATA.clips_in_words) : null);
+
 function facts(video) {
   const known = [
-    ["Length", clock(video.duration_s)],
+    ["Length", length(video)],
     ["Clips", video.n_failed ? `${video.n_clips}, of which ${video.n_failed} not scored` : video.n_clips],
     ["Remarks", video.remarks.join(", ") || null],
     ["Label", video.label === null ? null : LABELS[video.label]],
@@ -93,6 +98,13 @@ function facts(video) {
     made.push(html("div", {}, html("dt", {}, "Recording"), html("dd", {}, link)));
   }
   return html("dl", { class: "facts" }, ...made);
+}
+
+// Of a recording that is cut off, clips were planned for more than could be read.
+function length(video) {
+  const planned_s = Math.max(...video.clips().map((clip) => clip.end_s), 0);
+  if (video.duration_s === null || planned_s < video.duration_s + 1) return clock(video.duration_s);
+  return `${clock(video.duration_s)} could be read, of ${clock(planned_s)} or more`;
 }
 
 const outside = (url) => ({ href: url, target: "_blank", rel: "noopener noreferrer" });
@@ -128,7 +140,7 @@ function clip_row(video, clip, has_frames) {
   return html(
     "tr",
     {},
-    html("th", { scope: "row" }, linked),
+    html("th", { scope: "row", class: "nowrap" }, linked),
     html("td", { class: "number" }, score(clip.p)),
     html("td", { class: clip.said === "Y" ? "yes" : null }, answer),
     video.segments.length ? html("td", {}, marked_s(video, clip)) : null,
