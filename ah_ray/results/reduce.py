@@ -94,10 +94,14 @@ def reduce_outputs(
 def _check_contents(inputs: Sequence[str]) -> int:
     """How many videos there are in all. Raises ConfigError if the inputs do not fit together."""
     fingerprints = [read_config(uri).config_fingerprint for uri in inputs]
-    n_videos, differing = 0, []
+    n_videos, differing, alone = 0, [], set(inputs)
     for video_id, contents in _contents(inputs):
         n_videos += 1
         found = [content for content in contents if content is not None]
+        if len(found) > 1:
+            alone -= {
+                uri for uri, content in zip(inputs, contents, strict=True) if content is not None
+            }
         if len({content.etag for content in found if content.etag is not None}) > 1:
             differing.append(video_id)
         for uri, wanted, content in zip(inputs, fingerprints, contents, strict=True):
@@ -105,6 +109,12 @@ def _check_contents(inputs: Sequence[str]) -> int:
                 raise ConfigError(
                     f"{uri} is in the middle of a --rescore: run its score.py again to finish it"
                 )
+    if alone and len(inputs) > 1:
+        raise ConfigError(
+            f"{next(uri for uri in inputs if uri in alone)} has no video in common with the other "
+            "inputs: video ids follow from --videos and --id-key of score.py, so name outputs of "
+            "the same cohort, scored with the same"
+        )
     if differing:
         named = ", ".join(differing[:_NAMED]) + (" …" if len(differing) > _NAMED else "")
         raise ConfigError(
@@ -176,6 +186,8 @@ def _note(members: Sequence[dict | None], notes: Counter[str]) -> None:
     """Counts what an ensemble does without, so that it is said."""
     if len(members) == 1:
         return
+    if None in members:
+        notes["only in some inputs"] += 1
     for number, row in enumerate(members, start=1):
         if row is None:
             notes[f"not in input {number}"] += 1
