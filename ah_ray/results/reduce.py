@@ -93,19 +93,17 @@ def reduce_outputs(
 
 def _check_contents(inputs: Sequence[str]) -> int:
     """How many videos there are in all. Raises ConfigError if the inputs do not fit together."""
-    fingerprints = [read_config(uri).config_fingerprint for uri in inputs]
+    fingerprints = {uri: read_config(uri).config_fingerprint for uri in inputs}
     n_videos, differing, alone = 0, [], set(inputs)
     for video_id, contents in _contents(inputs):
         n_videos += 1
-        found = [content for content in contents if content is not None]
+        found = {uri: one for uri, one in zip(inputs, contents, strict=True) if one is not None}
         if len(found) > 1:
-            alone -= {
-                uri for uri, content in zip(inputs, contents, strict=True) if content is not None
-            }
-        if len({content.etag for content in found if content.etag is not None}) > 1:
+            alone -= found.keys()
+        if len({one.etag for one in found.values() if one.etag is not None}) > 1:
             differing.append(video_id)
-        for uri, wanted, content in zip(inputs, fingerprints, contents, strict=True):
-            if content is not None and content.config_fingerprint != wanted:
+        for uri, one in found.items():
+            if one.config_fingerprint != fingerprints[uri]:
                 raise ConfigError(
                     f"{uri} is in the middle of a --rescore: run its score.py again to finish it"
                 )
