@@ -20,3 +20,8 @@ def gigabytes(size_bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:,.1f} TB"
+
+
+def counted(n: int, what: str) -> str:
+    """1 video, 1,200 videos."""
+    return f"{n:,} {what}{'s' * (n != 1)}"

@@ -1,4 +1,4 @@
-from ah_ray.units import clock, gigabytes
+from ah_ray.units import clock, counted, gigabytes
 
 
 def test_clock():
@@ -8,3 +8,8 @@ def test_clock():
 def test_sizes():
     found = [gigabytes(n) for n in (0, 999, 3_400_000, 5_000_000_000, 1_234_500_000_000)]
     assert found == ["0 B", "999 B", "3.4 MB", "5.0 GB", "1.2 TB"]
+
+
+def test_counted():
+    found = [counted(n, "video") for n in (0, 1, 2, 1_200)]
+    assert found == ["0 videos", "1 video", "2 videos", "1,200 videos"]
