@@ -146,7 +146,7 @@ def test_stopped_it_ends_soon_and_leaves_no_sheet(recording, tmp_path):
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=30)
-    assert (running.returncode, said) == (3, b"error: stopped. Run it again to go on\n")
+    assert (running.returncode, said) == (3, b"error: stopped. Run it again\n")
     assert 0 < len(list(review.glob("clips/*.mp4"))) < 120
     assert not (review / "sheet.csv").exists() and not list(review.glob("**/.tmp-*"))
 
