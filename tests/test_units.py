@@ -1,4 +1,4 @@
-from ah_ray.units import clock, counted, gigabytes
+from ah_ray.units import clock, counted, gigabytes, named
 
 
 def test_clock():
@@ -13,3 +13,7 @@ def test_sizes():
 def test_counted():
     found = [counted(n, "video") for n in (0, 1, 2, 1_200)]
     assert found == ["0 videos", "1 video", "2 videos", "1,200 videos"]
+
+
+def test_named():
+    assert [named(list("abcd"[:n])) for n in (1, 3, 4)] == ["a", "a, b, c", "a, b, c …"]

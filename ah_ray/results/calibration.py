@@ -27,6 +27,7 @@ from ah_ray.reduction import Scaling
 from ah_ray.results.ensembles import digest
 from ah_ray.results.outputs import Member, scoring_changes
 from ah_ray.results.reducers import parse_reducer
+from ah_ray.units import counted
 
 _SCHEMA_VERSION = 1
 _NOT_HASHED = {"fitted_at", "ah_ray_version", "scoring"}  # config_fingerprint stands for scoring
@@ -138,8 +139,8 @@ def calibrated(wanted: Reduction, files: Sequence[str], scored_by: Sequence[Memb
             raise ConfigError(f"--calibration says the {name}: leave out --{name}")
     if len(files) != len(scored_by):
         raise ConfigError(
-            f"--calibration is wanted {len(scored_by)} times and given {len(files)} times: one for "
-            "each model that scored, in their order"
+            f"--calibration is wanted {counted(len(scored_by), 'time')} and given "
+            f"{counted(len(files), 'time')}: one for each model that scored, in their order"
         )
     each = tuple(_fitting(uri, scored) for uri, scored in zip(files, scored_by, strict=True))
     if not several:

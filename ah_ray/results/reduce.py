@@ -34,10 +34,10 @@ from ah_ray.results.stream import Content, side_by_side, stream_contents, stream
 from ah_ray.results.table_files import open_tables
 from ah_ray.results.tables import Counts, write_tables
 from ah_ray.results.verdict import with_verdict
+from ah_ray.units import counted, named
 
 _WRITERS = 16
 _UNDER_WAY = 64  # writes that may wait, so that memory stays bounded
-_NAMED = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,10 +114,9 @@ def _check_contents(inputs: Sequence[str]) -> int:
             "the same cohort, scored with the same"
         )
     if differing:
-        named = ", ".join(differing[:_NAMED]) + (" …" if len(differing) > _NAMED else "")
         raise ConfigError(
-            f"the inputs scored different content of {len(differing)} videos ({named}): run "
-            "score.py again for the older ones"
+            f"the inputs scored different content of {counted(len(differing), 'video')} "
+            f"({named(differing)}): run score.py again for the older ones"
         )
     return n_videos
 

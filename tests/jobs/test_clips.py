@@ -121,7 +121,7 @@ def test_faults_are_listed(out, tmp_path):
         ((), "Missing argument 'OUT'"),
         (("x", "y", "--to", "z"), "give one OUT, an output of score.py: there are 2"),
         (("x", "--to", "z"), "x is no output of ah_ray"),
-        (("x", "--to", "z", "--surest", "maybe"), "'maybe' is not one of"),
+        (("x", "--to", "z", "--surest", "maybe"), "--surest: Input should be 'yes', 'no'"),
         (("x", "--to", "z", "--seed", "1"), "--seed is of no use without --answers"),
         (("x", "--answers", "a.csv", "--to", "z"), "--to is for cutting: leave it out, or"),
         (("--answers", "a.csv", "b.csv", "--labels-out", "l"), "give one OUT"),
