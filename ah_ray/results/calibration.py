@@ -6,7 +6,8 @@ fitted to, and on which labels. It fits these scores alone: those of another mod
 or arithmetic mean something else, so there it is refused.
 
 Rows formed by it carry its fingerprint, of all that the verdicts follow from. It stands in the file
-too, so that a file which was edited is noticed.
+too, so that an edit of any of that is noticed. `scoring` is no part of it: it tells a person what
+scored, and which scores the file fits is decided by `config_fingerprint`.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def write_calibration(uri: str, calibration: Calibration) -> None:
 
 
 def read_calibration(uri: str) -> Calibration:
-    """Raises ConfigError if it is none, is newer than this ah_ray, or was edited."""
+    """Raises ConfigError if it is none, is newer than this ah_ray, or was edited in what verdicts follow
+    from."""
     try:
         fields = json.loads(storage.read_bytes(storage.normalise(uri)))
         _check_version(uri, fields)
