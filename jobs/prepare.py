@@ -60,7 +60,9 @@ def prepare(
     ] = None,
     id_key: Annotated[str | None, option("File whose content keys all pseudonyms.", PEOPLE)] = None,
     plain_participants: Annotated[
-        bool | None, option("No pseudonyms: the people are invented or public.", PEOPLE)
+        bool | None,
+        # Without a --no-… beside it, so that --help has room for the whole name on 80 columns.
+        option("No pseudonyms: the people are invented or public.", PEOPLE, "--plain-participants"),
     ] = None,
     consent: Annotated[
         list[str] | None,
@@ -115,7 +117,7 @@ def prepare(
         raise
     for fault in prepared.skipped:
         print(f"left out: {shown(str(fault))}", file=sys.stderr)
-    print_prepared(Console(), prepared.out, prepared.about)
+    print_prepared(Console(), prepared.out, prepared.about, prepared.manifest)
     return ExitStatus.COMPLETE
 
 

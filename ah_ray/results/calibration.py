@@ -94,8 +94,10 @@ def write_calibration(uri: str, calibration: Calibration) -> None:
 
 
 def read_calibration(uri: str) -> Calibration:
-    """Raises ConfigError if it is none, is newer than this ah_ray, or was edited in what verdicts follow
-    from."""
+    """Raises ConfigError if it is none, is newer than this ah_ray, or was edited.
+
+    An edit of what verdicts do not follow from is no harm, and not noticed.
+    """
     try:
         fields = json.loads(storage.read_bytes(storage.normalise(uri)))
         _check_version(uri, fields)
