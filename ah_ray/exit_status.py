@@ -1,6 +1,8 @@
 """How a job ends: its exit status, and one line on stderr instead of a traceback.
 
-A jobs/*.py is a `Job` with one command, which is wrapped in `exits`.
+A jobs/*.py is a `Job` with one command, which is wrapped in `exits`. It imports what takes time
+within the command, so that Ctrl-C is one line while that is loaded, too; and so this module itself
+imports little.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 import typer
-import yaml
 
 from ah_ray.errors import ConfigError, NoRay, OutputBusy, StorageError, shown
 
@@ -39,31 +41,63 @@ def final_status(*, n_videos: int, n_rows: int, n_failed: int, max_failed: float
     return ExitStatus.COMPLETE
 
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C that comes while it reads arguments
+
+
 class Job(typer.Typer):
-    """A command line of one command, whose wrong arguments are one line on stderr and exit 2."""
+    """A command line of one command, whose wrong arguments are one line on stderr and exit 2.
+
+    From when it is made, Ctrl-C is one line and exit 3.
+    """
 
     def __init__(self) -> None:
+        sys.excepthook = functools.partial(_told_if_stopped, sys.excepthook)
         super().__init__(add_completion=False, pretty_exceptions_enable=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         try:
-            status = super().__call__(*args, standalone_mode=False, **kwargs)
-        except typer.TyperException as error:
-            status = _said(f"{error.format_message()} (--help says more)", ExitStatus.CONFIG)
-        except SystemExit as ended:
-            status = ended.code
-        sys.stdout.flush()
-        sys.stderr.flush()
+            status = self._status(*args, **kwargs)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except KeyboardInterrupt:
+            status = _said("stopped. Run it again", ExitStatus.MISSING_ROWS)
         # At once: Arrow's threads may still drop Python objects, and abort a process whose
         # interpreter is being taken down. All that has to be closed has been.
         os._exit(status or 0)
 
+    def _status(self, *args: Any, **kwargs: Any) -> int | None:
+        try:
+            status = super().__call__(*args, standalone_mode=False, **kwargs)
+        except typer.TyperException as error:
+            return _said(f"{error.format_message()} (--help says more)", ExitStatus.CONFIG)
+        except SystemExit as ended:
+            return ended.code
+        if status == _INTERRUPTED:
+            raise KeyboardInterrupt
+        return status
 
-def exits(main: Callable[..., int]) -> Callable[..., NoReturn]:
+
+def _told_if_stopped(
+    before: Callable[..., Any],
+    kind: type[BaseException],
+    error: BaseException,
+    traceback: TracebackType | None,
+) -> None:
+    """For sys.excepthook: of Ctrl-C between a job's own imports."""
+    if issubclass(kind, KeyboardInterrupt):
+        os._exit(_said("stopped. Run it again", ExitStatus.MISSING_ROWS))
+    before(kind, error, traceback)
+
+
+def exits(main: Callable[..., int] | None = None, *, goes_on: bool = False) -> Callable[..., Any]:
     """Makes a job's function exit with the status that it returns, or that its error means.
 
     ConfigError → 2; OutputBusy → 4; Ctrl-C, SIGTERM, storage that stays away, no Ray → 3.
+    `goes_on`: the same command does not begin anew.
     """
+    if main is None:
+        return functools.partial(exits, goes_on=goes_on)
+    again = "Run it again to go on" if goes_on else "Run it again"
 
     @functools.wraps(main)
     def run(*args: Any, **kwargs: Any) -> NoReturn:
@@ -75,9 +109,9 @@ def exits(main: Callable[..., int]) -> Callable[..., NoReturn]:
         except OutputBusy as error:
             status = _said(error, ExitStatus.BUSY)
         except (StorageError, NoRay) as error:
-            status = _said(f"{error}. Run it again to go on", ExitStatus.MISSING_ROWS)
+            status = _said(f"{error}. {again}", ExitStatus.MISSING_ROWS)
         except KeyboardInterrupt:
-            status = _said("stopped. Run it again to go on", ExitStatus.MISSING_ROWS)
+            status = _said(f"stopped. {again}", ExitStatus.MISSING_ROWS)
         sys.exit(int(status))
 
     return run
@@ -96,6 +130,8 @@ def read_config_file(path: Path | None) -> dict[str, Any]:
     """The settings in a YAML file, by name; none without a file. Raises ConfigError."""
     if path is None:
         return {}
+    import yaml
+
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -15,6 +15,9 @@ import pyarrow as pa
 
 from ah_ray.errors import ErrorKind
 
+NOT_PARQUET = (pa.ArrowException, OSError, ValueError)
+"""What pyarrow raises on bytes that are damaged, or never were a table."""
+
 SCHEMA_VERSION = 1
 _TIME = pa.timestamp("us", tz="UTC")
 

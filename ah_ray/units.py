@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def clock(seconds: float | None) -> str:
     """1:02:03, or 2:03; `–` if unknown."""
@@ -28,3 +30,13 @@ def gigabytes(size_bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:,.1f} TB"
+
+
+def counted(n: int, what: str) -> str:
+    """1 video, 1,200 videos."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def named(names: Sequence[str], at_most: int = 3) -> str:
+    """a, b, c … of many names."""
+    return ", ".join(names[:at_most]) + (" …" if len(names) > at_most else "")

@@ -11,6 +11,14 @@ from ah_ray.errors import ConfigError
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
+def not_empty(value: object) -> object:
+    """The value as it is; raises ValueError for a text that is blank, also for one of several."""
+    texts = value if isinstance(value, (list, tuple)) else (value,)
+    if any(isinstance(text, str) and not text.strip() for text in texts):
+        raise ValueError("is empty: give a value, or leave it out")
+    return value
+
+
 def validated(kind: type[Settings], values: dict[str, object], needed: str) -> Settings:
     """Settings of a job; raises ConfigError with one sentence that names the flag.
 

@@ -14,7 +14,6 @@ from rich.console import Console
 
 from ah_ray.errors import ConfigError, shown
 from ah_ray.exit_status import ExitStatus, Job, exits
-from ah_ray.study.review.moments import Surest
 
 CUT, BACK = "Cut moments for a reviewer", "Take answers back as labels"
 SHEET = ".csv"
@@ -45,7 +44,7 @@ def clips(
     to: Annotated[str | None, option("Folder for the clips, the sheet and the page.", CUT)] = None,
     top: Annotated[int | None, option("How many moments, of each kind: 10.", CUT)] = None,
     surest: Annotated[
-        list[Surest] | None, option("yes (default), no, doubtful; repeatable.", CUT)
+        list[str] | None, option("yes (default), no, doubtful; repeatable.", CUT)
     ] = None,
     show_scores: Annotated[
         bool | None, option("Show p_ah to the reviewer, who is blind without this.", CUT)

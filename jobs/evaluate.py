@@ -10,11 +10,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ah_ray.exit_status import ExitStatus, Job, exits
-from ah_ray.study.evaluation.calibrating import ScalingKind
-from ah_ray.study.evaluation.settings import evaluate_settings
 
 CALIBRATION = "A calibration file"
 
@@ -46,7 +43,7 @@ def evaluate(
     ] = None,
     reducer: Annotated[str | None, option("That of OUT unless given.", CALIBRATION)] = None,
     scaling: Annotated[
-        ScalingKind | None, option("temperature (default), platt, none.", CALIBRATION)
+        str | None, option("temperature (default), platt, none.", CALIBRATION)
     ] = None,
     threshold: Annotated[
         str | None, option("macro-f1 (default), base-rate, or a number.", CALIBRATION)
@@ -57,13 +54,15 @@ def evaluate(
     Needed: OUT and --labels. What can be fitted is fitted on val, and reported on another split.
     Videos without a verdict are counted both ways: left out, and as wrong answers.
 
-    Exit status: 0 complete, 2 wrong configuration, 3 storage failed.
+    Exit status: 0 complete, 2 wrong configuration, 3 stopped, or storage failed.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    settings = evaluate_settings(**given)
-    from ah_ray.study.evaluation.run import run_evaluation
+    from rich.console import Console
 
-    run_evaluation(settings, Console())
+    from ah_ray.study.evaluation.run import run_evaluation
+    from ah_ray.study.evaluation.settings import evaluate_settings
+
+    run_evaluation(evaluate_settings(**given), Console())
     return ExitStatus.COMPLETE
 
 

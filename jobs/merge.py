@@ -9,16 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
+from ah_ray.errors import shown
 from ah_ray.exit_status import ExitStatus, Job, exits
 
 job = Job()
@@ -44,6 +36,16 @@ def merge(
 
     Exit status: 0 complete, 2 wrong configuration, 3 stopped.
     """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     from ah_ray.omni.local_copy import local_adapter, local_checkpoint
     from ah_ray.omni.merged_checkpoint import weight_bytes, write_merged
 
@@ -55,7 +57,7 @@ def merge(
         bar = progress.add_task("merging", total=weight_bytes(here))
         provenance = write_merged(here, adapters, out, lambda n: progress.advance(bar, n))
     names = " + ".join(merged["name"] for merged in [provenance["base"], *provenance["adapters"]])
-    console.print(f"{out}: {names}; weights changed: {provenance['weights_changed']:,}")
+    console.print(shown(f"{out}: {names}; weights changed: {provenance['weights_changed']:,}"))
     return ExitStatus.COMPLETE
 
 

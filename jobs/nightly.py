@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from score import app as score_app
 from score import settings_of
 
-from ah_ray.config import ScoreSettings, score_settings
 from ah_ray.errors import ConfigError
 from ah_ray.exit_status import Job, exits
+
+if TYPE_CHECKING:
+    from ah_ray.config import ScoreSettings
 
 job = Job()
 
 
 @job.command()
-@exits
+@exits(goes_on=True)
 def nightly(
     score: Annotated[
         list[str], typer.Argument(metavar="SCORE_FLAGS", help="Flags of score.py, after `--`.")
@@ -57,6 +58,8 @@ def nightly(
 
     Exit status: that of score.py (0, 2, 3, 4, 5); 3 if the driver was lost.
     """
+    from rich.console import Console
+
     from ah_ray.pipeline.night import Night
     from ah_ray.pipeline.run_night import NightSettings, run_night
 
@@ -76,6 +79,8 @@ def nightly(
 
 def _parsed(arguments: list[str], **bounds: object) -> ScoreSettings:
     """What score.py would make of them; raises ConfigError as it does."""
+    from ah_ray.config import score_settings
+
     try:
         context = typer.main.get_command(score_app).make_context("score", list(arguments))
     except typer.TyperException as error:

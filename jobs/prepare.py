@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from ah_ray.config import Tail
 from ah_ray.errors import shown
 from ah_ray.exit_status import ExitStatus, Job, exits, read_config_file
-from ah_ray.study.prepare.settings import Balance, Negatives, prepare_settings
 
 BAH, PEOPLE, WINDOWS, BALANCE, SWIFT = (
     "Parts of BAH, where they lie elsewhere", "People", "Windows", "Balance and splits", "ms-swift",
@@ -63,27 +60,29 @@ def prepare(
     ] = None,
     id_key: Annotated[str | None, option("File whose content keys all pseudonyms.", PEOPLE)] = None,
     plain_participants: Annotated[
-        bool | None, option("No pseudonyms: the people are invented or public.", PEOPLE)
+        bool | None,
+        # Without a --no-… beside it, so that --help has room for the whole name on 80 columns.
+        option("No pseudonyms: the people are invented or public.", PEOPLE, "--plain-participants"),
     ] = None,
     consent: Annotated[
         list[str] | None,
         option("Only who agreed: challenges, publications, or a column; repeatable.", PEOPLE),
     ] = None,
     window_s: Annotated[float | None, option("Longest window: 5.", WINDOWS)] = None,
-    tail: Annotated[Tail | None, option("A short last piece: drop, keep, shift.", WINDOWS)] = None,
+    tail: Annotated[str | None, option("A short last piece: drop, keep, shift.", WINDOWS)] = None,
     min_tail_s: Annotated[float | None, option("Shorter than this is short: 3.", WINDOWS)] = None,
     min_window_s: Annotated[float | None, option("Shorter ones are none: 0.25.", WINDOWS)] = None,
     slack_s: Annotated[
         float | None, option("A mark may end so far past the video's end: 0.5.", WINDOWS)
     ] = None,
     negatives: Annotated[
-        Negatives | None, option("clean videos (default), or unmarked parts too.", WINDOWS)
+        str | None, option("clean videos (default); unmarked: of A/H videos too.", WINDOWS)
     ] = None,
     margin_s: Annotated[
         float | None, option("Between a mark and an unmarked negative: 0.", WINDOWS)
     ] = None,
     balance: Annotated[
-        Balance | None, option("Of train: none (default), weights, draw.", BALANCE)
+        str | None, option("Of train: none (default), weights, draw.", BALANCE)
     ] = None,
     split: Annotated[
         str | None, option("Shares drawn by participant: 0.7,0.1,0.2.", BALANCE)
@@ -103,19 +102,22 @@ def prepare(
 
     Exit status: 0 complete, 2 wrong configuration or labels, 3 stopped, or storage failed.
     """
-    settings = prepare_settings(**settings_of(locals()))
+    given = settings_of(locals())
+    from rich.console import Console
+
     from ah_ray.study.faults import FaultyInput
     from ah_ray.study.prepare.make import prepare as prepare_labels
     from ah_ray.study.prepare.prepared import print_prepared
+    from ah_ray.study.prepare.settings import prepare_settings
 
     try:
-        prepared = prepare_labels(settings, Console(stderr=True))
+        prepared = prepare_labels(prepare_settings(**given), Console(stderr=True))
     except FaultyInput as error:
         print(*(shown(str(fault)) for fault in error.faults), sep="\n", file=sys.stderr)
         raise
     for fault in prepared.skipped:
         print(f"left out: {shown(str(fault))}", file=sys.stderr)
-    print_prepared(Console(), prepared.out, prepared.about)
+    print_prepared(Console(), prepared.out, prepared.about, prepared.manifest)
     return ExitStatus.COMPLETE
 
 

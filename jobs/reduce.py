@@ -9,13 +9,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from ah_ray.config import Ensemble, Reduction
 from ah_ray.exit_status import Job, exits
-from ah_ray.results.reduce import Reduced, reduce_outputs
-from ah_ray.results.verdict import in_words
 
 job = Job()
 
@@ -25,7 +20,7 @@ def option(text: str, **limits: float):
 
 
 @job.command()
-@exits
+@exits(goes_on=True)
 def reduce(
     inputs: Annotated[
         list[str], typer.Argument(metavar="IN", help="Finished outputs of score.py.")
@@ -37,7 +32,7 @@ def reduce(
     ] = None,
     threshold: Annotated[float | None, option("Yes from this p_ah on: 0.5.", min=0, max=1)] = None,
     ensemble: Annotated[
-        Ensemble | None,
+        str | None,
         option("For several IN, or models in one: vote (default), mean, mean-logit."),
     ] = None,
     calibration: Annotated[
@@ -61,26 +56,18 @@ def reduce(
     Exit status: 0 complete, 2 wrong configuration, 3 rows are missing, 4 another run holds OUT.
     """
     given = {"reducer": reducer, "threshold": threshold, "ensemble": ensemble}
-    reduction = Reduction(**{name: value for name, value in given.items() if value is not None})
+    from rich.console import Console
+
+    from ah_ray.reduction import Reduction
+    from ah_ray.results.reduce import reduce_outputs
+    from ah_ray.results.reduce_view import print_reduced
+    from ah_ray.validation import validated
+
+    wanted = {name: value for name, value in given.items() if value is not None}
+    reduction = validated(Reduction, wanted, "IN and --out")
     reduced = reduce_outputs(inputs, out, reduction=reduction, calibrations=calibration or ())
-    _show(reduced, out)
+    print_reduced(Console(), out, reduced)
     return reduced.exit_status
-
-
-def _show(reduced: Reduced, out: str) -> None:
-    counts = reduced.counts
-    table = Table("videos")
-    table.add_column("n", justify="right")
-    for status, n in sorted(counts.by_status.items(), reverse=True):
-        table.add_row(status, f"{n:,}")
-    rows = {"without a row": counts.n_missing, "written now": reduced.written} | reduced.notes
-    for name, n in rows.items():
-        table.add_row(name, f"{n:,}")
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{out}: {in_words(reduced.config.reduction)}")
-    console.print(table)
-    if reduced.trouble:
-        console.print(f"Stopped early: {reduced.trouble}. Run it again to go on.")
 
 
 if __name__ == "__main__":

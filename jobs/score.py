@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ah_ray.config import Arithmetic, Device, Ensemble, Tail, score_settings
 from ah_ray.exit_status import Job, exits, read_config_file
 
 COHORT, MODEL, WINDOWS, VERDICT, MACHINES, LIMITS = (
@@ -37,7 +36,7 @@ def settings_of(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 @app.command()
-@exits
+@exits(goes_on=True)
 def score(
     demo: Annotated[bool, option("Score a small invented cohort with the tiny model.")] = False,
     videos: Annotated[str | None, option("Folder, s3://…, or manifest (.parquet, .csv).")] = None,
@@ -66,7 +65,7 @@ def score(
         bool | None, option("Keep names and paths out of all outputs.", COHORT)
     ] = None,
     arithmetic: Annotated[
-        Arithmetic | None, option("bf16 on GPU, float32 on CPU unless named.", MODEL)
+        str | None, option("bf16 (default on GPU), float32 (on CPU), fp8.", MODEL)
     ] = None,
     adapter: Annotated[
         list[str] | None, option("LoRA merged at load; may be given again.", MODEL)
@@ -76,14 +75,14 @@ def score(
     ] = None,
     window_s: Annotated[float | None, option("Length of a window: 5.", WINDOWS)] = None,
     hop_s: Annotated[float | None, option("From one start to the next: 5.", WINDOWS)] = None,
-    tail: Annotated[Tail | None, option("A short last window: drop, keep, shift.", WINDOWS)] = None,
+    tail: Annotated[str | None, option("A short last window: drop, keep, shift.", WINDOWS)] = None,
     min_tail_s: Annotated[float | None, option("Shorter than this is short: 3.", WINDOWS)] = None,
     reducer: Annotated[
         str | None, option("any (default), mean, topk3, noisyor, share, duration.", VERDICT)
     ] = None,
     threshold: Annotated[float | None, option("Yes from this p_ah on: 0.5.", VERDICT)] = None,
     ensemble: Annotated[
-        Ensemble | None, option("Several models' verdicts become one: vote (default).", VERDICT)
+        str | None, option("Of several models: vote (default), mean, mean-logit.", VERDICT)
     ] = None,
     calibration: Annotated[
         list[str] | None,
@@ -94,7 +93,7 @@ def score(
     max_failed: Annotated[
         float | None, option("Exit 5 above this share of failed videos: 0.2.", VERDICT)
     ] = None,
-    device: Annotated[Device | None, option("auto (default), cpu, gpu.", MACHINES)] = None,
+    device: Annotated[str | None, option("auto (default), cpu, gpu.", MACHINES)] = None,
     decoders: Annotated[int | None, option("CPU actors; default: all cores.", MACHINES)] = None,
     replicas: Annotated[int | None, option("Loaded models; default: all GPUs.", MACHINES)] = None,
     gpus_per_replica: Annotated[
@@ -135,6 +134,7 @@ def score(
         from ah_ray.pipeline.demo import run_demo
 
         return run_demo(settings)
+    from ah_ray.config import score_settings
     from ah_ray.pipeline.run import run
 
     return run(score_settings(**settings))

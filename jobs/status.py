@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ah_ray.exit_status import ExitStatus, Job, exits
 
@@ -41,6 +40,8 @@ def status(
 
     Exit status: 0, 2 wrong configuration, 3 storage failed, 4 a run holds OUT (--purge).
     """
+    from rich.console import Console
+
     console = Console()
     if purge is not None:
         from ah_ray.cohort.id_key import read_id_key

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ah_ray.config import Arithmetic
 from ah_ray.exit_status import Job, exits, read_config_file
 
 LEARNING, LORA, REWARDS, MACHINES, WATCHING = (
@@ -25,7 +24,7 @@ def option(text: str, panel: str | None = None):
 
 
 @app.command()
-@exits
+@exits(goes_on=True)
 def train(
     demo: Annotated[bool, option("Draw talking faces and teach the tiny model, anew.")] = False,
     labels: Annotated[str | None, option("What jobs/prepare.py wrote.")] = None,
@@ -82,7 +81,7 @@ def train(
         float | None, option("Of all machines together; for the plan.", WATCHING)
     ] = None,
     arithmetic: Annotated[
-        Arithmetic | None, option("bf16 on GPU, float32 on CPU unless named.", MACHINES)
+        str | None, option("bf16 (default on GPU), float32 (on CPU).", MACHINES)
     ] = None,
     workers: Annotated[int | None, option("All GPUs, or one process.", MACHINES)] = None,
     worker_cpus: Annotated[float | None, option("Cores that each asks for: 1.", MACHINES)] = None,

@@ -28,9 +28,9 @@ job()
 """
 
 
-def run(*arguments):
+def run(*arguments, job=JOB):
     done = subprocess.run(
-        [sys.executable, "-c", JOB, *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", job, *arguments], capture_output=True, text=True, timeout=60
     )
     return done.returncode, done.stderr
 
@@ -42,13 +42,31 @@ def run(*arguments):
         (["return", "--n", "5"], 5, ""),
         (["config"], 2, "error: the reason\n"),
         (["busy"], 4, "error: the reason\n"),
-        (["storage"], 3, "error: the reason. Run it again to go on\n"),
-        (["signal", "--n", "2"], 3, "error: stopped. Run it again to go on\n"),
-        (["signal", "--n", "15"], 3, "error: stopped. Run it again to go on\n"),
+        (["storage"], 3, "error: the reason. Run it again\n"),
+        (["signal", "--n", "2"], 3, "error: stopped. Run it again\n"),
+        (["signal", "--n", "15"], 3, "error: stopped. Run it again\n"),
     ],
 )
 def test_statuses(arguments, status, said):
     assert run(*arguments) == (status, said)
+    goes_on = run(*arguments, job=JOB.replace("@exits", "@exits(goes_on=True)"))
+    assert goes_on == (status, said.replace("again", "again to go on"))
+
+
+@pytest.mark.parametrize("before", ["@job.command()", "    if do ==", "job()"])
+def test_interrupted_before_it_works(before):
+    """While a job's module is run, and while its command is parsed or has not begun."""
+    interrupt = "os.kill(os.getpid(), signal.SIGINT)"
+    indent = before[: len(before) - len(before.lstrip())]
+    job = JOB.replace(before, f"{indent}{interrupt}\n{before}", 1)
+    assert run("return", "--n", "0", job=job) == (3, "error: stopped. Run it again\n")
+
+
+def test_interrupted_while_arguments_are_read():
+    job = JOB.replace("n: int = 1", "n: Annotated[int, typer.Option(parser=parsed)] = 1")
+    parsed = "def parsed(text): os.kill(os.getpid(), signal.SIGINT)\n"
+    job = job.replace("job = Job()", parsed + "job = Job()")
+    assert run("return", "--n", "0", job=job) == (3, "error: stopped. Run it again\n")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 
 BASE = {
     "errors", "profile", "reduction", "config", "records", "exit_status", "logs", "units",
-    "clip_tables", "validation",
+    "clip_tables", "validation", "screen",
 }  # fmt: skip
 MAY_USE = {
     "errors": set(),
@@ -25,6 +25,7 @@ MAY_USE = {
     "exit_status": {"errors", "config"},
     "logs": {"errors"},
     "units": set(),
+    "screen": {"errors"},
     "clip_tables": {"errors", "records"},
     "cluster": {"errors"},
     "storage": BASE,

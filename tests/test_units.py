@@ -1,4 +1,4 @@
-from ah_ray.units import clock, gigabytes, length_of_time
+from ah_ray.units import clock, counted, gigabytes, length_of_time, named
 
 
 def test_clock():
@@ -16,3 +16,12 @@ def test_lengths_of_time():
 def test_sizes():
     found = [gigabytes(n) for n in (0, 999, 3_400_000, 5_000_000_000, 1_234_500_000_000)]
     assert found == ["0 B", "999 B", "3.4 MB", "5.0 GB", "1.2 TB"]
+
+
+def test_counted():
+    found = [counted(n, "video") for n in (0, 1, 2, 1_200)]
+    assert found == ["0 videos", "1 video", "2 videos", "1,200 videos"]
+
+
+def test_named():
+    assert [named(list("abcd"[:n])) for n in (1, 3, 4)] == ["a", "a, b, c", "a, b, c …"]

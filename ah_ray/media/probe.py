@@ -226,7 +226,7 @@ _REASONS = (
     (
         "Error opening input",
         ErrorKind.UNREADABLE,
-        "this is not a media file, or its beginning is damaged: upload it again",
+        "this is not a media file, or its beginning is damaged",
     ),
     (
         "Decoder not found",

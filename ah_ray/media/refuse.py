@@ -48,7 +48,7 @@ def check_file(path: Path, limits: Limits) -> int:
         if not stat.S_ISREG(status.st_mode):
             raise VideoError(ErrorKind.UNREADABLE, "this is not a plain file")
         if not status.st_size:
-            raise VideoError(ErrorKind.UNREADABLE, "the file is empty: upload it again")
+            raise VideoError(ErrorKind.UNREADABLE, "the file is empty")
         if status.st_size > limits.max_bytes:
             raise VideoError(
                 ErrorKind.REFUSED,

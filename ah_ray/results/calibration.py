@@ -6,7 +6,8 @@ fitted to, and on which labels. It fits these scores alone: those of another mod
 or arithmetic mean something else, so there it is refused.
 
 Rows formed by it carry its fingerprint, of all that the verdicts follow from. It stands in the file
-too, so that a file which was edited is noticed.
+too, so that an edit of any of that is noticed. `scoring` is no part of it: it tells a person what
+scored, and which scores the file fits is decided by `config_fingerprint`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ah_ray.reduction import Scaling
 from ah_ray.results.ensembles import digest
 from ah_ray.results.outputs import Member, scoring_changes
 from ah_ray.results.reducers import parse_reducer
+from ah_ray.units import counted
 
 _SCHEMA_VERSION = 1
 _NOT_HASHED = {"fitted_at", "ah_ray_version", "scoring"}  # config_fingerprint stands for scoring
@@ -101,7 +103,10 @@ def is_calibration(content: bytes) -> bool:
 
 
 def read_calibration(uri: str) -> Calibration:
-    """Raises ConfigError if it is none, is newer than this ah_ray, or was edited."""
+    """Raises ConfigError if it is none, is newer than this ah_ray, or was edited.
+
+    An edit of what verdicts do not follow from is no harm, and not noticed.
+    """
     try:
         fields = json.loads(storage.read_bytes(storage.normalise(uri)))
         _check_version(uri, fields)
@@ -147,8 +152,8 @@ def calibrated(wanted: Reduction, files: Sequence[str], scored_by: Sequence[Memb
             raise ConfigError(f"--calibration says the {name}: leave out --{name}")
     if len(files) != len(scored_by):
         raise ConfigError(
-            f"--calibration is wanted {len(scored_by)} times and given {len(files)} times: one for "
-            "each model that scored, in their order"
+            f"--calibration is wanted {counted(len(scored_by), 'time')} and given "
+            f"{counted(len(files), 'time')}: one for each model that scored, in their order"
         )
     each = tuple(_fitting(uri, scored) for uri, scored in zip(files, scored_by, strict=True))
     if not several:

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from ah_ray.cohort.identity import row_name
 from ah_ray.errors import ErrorKind
+from ah_ray.records import NOT_PARQUET
 from ah_ray.results.row import FAILED
-from ah_ray.results.row_files import NOT_PARQUET, read_row_files
+from ah_ray.results.row_files import read_row_files
 from ah_ray.results.table_files import open_tables
 
 ID_COLUMNS = ["video_id", "etag", "config_fingerprint"]

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
-from ah_ray.results.row_files import NOT_PARQUET, rows_folder
+from ah_ray.records import NOT_PARQUET
+from ah_ray.results.row_files import rows_folder
 from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE, damaged, open_table
 
 

@@ -34,10 +34,10 @@ from ah_ray.results.stream import Content, side_by_side, stream_contents, stream
 from ah_ray.results.table_files import open_tables
 from ah_ray.results.tables import Counts, write_tables
 from ah_ray.results.verdict import with_verdict
+from ah_ray.units import counted, named
 
 _WRITERS = 16
 _UNDER_WAY = 64  # writes that may wait, so that memory stays bounded
-_NAMED = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,23 +93,30 @@ def reduce_outputs(
 
 def _check_contents(inputs: Sequence[str]) -> int:
     """How many videos there are in all. Raises ConfigError if the inputs do not fit together."""
-    fingerprints = [read_config(uri).config_fingerprint for uri in inputs]
-    n_videos, differing = 0, []
+    fingerprints = {uri: read_config(uri).config_fingerprint for uri in inputs}
+    n_videos, differing, alone = 0, [], set(inputs)
     for video_id, contents in _contents(inputs):
         n_videos += 1
-        found = [content for content in contents if content is not None]
-        if len({content.etag for content in found if content.etag is not None}) > 1:
+        found = {uri: one for uri, one in zip(inputs, contents, strict=True) if one is not None}
+        if len(found) > 1:
+            alone -= found.keys()
+        if len({one.etag for one in found.values() if one.etag is not None}) > 1:
             differing.append(video_id)
-        for uri, wanted, content in zip(inputs, fingerprints, contents, strict=True):
-            if content is not None and content.config_fingerprint != wanted:
+        for uri, one in found.items():
+            if one.config_fingerprint != fingerprints[uri]:
                 raise ConfigError(
                     f"{uri} is in the middle of a --rescore: run its score.py again to finish it"
                 )
-    if differing:
-        named = ", ".join(differing[:_NAMED]) + (" …" if len(differing) > _NAMED else "")
+    if alone and len(inputs) > 1:
         raise ConfigError(
-            f"the inputs scored different content of {len(differing)} videos ({named}): run "
-            "score.py again for the older ones"
+            f"{next(uri for uri in inputs if uri in alone)} has no video in common with the other "
+            "inputs: video ids follow from --videos and --id-key of score.py, so name outputs of "
+            "the same cohort, scored with the same"
+        )
+    if differing:
+        raise ConfigError(
+            f"the inputs scored different content of {counted(len(differing), 'video')} "
+            f"({named(differing)}): run score.py again for the older ones"
         )
     return n_videos
 
@@ -176,6 +183,8 @@ def _note(members: Sequence[dict | None], notes: Counter[str]) -> None:
     """Counts what an ensemble does without, so that it is said."""
     if len(members) == 1:
         return
+    if None in members:
+        notes["only in some inputs"] += 1
     for number, row in enumerate(members, start=1):
         if row is None:
             notes[f"not in input {number}"] += 1

@@ -10,10 +10,7 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing
-from ah_ray.records import SCHEMA_VERSION, VERDICT
-
-NOT_PARQUET = (pa.ArrowException, OSError, ValueError)
-"""What pyarrow raises on bytes that are damaged, or never were a table."""
+from ah_ray.records import NOT_PARQUET, SCHEMA_VERSION, VERDICT
 
 READERS = 16
 _AT_ONCE = 512  # files under way or held, before what they gave is passed on

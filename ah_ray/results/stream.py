@@ -9,8 +9,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from ah_ray.errors import ConfigError, ObjectMissing
+from ah_ray.records import NOT_PARQUET
 from ah_ray.results.read import no_tables
-from ah_ray.results.row_files import NOT_PARQUET
 from ah_ray.results.table_files import VERDICTS_FILE, Cursor, damaged, open_table, open_tables
 
 _BATCH_ROWS = 2_048

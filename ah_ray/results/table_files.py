@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing
-from ah_ray.records import CLIPS, SCHEMA_VERSION, VERDICTS
-from ah_ray.results.row_files import NOT_PARQUET, check_version
+from ah_ray.records import CLIPS, NOT_PARQUET, SCHEMA_VERSION, VERDICTS
+from ah_ray.results.row_files import check_version
 
 VERDICTS_FILE, CLIPS_FILE = "verdicts.parquet", "clips.parquet"
 

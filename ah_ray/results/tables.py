@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ObjectMissing
-from ah_ray.records import CLIPS, VERDICTS
+from ah_ray.records import CLIPS, NOT_PARQUET, VERDICTS
 from ah_ray.results.failures import ID_COLUMNS, names_of
 from ah_ray.results.row import FAILED, PARTIAL
-from ah_ray.results.row_files import NOT_PARQUET, read_row_files, rows_folder
+from ah_ray.results.row_files import read_row_files, rows_folder
 from ah_ray.results.spool import Spool
 from ah_ray.results.table_files import (
     CLIPS_FILE,

@@ -4,5 +4,6 @@
        ▲                                                          │ moments
        └────────── reviewers' answers ◀── review ◀────────────────┘
 
-Videos and people are known here by pseudonyms; no name of a participant leaves this package.
+People are known by pseudonyms in all that is written, unless they are invented or public
+(`--plain-participants`). Only faults, on the screen of who has the labels, name them as written.
 """

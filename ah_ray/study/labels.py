@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing
+from ah_ray.records import NOT_PARQUET
 
 SPLITS = ("train", "val", "test")
 WINDOWS_FILE, VIDEOS_FILE, PREPARED_FILE = "windows.parquet", "videos.parquet", "prepared.json"
@@ -99,15 +100,21 @@ def read_labelled_videos(out: str, split: str | None = None) -> pa.Table:
 
 
 def read_about(out: str) -> dict[str, Any]:
-    """prepared.json. Raises ConfigError if OUT has none."""
-    return json.loads(_open(out, PREPARED_FILE))
+    """prepared.json. Raises ConfigError if OUT has none, or a damaged one."""
+    try:
+        about = json.loads(_open(out, PREPARED_FILE))
+    except (ValueError, RecursionError):
+        about = None
+    if not (isinstance(about, dict) and isinstance(about.get("data_fingerprint"), str)):
+        raise ConfigError(f"{storage.join(out, PREPARED_FILE)} is damaged: prepare anew")
+    return about
 
 
 def _read(out: str, name: str, schema: pa.Schema, split: str | None) -> pa.Table:
-    _open(out, PREPARED_FILE)
+    read_about(out)  # tables without it are of a run that did not end
     try:
-        table = pq.read_table(io.BytesIO(_open(out, name)))
-    except pa.ArrowException as error:
+        table = pq.read_table(io.BytesIO(_open(out, name)), page_checksum_verification=True)
+    except NOT_PARQUET as error:
         raise ConfigError(f"{storage.join(out, name)} is damaged ({error}): prepare anew") from None
     if not table.schema.equals(schema):
         raise ConfigError(f"{storage.join(out, name)} has other columns: prepare it anew")

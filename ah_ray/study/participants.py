@@ -14,6 +14,11 @@ from ah_ray.errors import ConfigError
 from ah_ray.study.faults import Faults, Place
 from ah_ray.study.labels import SPLITS
 
+NO_PSEUDONYMS = (
+    "participants need pseudonyms: give --id-key FILE (16 bytes or more that nobody can guess), or "
+    "--plain-participants if the people are invented or public"
+)
+
 _IN_NAME = re.compile(r"(.+?)_Question_")
 
 

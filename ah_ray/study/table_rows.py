@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ah_ray import storage
 from ah_ray.cohort.manifest import bounded_lines
 from ah_ray.errors import ConfigError
+from ah_ray.records import NOT_PARQUET
 
 MAX_ROWS = 5_000_000
 _MAX_BYTES = 1 << 30  # of the file, and of its columns as they are in memory
@@ -79,7 +80,7 @@ def _of_parquet(
     uri: str, file, needed: Collection[str], wanted: set[str]
 ) -> Iterator[tuple[int, Row]]:
     try:
-        table = pq.ParquetFile(file)
+        table = pq.ParquetFile(file, page_checksum_verification=True)
         schema = table.schema_arrow
         written = schema.names
         names = _names(uri, written, needed)
@@ -87,14 +88,21 @@ def _of_parquet(
         _check_size(uri, table.metadata, columns)
         # As dictionaries: one long value that stands in each of many rows stays one value.
         texts = [one for one in columns if pa.types.is_string(schema.field(one).type)]
-        table = pq.ParquetFile(file, metadata=table.metadata, read_dictionary=texts)
+        table = pq.ParquetFile(
+            file,
+            metadata=table.metadata,
+            read_dictionary=texts,
+            page_checksum_verification=True,
+        )
         names = [one.strip().lower() for one in columns]
         number = 0
         for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
             for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 number += 1
                 yield number, _row(names, cells, wanted)
-    except pa.ArrowException as error:
+        if number != (told := table.metadata.num_rows):
+            raise ConfigError(f"{uri} is damaged: {number:,} of its {told:,} rows can be read")
+    except NOT_PARQUET as error:
         raise ConfigError(f"{uri} is not a Parquet file: {error}") from None
 
 

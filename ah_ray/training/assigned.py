@@ -134,7 +134,7 @@ def assign(
         about={
             "base": {"name": model_name(settings.model), "fingerprint": fingerprint(base)},
             "labels": {
-                "fingerprint": read_about(settings.labels).get("data_fingerprint"),
+                "fingerprint": read_about(settings.labels)["data_fingerprint"],
                 "train_windows": len(train_rows),
                 "train_participants": len(people),
                 "val_windows": len(val_rows),

@@ -62,6 +62,24 @@ def test_parquet_is_as_csv(tmp_path, csv):
     assert of_parquet == read_manifest(csv(text), video_id_of)
 
 
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_parquet_with_any_byte_changed(tmp_path, compression):
+    """Of its pages, which have checksums; a footer has none."""
+    path, n_told = tmp_path / "m.parquet", 0
+    columns = {"uri": [f"visit {n}/é.mp4" for n in range(20)]}
+    pq.write_table(pa.table(columns), path, compression=compression, write_page_checksum=True)
+    content, was = path.read_bytes(), read_manifest(str(path), video_id_of)
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    for place in range(0, footer, 3):
+        path.write_bytes(bytes([*content[:place], content[place] ^ 0x5A, *content[place + 1 :]]))
+        try:
+            assert read_manifest(str(path), video_id_of) == was
+        except ConfigError as error:
+            assert "m.parquet" in str(error)
+            n_told += 1
+    assert n_told > 50
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

@@ -121,7 +121,7 @@ def test_faults_are_listed(out, tmp_path):
         ((), "Missing argument 'OUT'"),
         (("x", "y", "--to", "z"), "give one OUT, an output of score.py: there are 2"),
         (("x", "--to", "z"), "x is no output of ah_ray"),
-        (("x", "--to", "z", "--surest", "maybe"), "'maybe' is not one of"),
+        (("x", "--to", "z", "--surest", "maybe"), "--surest: Input should be 'yes', 'no'"),
         (("x", "--to", "z", "--seed", "1"), "--seed is of no use without --answers"),
         (("x", "--answers", "a.csv", "--to", "z"), "--to is for cutting: leave it out, or"),
         (("--answers", "a.csv", "b.csv", "--labels-out", "l"), "give one OUT"),
@@ -146,7 +146,7 @@ def test_stopped_it_ends_soon_and_leaves_no_sheet(recording, tmp_path):
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=30)
-    assert (running.returncode, said) == (3, b"error: stopped. Run it again to go on\n")
+    assert (running.returncode, said) == (3, b"error: stopped. Run it again\n")
     assert 0 < len(list(review.glob("clips/*.mp4"))) < 120
     assert not (review / "sheet.csv").exists() and not list(review.glob("**/.tmp-*"))
 

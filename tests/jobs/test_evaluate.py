@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from ah_ray.results.calibration import write_calibration
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.reduce import reduce_outputs
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
+from ah_ray.study.labels import read_about, read_labelled_videos, read_windows, write_labels
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -35,10 +38,12 @@ def scores(study, tmp_path_factory):
     ]
 
 
-def run(job, *arguments, status=0):
+def run(job, *arguments, status=0, environment=None):
     """Standard output, or the line on stderr if it shall fail."""
     command = [sys.executable, f"jobs/{job}.py", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY, env=environment
+    )
     assert done.returncode == status, done.stderr
     if status:
         assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
@@ -46,8 +51,8 @@ def run(job, *arguments, status=0):
     return done.stderr if status else done.stdout
 
 
-def evaluate(*arguments, status=0):
-    return run("evaluate", *arguments, "--draws", "200", status=status)
+def evaluate(*arguments, **how):
+    return run("evaluate", *arguments, "--draws", "200", **how)
 
 
 def test_what_is_printed_and_written(study, scores):
@@ -57,7 +62,7 @@ def test_what_is_printed_and_written(study, scores):
         "3 have no verdict, ",
         "1 no row, 1 timeout, 1 unreadable",
         "unscored counted wrong",
-        "the same, 1,000 thresholds",
+        "area over 1,000 thresholds",
         "noisyor",
         "base-rate",
         "platt",
@@ -73,6 +78,27 @@ def test_what_is_printed_and_written(study, scores):
     assert written["outputs"][0]["unscored"]["n_videos"] == 3
     assert (folder / "metrics.parquet").exists()
     assert read_verdicts(scores[0]).num_rows  # the output is as it was
+
+
+def test_a_terminal_obeys_no_name_and_cuts_no_figure(tmp_path):
+    """Of groups, and of the output itself; on a narrow screen."""
+    study = make_study(tmp_path / "labels", {"val": 2, "test": 11})
+    names = ["[/b]", "[red]woman[/red]", "\x1b[31mman\n"]
+    table = read_labelled_videos(study.labels)
+    genders = [names[place % 3] for place in range(len(table))]
+    place = table.schema.get_field_index("gender")
+    table = table.set_column(place, table.schema.field(place), [genders])
+    write_labels(study.labels, read_windows(study.labels), table, read_about(study.labels))
+    scores = make_scores(tmp_path / "we\x1b[31mird [b]<i>\n", study)
+    said = evaluate(scores, "--labels", study.labels, environment=os.environ | {"COLUMNS": "50"})
+    assert "\x1b" not in said
+    assert f"{tmp_path}/we\\x1b[31mird [b]<i>\\n\n" in said
+    for name in ("[/b]", "[red]woman[/red]", "\\x1b[31mman"):
+        assert any(line.startswith(f"gender     {name}") for line in said.splitlines()), name
+    assert "…" not in said and "average precision" in said
+    assert "\nNote: val has 2 participants: " in said
+    (row,) = [line for line in said.splitlines() if line.startswith("mean ")]
+    assert len(row) > 50 and len(re.findall(r"-?\d\.\d{3}", row)) == 8, row
 
 
 def test_several_on_s3(study, scores, bucket):
@@ -116,6 +142,13 @@ def rows_of(out):
     return {row["video_id"]: row for row in read_verdicts(str(out)).to_pylist()}
 
 
+def test_fitted_to_what_is_reported_is_said(study, scores, tmp_path):
+    how = ("--labels", study.labels, "--to", tmp_path, "--write-calibration", tmp_path / "c.json")
+    told = "Note: it is fitted to videos of val, which are reported here"
+    assert told in evaluate(scores[0], *how, "--split", "val")
+    assert told not in evaluate(scores[0], *how)
+
+
 def test_a_file_for_another_model(study, scores, tmp_path):
     file = tmp_path / "c.json"
     how = ("--write-calibration", file, "--reducer", "mean", "--threshold", "0.4")
@@ -149,7 +182,7 @@ def test_mistakes_are_one_line(study, scores, tmp_path):
     (tmp_path / "file").write_text("in the way")
     inside = tmp_path / "file" / "inside"
     said = evaluate(scores[0], *labels, *to, "--write-calibration", inside, status=2)
-    assert f"--write-calibration {inside} cannot be written" in said
+    assert f"--write-calibration {inside} cannot be written" in said and "another file" in said
     assert not list((tmp_path / "t").glob("*"))
     said = evaluate(scores[0], *labels, "--to", inside, status=2)
     assert "cannot be written to" in said and "with --to" in said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 from study.invented_bah import ANNOTATIONS, VIDEOS, Invented, edit, make_bah, make_recordings
 
 from ah_ray import storage
+from ah_ray.cohort import open_cohort
 from ah_ray.study.labels import read_about, read_labelled_videos, read_windows
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,6 +66,33 @@ def test_bah(bah, key, tmp_path):
     text = (out / "prepared.json").read_text()
     assert not any(video.participant in text for video in VIDEOS)  # it names nobody
     assert str(key) not in text
+
+
+def test_a_table(recordings, tmp_path):
+    """How score.py calls these videos the same is said, and works."""
+    for name, seconds in (("a", 12.0), ("b", 7.0)):
+        (tmp_path / f"{name}.mp4").symlink_to(recordings[seconds])
+    labels, out = tmp_path / "labels.csv", tmp_path / "we\x1b[31mird"
+    lines = ("uri,start_s,end_s,label,participant", "a.mp4,0,2,1,ann", "a.mp4,3,5,0,ann",
+             "b.mp4,,,0,bob", "c.mp4,,,0,bob")  # fmt: skip
+    labels.write_text("\n".join(lines))
+    arguments = ("--table", labels, "--out", out, "--plain-participants", "--skip-faulty")
+    said, _ = prepare(*arguments, "--split", "1,0,0")
+    assert "left out: 1 faulty video\n" in said and "3 windows of 2 videos, 2 part" in said
+    assert f"score.py --videos {tmp_path}/we\\x1b[31mird/videos.parquet scores these" in said
+    by_id = {row["video_id"]: row["uri"] for row in read_labelled_videos(str(out)).to_pylist()}
+    cohort = open_cohort(str(out / "videos.parquet"))
+    assert {video.video_id: video.uri for video in cohort} == by_id
+
+
+def test_help_shows_whole_names():
+    done = subprocess.run(
+        [sys.executable, "jobs/prepare.py", "--help"],
+        cwd=REPOSITORY, env=os.environ | {"COLUMNS": "80"}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert "--plain-participants " in done.stdout and "--participant-pattern " in done.stdout
+    assert not re.search(r"--\S*…", done.stdout)
 
 
 def test_all_faults_in_one_listing(bah, key, tmp_path):
@@ -128,7 +158,7 @@ def test_on_s3_with_settings_from_a_file(bucket, bah, key, tmp_path):
         (("--out", "x"), "give one of --bah, --table, --import-swift"),
         (("--out", "x", "--bah", "y"), "participants need pseudonyms"),
         (("--out", "x", "--bah", "y", "--id-key", "none"), "--id-key: "),
-        (("--out", "x", "--tail", "cut"), "'cut' is not one of"),
+        (("--out", "x", "--tail", "cut"), "--tail: Input should be 'drop', 'keep' or 'shift'"),
     ],
 )
 def test_mistakes_are_one_line(arguments, told, tmp_path):
@@ -150,7 +180,7 @@ def test_stopped_it_ends_soon_and_leaves_no_manifest(recordings, key, tmp_path):
         time.sleep(0.05)
     job.send_signal(signal.SIGTERM)
     _, said = job.communicate(timeout=30)
-    assert (job.returncode, said) == (3, b"error: stopped. Run it again to go on\n")
+    assert (job.returncode, said) == (3, b"error: stopped. Run it again\n")
     assert not any(out.iterdir()) and len(list(clips.glob("*.wav"))) < 2 * len(videos)
 
 

@@ -93,6 +93,22 @@ def test_different_windows(scores, refused, tmp_path):
     refused([scores[0], str(tmp_path / "other")], "other windows")
 
 
+def test_no_video_in_common(scores, refused, tmp_path):
+    """A vote of one model each would look like a vote of all."""
+    other = str(tmp_path / "other")
+    make_output(other, {"c": [0.9], "d": [0.1]}, by=scoring("model-9"))
+    words = rf"{other} has no video in common with the other inputs.*same cohort"
+    refused([scores[0], other][::-1], words)
+    refused([*scores, other], words)
+
+
+def test_some_videos_in_common(scores, out, tmp_path):
+    other = str(tmp_path / "other")
+    make_output(other, {"b": [0.9], "c": [0.1], "d": [0.1]}, by=scoring("model-9"))
+    reduced = reduce([scores[0], other], out)
+    assert reduced.notes == {"only in some inputs": 3, "not in input 1": 2, "not in input 2": 1}
+
+
 def test_in_the_middle_of_a_rescore(scores, refused, tmp_path):
     seed = scoring(profile=load_profile("seed"))
     changes = {"scoring": seed, "config_fingerprint": seed.fingerprint}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +31,8 @@ VIDEO = {
     "split": "train", "segments": [{"start_s": 0.0, "end_s": 6.0}],
 }  # fmt: skip
 
+ABOUT = {"data_fingerprint": "0123456789abcdef", "participants": 1}
+
 
 def tables(window=None, video=None):
     return (
@@ -45,17 +48,17 @@ def test_written_and_read(place, request, tmp_path):
         out = f"s3://{request.getfixturevalue('bucket')}/labels"
     windows, videos = tables()
     more = pa.concat_tables([windows, *tables({"split": "test"})[:1]])
-    write_labels(out, more, videos, {"participants": 1})
+    write_labels(out, more, videos, ABOUT)
     assert read_windows(out) == more
     assert read_windows(out, "train") == windows
     assert read_windows(out, "val").num_rows == 0
     assert read_labelled_videos(out, "train") == videos
-    assert read_about(out) == {"participants": 1}
+    assert read_about(out) == ABOUT
 
 
 def test_columns_that_are_null_throughout_keep_their_types(tmp_path):
     windows, videos = tables()
-    write_labels(str(tmp_path), windows, videos, {})
+    write_labels(str(tmp_path), windows, videos, ABOUT)
     assert pq.read_schema(tmp_path / "windows.parquet").equals(WINDOWS)
     assert pq.read_schema(tmp_path / "videos.parquet").equals(LABELLED_VIDEOS)
 
@@ -73,7 +76,7 @@ def test_the_fingerprint_is_of_what_is_learned():
 def test_the_description_is_written_last(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(labels.storage, "write_whole", lambda uri, _: written.append(uri))
-    write_labels(str(tmp_path), *tables(), {})
+    write_labels(str(tmp_path), *tables(), ABOUT)
     assert [uri.rpartition("/")[2] for uri in written] == [
         "windows.parquet", "videos.parquet", "prepared.json",
     ]  # fmt: skip
@@ -81,7 +84,7 @@ def test_the_description_is_written_last(tmp_path, monkeypatch):
 
 def test_stopped_while_it_replaces_another_it_leaves_nothing_to_read(tmp_path, monkeypatch):
     out, write = str(tmp_path), storage.write_whole
-    write_labels(out, *tables(), {})
+    write_labels(out, *tables(), ABOUT)
 
     def stopped(uri, content):
         if uri.endswith("videos.parquet"):
@@ -90,7 +93,7 @@ def test_stopped_while_it_replaces_another_it_leaves_nothing_to_read(tmp_path, m
 
     monkeypatch.setattr(labels.storage, "write_whole", stopped)
     with pytest.raises(KeyboardInterrupt):
-        write_labels(out, *tables({"label": 0}, {"label": 0}), {})
+        write_labels(out, *tables({"label": 0}, {"label": 0}), ABOUT)
     for read in (read_windows, read_labelled_videos, read_about):
         with pytest.raises(ConfigError, match=r"has no prepared\.json: .* one that did not end"):
             read(out)
@@ -99,7 +102,7 @@ def test_stopped_while_it_replaces_another_it_leaves_nothing_to_read(tmp_path, m
 def test_what_is_no_labelled_manifest(tmp_path):
     with pytest.raises(ConfigError, match=r"has no prepared\.json: it is no output of jobs/prep"):
         read_windows(str(tmp_path))
-    storage.write_whole(str(tmp_path / "prepared.json"), b"{}")
+    storage.write_whole(str(tmp_path / "prepared.json"), json.dumps(ABOUT).encode())
     with pytest.raises(ConfigError, match=r"has no windows\.parquet"):
         read_windows(str(tmp_path))
     storage.write_whole(str(tmp_path / "windows.parquet"), b"nothing")
@@ -110,3 +113,29 @@ def test_what_is_no_labelled_manifest(tmp_path):
     storage.write_whole(str(tmp_path / "windows.parquet"), buffer.getvalue())
     with pytest.raises(ConfigError, match="has other columns: prepare it anew"):
         read_windows(str(tmp_path))
+
+
+@pytest.mark.parametrize("content", ["", '{"data_fingerp', "{}", "[]", '{"data_fingerprint": 1}'])
+def test_a_damaged_description(tmp_path, content):
+    write_labels(str(tmp_path), *tables(), ABOUT)
+    (tmp_path / "prepared.json").write_text(content)
+    for read in (read_windows, read_labelled_videos, read_about):
+        with pytest.raises(ConfigError, match=r"prepared\.json is damaged: prepare anew"):
+            read(str(tmp_path))
+
+
+def test_a_table_with_any_byte_changed(tmp_path):
+    """Of its pages, which have checksums; a footer has none."""
+    write_labels(str(tmp_path), *tables(), ABOUT)
+    file = tmp_path / "windows.parquet"
+    content, was, n_told = file.read_bytes(), read_windows(str(tmp_path)), 0
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    for place in range(0, footer, 3):
+        broken = bytes([*content[:place], content[place] ^ 0x5A, *content[place + 1 :]])
+        file.write_bytes(broken)
+        try:
+            assert read_windows(str(tmp_path)).equals(was)
+        except ConfigError as error:
+            assert "windows.parquet" in str(error)
+            n_told += 1
+    assert n_told > 100

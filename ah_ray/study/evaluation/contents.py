@@ -41,7 +41,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """How good answers and scores are; formulas in study/measures.py."""
+    """How good answers and scores are; formulas in measures.py."""
 
     n_videos: int
     n_participants: int
@@ -115,7 +115,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """How far probabilities mean what they say; formulas in study/calibrating.py."""
+    """How far probabilities mean what they say; formulas in calibrating.py."""
 
     scaling_by: str  # none, temperature, platt
     slope: float | None
@@ -170,9 +170,10 @@ class LengthBias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """Clips against marked segments, of videos where those are known; study/timeline.py."""
+    """Clips against marked segments, of videos where those are known; formulas in timeline.py."""
 
     n_videos: int
+    n_participants: int
     n_clips: int
     n_ah_clips: int
     average_precision: Estimate

@@ -33,6 +33,7 @@ from ah_ray.study.evaluation.slices import slices
 from ah_ray.study.evaluation.timeline import timeline
 from ah_ray.study.evaluation.ways import by_reducers, by_scalings, by_thresholds, curve
 from ah_ray.study.labels import SPLITS, read_about, read_labelled_videos
+from ah_ray.units import counted, named
 
 FIT_ON = "val"
 ALL = "all"
@@ -86,8 +87,9 @@ def split_videos(table: pa.Table, split: str) -> tuple[list[dict], list[dict]]:
     shared = {v["participant_id"] for v in reported} & {v["participant_id"] for v in fitting}
     if shared:
         raise ConfigError(
-            f"{len(shared)} participants ({', '.join(sorted(shared)[:3])} …) are in {FIT_ON} and "
-            f"in {split}: what is fitted to them cannot be judged by them; prepare the labels anew"
+            f"{FIT_ON} and {split} share {counted(len(shared), 'participant')} "
+            f"({named(sorted(shared))}): what is fitted to them cannot be judged by them; prepare "
+            "the labels anew"
         )
     return reported, fitting
 
@@ -159,7 +161,7 @@ def _notes(scored: Judged, fit: Judged | None, split: str) -> list[str]:
     notes = []
     if scored.n_participants < MIN_PARTICIPANTS:
         notes.append(
-            f"{scored.n_participants} participants are too few for intervals "
+            f"{counted(scored.n_participants, 'participant')}: too few for intervals "
             f"(under {MIN_PARTICIPANTS}), and for any conclusion"
         )
     if not scored.has_both_labels:
@@ -170,7 +172,8 @@ def _notes(scored: Judged, fit: Judged | None, split: str) -> list[str]:
         notes.append(f"nothing is fitted: {FIT_ON} has no scored videos, or not of both labels")
     elif fit.n_participants < MIN_PARTICIPANTS:
         notes.append(
-            f"{FIT_ON} has {fit.n_participants} participants: what is fitted to so few may not hold"
+            f"{FIT_ON} has {counted(fit.n_participants, 'participant')}: what is fitted to so few "
+            "may not hold"
         )
     return notes
 

@@ -100,8 +100,10 @@ def _of_output(output: OutputEvaluation, split: str) -> Iterator[dict]:
         yield from (named | estimate for estimate in _estimates(each))
         yield named | {"measure": "ece", "value": each.ece}
     if output.timeline is not None:
-        named = common | {"part": "timeline", "n_videos": output.timeline.n_videos}
-        yield from (named | estimate for estimate in _estimates(output.timeline))
+        found = output.timeline
+        own = {"n_videos": found.n_videos, "n_participants": found.n_participants}
+        named = common | own | {"part": "timeline"}
+        yield from (named | estimate for estimate in _estimates(found))
 
 
 def _estimates(measures) -> Iterator[dict]:

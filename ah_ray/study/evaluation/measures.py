@@ -78,7 +78,7 @@ def average_precision_1000(label: np.ndarray, p_ah: np.ndarray, weights: np.ndar
     n_videos = np.searchsorted(-n_reached[order], -np.arange(1, len(THRESHOLDS) + 1), side="right")
     precision, recalled = _ratio(tp, n_yes)[:, n_videos], tp[:, n_videos]
     area = -((precision[:, 1:] + precision[:, :-1]) / 2 * np.diff(recalled, axis=1)).sum(axis=1)
-    return _over_positives(area, tp[:, -1])
+    return _over_positives(area + 0.0, tp[:, -1])  # never −0
 
 
 def _cumulated(

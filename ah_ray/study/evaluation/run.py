@@ -6,16 +6,25 @@ from rich.console import Console
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError
+<<<<<<< HEAD
 from ah_ray.results.calibration import Calibration, is_calibration, write_calibration
 from ah_ray.results.outputs import config_in
+=======
+from ah_ray.results.calibration import Calibration, write_calibration
+from ah_ray.screen import say
+>>>>>>> judge
 from ah_ray.study.evaluation.bootstrap import Bootstrap
 from ah_ray.study.evaluation.contents import Evaluation
-from ah_ray.study.evaluation.evaluate import evaluate
+from ah_ray.study.evaluation.evaluate import ALL, FIT_ON, evaluate
 from ah_ray.study.evaluation.files import JSON_FILE, TABLE_FILE, write_evaluation
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
 from ah_ray.study.evaluation.settings import EvaluateSettings
 from ah_ray.study.evaluation.view import print_evaluation
+<<<<<<< HEAD
 from ah_ray.study.replaceable import check_replaceable
+=======
+from ah_ray.units import counted
+>>>>>>> judge
 
 
 def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
@@ -35,11 +44,15 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
         write_calibration(settings.write_calibration, calibration)
     write_evaluation(settings.folder, evaluation)
     print_evaluation(console, evaluation)
-    lines = [f"Written to {settings.folder}: {JSON_FILE}, {TABLE_FILE}."]
+    say(console, f"Written to {settings.folder}: {JSON_FILE}, {TABLE_FILE}.")
     if calibration is not None:
-        lines.append(_told(settings.write_calibration, calibration))
-    for line in lines:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        say(console, _told(settings.write_calibration, calibration))
+        if settings.split in (FIT_ON, ALL):
+            say(
+                console,
+                f"Note: it is fitted to videos of {FIT_ON}, which are reported here, so these "
+                "figures do not tell how good it is: judge it on another split.",
+            )
     return evaluation
 
 
@@ -64,6 +77,7 @@ def _check_writable(folder: str) -> None:
 def _fitted(settings: EvaluateSettings) -> Calibration | None:
     if settings.write_calibration is None:
         return None
+    _check_place(settings.write_calibration)
     return fit_calibration(
         settings.outs[0],
         settings.labels,
@@ -71,6 +85,16 @@ def _fitted(settings: EvaluateSettings) -> Calibration | None:
         scaling_by=settings.scaling,
         threshold=settings.threshold,
     )
+
+
+def _check_place(file: str) -> None:
+    """Better now than after the bootstrap."""
+    try:
+        storage.check_writable(storage.parent(storage.normalise(file)))
+    except ConfigError as error:
+        raise ConfigError(
+            f"--write-calibration {file} cannot be written: {error}; name another file"
+        ) from None
 
 
 def _told(file: str, calibration: Calibration) -> str:
@@ -82,6 +106,7 @@ def _told(file: str, calibration: Calibration) -> str:
     return (
         f"Calibration {calibration.fingerprint} in {file}: {calibration.reducer}, {how}, threshold "
         f"{calibration.threshold:.3f} ({calibration.threshold_by}), fitted to "
-        f"{fitted_on.n_videos:,} videos of {fitted_on.n_participants:,} participants in "
-        f"{fitted_on.split}. Give it to jobs/reduce.py or jobs/score.py as --calibration."
+        f"{counted(fitted_on.n_videos, 'video')} of "
+        f"{counted(fitted_on.n_participants, 'participant')} in {fitted_on.split}. Give it to "
+        "jobs/reduce.py or jobs/score.py as --calibration."
     )

@@ -15,6 +15,7 @@ from ah_ray.results.reducers import YES
 from ah_ray.results.stream import stream_rows
 from ah_ray.results.verdict import with_verdict
 from ah_ray.study.evaluation.judged import Judged
+from ah_ray.units import counted, named
 
 NO_ROW = "no row"
 _SHOWN = 3
@@ -83,10 +84,10 @@ def check_same_content(a: ScoredOutput, b: ScoredOutput) -> None:
         if len({rows[video_id]["etag"] for rows in (a.rows, b.rows)} - {None}) > 1
     )
     if differing:
-        named = ", ".join(differing[:_SHOWN]) + (" …" if len(differing) > _SHOWN else "")
         raise ConfigError(
-            f"{a.out} and {b.out} scored different content of {len(differing)} labelled videos "
-            f"({named}): run score.py again for the older one"
+            f"{a.out} and {b.out} scored different content of "
+            f"{counted(len(differing), 'labelled video')} ({named(differing)}): run score.py again "
+            "for the older one"
         )
 
 

@@ -1,16 +1,16 @@
-"""All settings of `jobs/evaluate.py`, by the names of its flags (and of `--config FILE`)."""
+"""All settings of `jobs/evaluate.py`, by the names of its flags."""
 
 from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ah_ray import storage
-from ah_ray.errors import ConfigError
 from ah_ray.study.evaluation.calibrating import ScalingKind
 from ah_ray.study.evaluation.evaluate import REPORTED
 from ah_ray.study.evaluation.thresholds import Threshold
+from ah_ray.validation import validated
 
 _OF_CALIBRATION = ("reducer", "scaling", "threshold")
 
@@ -72,18 +72,4 @@ class EvaluateSettings(BaseModel):
 
 def evaluate_settings(**values: object) -> EvaluateSettings:
     """Validated settings; raises ConfigError with one sentence that names the flag."""
-    try:
-        return EvaluateSettings(**values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "missing":
-            raise ConfigError(
-                f"--{name} is missing: give the labelled manifest, an output of jobs/prepare.py"
-            ) from None
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(sorted(EvaluateSettings.model_fields))
-            raise ConfigError(f"{name}: no such setting; there are {known}") from None
-        flag = f"--{name.replace('_', '-')}: " if name else ""
-        raise ConfigError(f"{flag}{message}") from None
+    return validated(EvaluateSettings, values, "OUT and --labels (an output of jobs/prepare.py)")

@@ -64,7 +64,7 @@ def timeline(
     videos: Sequence[dict], rows: Sequence[dict | None], participant: np.ndarray, how: Bootstrap
 ) -> Timeline | None:
     """Rows of LABELLED_VIDEOS, the rows of records.VERDICT that belong to them, and [n] whose they
-    are. None if no video tells when."""
+    are. None if nothing is marked in any of them."""
     label, p_ah, whose, counts, owner = [], [], [], [], []
     for video, row, number in zip(videos, rows, participant, strict=True):
         segments = union((each["start_s"], each["end_s"]) for each in video["segments"] or ())
@@ -78,7 +78,7 @@ def timeline(
         yes = union((c["start_s"], c["end_s"]) for c in clips if c["answer"] == YES)
         counts.append((seconds(yes), seconds(segments), shared_s(yes, segments)))
         owner.append(number)
-    if not counts:
+    if not any(marked_s for _, marked_s, _ in counts):
         return None
     judged = Judged.of(label, p_ah, np.zeros(len(label), bool), np.array(whose))
     return _timeline(judged, np.array(counts), np.array(owner), how)
@@ -93,6 +93,7 @@ def _timeline(judged: Judged, counts: np.ndarray, owner: np.ndarray, how: Bootst
     yes_s, marked_s, both_s = counts.sum(axis=0).tolist()
     return Timeline(
         n_videos=len(counts),
+        n_participants=len(np.unique(owner)),
         n_clips=len(judged),
         n_ah_clips=int(judged.label.sum()),
         average_precision=swept(average_precision),

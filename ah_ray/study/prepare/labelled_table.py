@@ -47,11 +47,16 @@ def read_table(
     """All videos that may be used, in the order of their first rows. Raises ConfigError."""
     source = storage.normalise(settings.table)
     entries: dict[str, list[_Entry]] = {}
+    said: dict[str, list[tuple[Row, Place]]] = {}  # also by rows that are faulty
     refused: set[str] = set()
     try:
         needed = (*NEEDED, *map(str.lower, settings.consent))
         for number, row in read_rows(source, needed, KNOWN):
             place = Place(file=source, line=number)
+            if settings.split and "split" in row:
+                raise ConfigError(
+                    f"--split draws splits, and {source} brings its own: leave one out"
+                )
             try:
                 uri = resolved_uri(row.get("uri"), storage.parent(source))
             except ConfigError as error:
@@ -61,6 +66,7 @@ def read_table(
                 continue
             if not _consents(row, uri, place, settings.consent, faults):
                 refused.add(uri)
+            said.setdefault(uri, []).append((row, place))
             if (entry := _entry(row, uri, place, faults)) is not None:
                 entries.setdefault(uri, []).append(entry)
     except StorageError as error:
@@ -71,6 +77,7 @@ def read_table(
     for uri in refused:
         faults.forget(uri)
     used = {uri: rows for uri, rows in entries.items() if uri not in refused}
+    _check_agreement({uri: rows for uri, rows in said.items() if uri not in refused}, faults)
     _check(used, faults)
     identify = _identify(settings, id_key)
     return [_video(rows, identify) for uri, rows in used.items() if not faults.concern(uri)]
@@ -137,30 +144,45 @@ def _consents(row: Row, uri: str, place: Place, columns: Sequence[str], faults: 
     return given
 
 
+def _check_agreement(said: dict[str, list[tuple[Row, Place]]], faults: Faults) -> None:
+    """What rows say of the same video, and of the same participant, must agree.
+
+    A participant or a split that is none was told already.
+    """
+    for uri, rows in said.items():
+        for name in ("participant", "split", "video_id"):
+            told = [(row.get(name), place) for row, place in rows if _may_be(name, row.get(name))]
+            for value, place in told:
+                if value != told[0][0]:
+                    problem = f"its {name} is another than on line {told[0][1].line}"
+                    faults.add(place, problem, "make them the same", video=uri)
+    check_splits(
+        (
+            (row["participant"], row["split"], place)
+            for rows in said.values()
+            for row, place in rows
+            if row.get("participant") and row.get("split") in SPLITS
+        ),
+        faults,
+    )
+
+
+def _may_be(name: str, value: str | None) -> bool:
+    if name == "split":
+        return value in SPLITS
+    return name == "video_id" or value is not None
+
+
 def _check(entries: dict[str, list[_Entry]], faults: Faults) -> None:
-    """What rows say of the same video, and of the same participant, must agree."""
+    """Each video has its own id, and each of its moments one label."""
     owner: dict[str, _Entry] = {}
     for uri, rows in entries.items():
         first = rows[0]
-        for one in rows:
-            for name in ("participant", "split", "video_id"):
-                if one.row.get(name) != first.row.get(name):
-                    problem = f"its {name} is another than on line {first.marked.place.line}"
-                    faults.add(one.marked.place, problem, "make them the same", video=uri)
         video_id = first.row.get("video_id")
         if video_id and owner.setdefault(video_id, first) is not first:
             problem = f"the video_id of line {owner[video_id].marked.place.line} again"
             faults.add(first.marked.place, problem, "give each video its own", video=uri)
         _check_overlaps(uri, [one.marked for one in rows], faults)
-    check_splits(
-        (
-            (one.row["participant"], one.split, one.marked.place)
-            for rows in entries.values()
-            for one in rows
-            if one.split is not None
-        ),
-        faults,
-    )
 
 
 def _check_overlaps(uri: str, marked: list[Marked], faults: Faults) -> None:

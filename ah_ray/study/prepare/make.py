@@ -21,15 +21,15 @@ from ah_ray.cohort.id_key import read_id_key
 from ah_ray.errors import ConfigError
 from ah_ray.study.faults import Fault, Faults, FaultyInput
 from ah_ray.study.labelled import LabelledVideo
-from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, fingerprint, write_labels
-from ah_ray.study.participants import draw_splits, pseudonym
+from ah_ray.study.labels import LABELLED_VIDEOS, VIDEOS_FILE, WINDOWS, fingerprint, write_labels
+from ah_ray.study.participants import NO_PSEUDONYMS, draw_splits, pseudonym
 from ah_ray.study.prepare import swift_back, swift_export, swift_import
 from ah_ray.study.prepare.bah import read_bah
 from ah_ray.study.prepare.balance import WindowRow, balanced
 from ah_ray.study.prepare.cutting import segments, windows_of
 from ah_ray.study.prepare.durations import durations_of
 from ah_ray.study.prepare.labelled_table import read_table
-from ah_ray.study.prepare.prepared import describe
+from ah_ray.study.prepare.prepared import describe, told_left_out
 from ah_ray.study.prepare.settings import PrepareSettings
 
 FAULTY = "faulty videos"
@@ -45,6 +45,14 @@ class Prepared:
     videos: pa.Table
     about: dict[str, Any]  # prepared.json
     skipped: tuple[Fault, ...] = ()  # with --skip-faulty: why which videos were left out
+
+    @property
+    def manifest(self) -> str | None:
+        """What score.py takes as --videos, for these same videos and ids, if it may."""
+        is_here = storage.scheme(self.out) == "file"
+        if is_here or not any(storage.scheme(u) == "file" for u in self.videos["uri"].to_pylist()):
+            return storage.join(self.out, VIDEOS_FILE)
+        return None  # it does not let a manifest in a bucket name files of its machine
 
 
 def prepare(settings: PrepareSettings, console: Console) -> Prepared:
@@ -63,7 +71,7 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
     left_out[FAULTY] = len(faults.videos)
     was_made_before = isinstance(source, tuple)
     if not len(source[1] if was_made_before else source):
-        why = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items() if n)
+        why = ", ".join(told_left_out(left_out))
         raise FaultyInput(f"no video is left, nothing was written: {why}", faults.sorted())
     windows, videos = source if was_made_before else _tables(source, settings, id_key, left_out)
     clips = {}
@@ -96,8 +104,8 @@ def _places(out: str, settings: PrepareSettings) -> list[str]:
 
 
 def _ids_of(settings: PrepareSettings) -> str | None:
-    """The `--videos` of a scoring run that calls the videos as this manifest does, if known."""
-    source = settings.videos or settings.bah or settings.table
+    """The folder that a scoring run over `--videos` calls the videos by as this manifest does."""
+    source = settings.videos or settings.bah
     return source and storage.normalise(source)
 
 
@@ -119,10 +127,7 @@ def _read(
                 )
             return swift_back.read_back(lines, faults)
         if not (id_key or settings.plain_participants):
-            raise ConfigError(
-                "this JSONL tells participants by name: give --id-key FILE, or "
-                "--plain-participants if the people are invented or public"
-            )
+            raise ConfigError(f"this JSONL tells who is seen, and {NO_PSEUDONYMS}")
         videos = swift_import.as_videos(lines, settings, id_key, faults)
     else:
         read = read_bah if settings.bah else read_table
@@ -148,8 +153,6 @@ def _tables(
 def _split(timed: _Timed, settings: PrepareSettings) -> list[tuple[LabelledVideo, float]]:
     """Every video with a split: its source's own, or one drawn for its participant."""
     if all(video.split for video, _ in timed):
-        if settings.split:
-            raise ConfigError("--split draws splits, and the source brings its own: leave one out")
         return list(timed)
     drawn = draw_splits((v.participant for v, _ in timed), settings.shares, settings.seed)
     return [(replace(video, split=drawn[video.participant]), s) for video, s in timed]

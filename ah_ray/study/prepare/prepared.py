@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
-from rich.table import Table
 
-from ah_ray.errors import shown
+from ah_ray.screen import print_table, say
 from ah_ray.study.labels import SPLITS
-from ah_ray.units import clock
+from ah_ray.units import clock, counted
 
 _S_PER_H = 3600
+_COLUMNS = (
+    "<split", "people", "videos", "A/H", "length", "windows A/H", "weight", "not A/H", "weight",
+)  # fmt: skip
+_PLURAL = re.compile(r"\b(video|window|second|negative|tie)s\b")
 
 
 def describe(windows: pa.Table, videos: pa.Table, left_out: Counter[str]) -> dict[str, Any]:
@@ -67,16 +71,15 @@ def _sum(column: pa.ChunkedArray) -> float:
     return pc.sum(column).as_py() or 0
 
 
-def print_prepared(console: Console, out: str, about: Mapping[str, Any]) -> None:
-    """One line for each split, and what was left out."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("split")
-    for title in (
-        "people", "videos", "A/H", "length", "windows A/H", "weight", "not A/H", "weight",
-    ):  # fmt: skip
-        table.add_column(title, justify="right")
-    for name, split in about["splits"].items():
-        table.add_row(
+def print_prepared(
+    console: Console, out: str, about: Mapping[str, Any], manifest: str | None = None
+) -> None:
+    """One line for each split, what was left out, and how score.py calls the videos the same.
+
+    `manifest` is a table of these videos and their ids.
+    """
+    rows = [
+        [
             name,
             f"{split['participants']:,}",
             f"{split['videos']:,}",
@@ -84,22 +87,30 @@ def print_prepared(console: Console, out: str, about: Mapping[str, Any]) -> None
             clock(split["hours"] * _S_PER_H),
             *_cells(split["windows"]["ah"]),
             *_cells(split["windows"]["not_ah"]),
-        )
-    console.print(table)
-    lines = [f"left out: {round(n, 1):,} {reason}" for reason, n in about["left_out"].items()]
-    lines.append(
-        f"{out}: {_counted(about['windows'], 'window')} of {_counted(about['videos'], 'video')}, "
-        f"{_counted(about['participants'], 'participant')}; fingerprint "
-        f"{about['data_fingerprint']}"
+        ]
+        for name, split in about["splits"].items()
+    ]
+    print_table(console, _COLUMNS, rows)
+    say(console, *(f"left out: {told}" for told in told_left_out(about["left_out"])))
+    say(
+        console,
+        f"{out}: {counted(about['windows'], 'window')} of {counted(about['videos'], 'video')}, "
+        f"{counted(about['participants'], 'participant')}; fingerprint "
+        f"{about['data_fingerprint']}",
     )
     if about["ids_of"]:
-        lines.append(f"the video ids are those of score.py --videos {about['ids_of']}")
-    for line in lines:
-        console.print(shown(line), soft_wrap=True, markup=False, highlight=False)
+        say(console, f"the video ids are those of score.py --videos {about['ids_of']}")
+    elif manifest:
+        say(console, f"score.py --videos {manifest} scores these videos, by the same ids")
 
 
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' * (n != 1)}"
+def told_left_out(left_out: Mapping[str, float]) -> list[str]:
+    """`2 faulty videos`, `1 faulty video`, `6.5 seconds of tails and gaps`."""
+    words = {
+        reason: _PLURAL.sub(r"\1", reason, count=1) if n == 1 else reason
+        for reason, n in left_out.items()
+    }
+    return [f"{round(n, 1):,} {words[reason]}" for reason, n in left_out.items() if n]
 
 
 def _cells(label: Mapping[str, Any]) -> tuple[str, str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ah_ray.config import Tail, Windows
-from ah_ray.errors import ConfigError
-from ah_ray.profile import first_problem
-from ah_ray.study.participants import shares_of
+from ah_ray.study.participants import NO_PSEUDONYMS, shares_of
+from ah_ray.validation import not_empty, validated
 
 DEFAULT_SHARES = (0.7, 0.1, 0.2)
 
@@ -68,10 +67,7 @@ class PrepareSettings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _not_empty(cls, value: object) -> object:
-        texts = value if isinstance(value, (list, tuple)) else (value,)
-        if any(isinstance(text, str) and not text.strip() for text in texts):
-            raise ValueError("is empty: give a value, or leave it out")
-        return value
+        return not_empty(value)
 
     @field_validator("consent", mode="before")
     @classmethod
@@ -107,10 +103,7 @@ class PrepareSettings(BaseModel):
         if self.id_key and self.plain_participants:
             raise ValueError("--id-key hides who it is and --plain-participants shows it: give one")
         if not (self.id_key or self.plain_participants or self.import_swift):
-            raise ValueError(
-                "participants need pseudonyms: give --id-key FILE (16 bytes or more that nobody "
-                "can guess), or --plain-participants if the people are invented or public"
-            )
+            raise ValueError(NO_PSEUDONYMS)
 
     def _of_bah(self) -> list[tuple[str, object]]:
         return [
@@ -150,17 +143,5 @@ class PrepareSettings(BaseModel):
 
 def prepare_settings(**values: object) -> PrepareSettings:
     """Validated settings; raises ConfigError with one sentence that names the flag."""
-    try:
-        return PrepareSettings(**values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(sorted(PrepareSettings.model_fields))
-            raise ConfigError(f"{name}: no such setting; there are {known}") from None
-        if problem["type"] == "missing":
-            raise ConfigError(f"--{name} is missing: where the labelled manifest goes") from None
-        if not name:
-            raise ConfigError(first_problem(error)) from None
-        message = problem["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"--{name.replace('_', '-')}: {message}") from None
+    needed = "--out, one of --bah, --table and --import-swift, and --id-key"
+    return validated(PrepareSettings, values, needed)

@@ -9,9 +9,9 @@ from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.study.faults import Faults, Place
 from ah_ray.study.labels import SPLITS
-from ah_ray.study.participants import check_splits, draw_splits
+from ah_ray.study.participants import NO_PSEUDONYMS, check_splits, draw_splits
 from ah_ray.study.prepare.settings import DEFAULT_SHARES
-from ah_ray.study.review.settings import NO_PSEUDONYMS, AnswerSettings
+from ah_ray.study.review.settings import AnswerSettings
 from ah_ray.study.review.sheet import Answer
 from ah_ray.study.table_rows import read_rows
 

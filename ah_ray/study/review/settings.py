@@ -6,14 +6,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ah_ray.study.participants import shares_of
+from ah_ray.study.participants import NO_PSEUDONYMS, shares_of
 from ah_ray.study.review.moments import Surest
-from ah_ray.validation import validated
-
-NO_PSEUDONYMS = (
-    "participants need pseudonyms: give --id-key FILE (16 bytes or more that nobody can guess), or "
-    "--plain-participants if the people are invented or public"
-)
+from ah_ray.validation import not_empty, validated
 
 
 class _Settings(BaseModel):
@@ -26,10 +21,7 @@ class _Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _not_empty(cls, value: object) -> object:
-        texts = value if isinstance(value, (list, tuple)) else (value,)
-        if any(isinstance(text, str) and not text.strip() for text in texts):
-            raise ValueError("is empty: give a value, or leave it out")
-        return value
+        return not_empty(value)
 
 
 class CutSettings(_Settings):

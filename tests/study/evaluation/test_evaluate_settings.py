@@ -46,5 +46,5 @@ def test_mistakes_name_the_flag(changes, words):
 
 
 def test_without_labels():
-    with pytest.raises(ConfigError, match="--labels is missing: give the labelled manifest"):
+    with pytest.raises(ConfigError, match="--labels is missing: OUT and --labels"):
         evaluate_settings(outs=["scores"])

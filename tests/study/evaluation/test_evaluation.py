@@ -148,7 +148,7 @@ def test_who_is_in_val_and_in_test_is_an_error(study, scores, relabelled):
     leaking = relabelled(
         lambda row: row | ({"participant_id": one} if row["split"] == "val" else {})
     )
-    with pytest.raises(ConfigError, match=f"1 participants \\({one} …\\) are in val and in test"):
+    with pytest.raises(ConfigError, match=f"val and test share 1 participant \\({one}\\)"):
         evaluate([scores], leaking, bootstrap=HOW)
 
 
@@ -240,6 +240,9 @@ def test_the_files_say_the_same(evaluation, tmp_path):
         "threshold", "slice", "calibration", "timeline",
     }  # fmt: skip
     assert rows["slice", "gender: woman", "macro_f1"]["n_participants"] >= 10
+    timeline = evaluation.outputs[0].timeline
+    assert rows["timeline", None, "iou"]["n_videos"] == timeline.n_videos
+    assert rows["timeline", None, "iou"]["n_participants"] == timeline.n_participants
     assert ("slice", "ethnicity: b", "macro_f1") not in rows  # too few
 
 

@@ -107,3 +107,9 @@ def test_average_precision_by_hand():
     by_trapezoids = (2 / 3 + 1 / 2) / 2 / 2 + (1 + 0) / 2 / 2
     assert average_precision_1000(label, p_ah, once(label)) == pytest.approx([by_trapezoids])
     assert len(THRESHOLDS) == 1000
+
+
+def test_an_area_of_nothing_is_no_negative_number():
+    label, p_ah = np.array([True, False]), np.array([0.9999, 0.9999])
+    (found,) = average_precision_1000(label, p_ah, once(label))
+    assert found == 0 and not np.signbit(found)

@@ -68,8 +68,9 @@ def test_by_hand():
         {"clips": clips([0.9])},  # A/H, but nobody said when: left out
         None,
     ]
-    found = timeline(videos, rows, np.arange(4), FEW)
-    assert (found.n_videos, found.n_clips, found.n_ah_clips) == (2, 4, 1)
+    found = timeline(videos, rows, np.array([7, 7, 8, 9]), FEW)
+    assert (found.n_videos, found.n_participants) == (2, 1)
+    assert (found.n_clips, found.n_ah_clips) == (4, 1)
     assert (found.marked_s, found.yes_s, found.both_s) == (7, 15, 7)
     assert found.iou.value == pytest.approx(7 / 15)
     assert found.precision_s.value == pytest.approx(7 / 15)
@@ -89,8 +90,9 @@ def test_clips_that_overlap_count_once():
 
 def test_nothing_that_tells_when():
     assert timeline([video(1)], [{"clips": clips([0.9])}], np.arange(1), FEW) is None
-    found = timeline([video(0)], [{"clips": clips([0.1])}], np.arange(1), FEW)
-    assert found.iou.value is None and found.average_precision.value is None
+    assert timeline([video(0)], [{"clips": clips([0.9])}], np.arange(1), FEW) is None
+    unscored = [video(1, (0, 5)), video(0)], [None, {"clips": clips([0.9])}]
+    assert timeline(*unscored, np.arange(2), FEW) is None
 
 
 def test_overlaps_of_sums():

@@ -75,7 +75,7 @@ train.txt:4: Videos/d/other.mp4 is 0 here, but global_ah is 1 (NOTES:4); make bo
 train.txt:6: it is no `path,label,transcript`; write one such line per video
 train.txt:7: Videos/e/twice.mp4 is listed a second time (first: TRAIN:5); keep one of the lines
 train.txt:8: Videos/f/silent.mp4 has no annotation; annotate it, or take the line out
-train.txt:9: ROOT/Videos/g/empty.mp4 cannot be used: the file is empty: upload it again; upload \
+train.txt:9: ROOT/Videos/g/empty.mp4 cannot be used: the file is empty; upload \
 the recording again: this is not a whole media file
 notes.yaml:13: the interval 1 – 2.6 s is outside the video, which has 2.00 s; mend the interval, \
 or check that the video is whole

@@ -84,6 +84,19 @@ def test_ids_are_those_of_a_scoring_run(table, folder, prepared):
     assert prepared(table=labels).videos["video_id"].to_pylist() == ["V1"]
 
 
+def test_what_is_written_is_a_manifest_with_these_ids(bucket, table, prepared, tmp_path):
+    """Also of a table with several rows a video, which is no manifest itself."""
+    labels = table("a.mp4,0,2,1,ann", "a.mp4,3,5,1,ann", "b.mp4,,,0,bob")
+    with pytest.raises(ConfigError, match="the same video_id as line 2"):
+        list(open_cohort(str(labels)))
+    found = prepared(table=labels, split="1,0,0")
+    cohort = {video.uri: video.video_id for video in open_cohort(found.manifest)}
+    assert {row["uri"]: row["video_id"] for row in found.videos.to_pylist()} == cohort
+    far = prepared(table=labels, split="1,0,0", out=f"s3://{bucket}/labels")
+    assert far.manifest is None  # a manifest there may not name files here
+    assert far.about == found.about
+
+
 def test_what_else_a_table_may_tell(table, prepared):
     labels = table(
         "a.mp4,0,ann,train,,40,f,x,en", "a.mp4,1,ann,train,Is the voice calm?,,,,",
@@ -152,24 +165,26 @@ def test_all_that_is_wrong_is_told_at_once(table, folder, faults_of, prepared):
         prepared(table=labels, skip_faulty=True)
 
 
-def test_rows_that_do_not_agree(table, faults_of, prepared):
+def test_rows_that_do_not_agree(folder, table, faults_of, prepared):
     labels = table(
         "a.mp4,0,1,1,ann,train", "a.mp4,1,2,1,ann,test", "b.mp4,,,0,bob,train",
         "c.mp4,,,0,bob,val", "d.mp4,,,0,cid,", "d.mp4,,,0,dot,holdout",
         header="uri,start_s,end_s,label,participant,split",
     )  # fmt: skip
-    split, ann, bob, *none = faults_of(table=labels)
+    split, ann, bob, missing, *of_d = faults_of(table=labels)
     assert "labels.csv:2: participant ann is in train (" in split
     assert ann == "labels.csv:3: its split is another than on line 2; make them the same"
     assert "labels.csv:4: participant bob is in train (" in bob
-    assert "labels.csv:6: the split is missing; write train, val, test" in none[0]
-    assert "labels.csv:7: the split 'holdout' is none" in none[1]
+    assert "labels.csv:6: the split is missing; write train, val, test" in missing
+    assert of_d[0] == "labels.csv:7: its participant is another than on line 6; make them the same"
+    assert "labels.csv:7: the split 'holdout' is none" in of_d[1]
     with pytest.raises(
         FaultyInput, match=r"mend them \(--skip-faulty cannot leave any of them out"
     ):
         prepared(table=labels, skip_faulty=True)
     good = table("a.mp4,0,ann,train", header="uri,label,participant,split")
-    with pytest.raises(ConfigError, match="the source brings its own"):
+    (folder / "a.mp4").unlink()  # nothing is opened before this is told
+    with pytest.raises(ConfigError, match=r"labels\.csv brings its own: leave one out"):
         prepared(table=good, split="0.5,0.25,0.25")
 
 
