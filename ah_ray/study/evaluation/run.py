@@ -6,13 +6,9 @@ from rich.console import Console
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError
-<<<<<<< HEAD
 from ah_ray.results.calibration import Calibration, is_calibration, write_calibration
 from ah_ray.results.outputs import config_in
-=======
-from ah_ray.results.calibration import Calibration, write_calibration
 from ah_ray.screen import say
->>>>>>> judge
 from ah_ray.study.evaluation.bootstrap import Bootstrap
 from ah_ray.study.evaluation.contents import Evaluation
 from ah_ray.study.evaluation.evaluate import ALL, FIT_ON, evaluate
@@ -20,11 +16,8 @@ from ah_ray.study.evaluation.files import JSON_FILE, TABLE_FILE, write_evaluatio
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
 from ah_ray.study.evaluation.settings import EvaluateSettings
 from ah_ray.study.evaluation.view import print_evaluation
-<<<<<<< HEAD
 from ah_ray.study.replaceable import check_replaceable
-=======
 from ah_ray.units import counted
->>>>>>> judge
 
 
 def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:

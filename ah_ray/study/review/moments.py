@@ -17,13 +17,8 @@ import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
-<<<<<<< HEAD
-from ah_ray.records import Video
-from ah_ray.results.outputs import config_in
-=======
 from ah_ray.records import NOT_PARQUET, Video
-from ah_ray.results.outputs import read_config
->>>>>>> judge
+from ah_ray.results.outputs import config_in
 from ah_ray.results.reducers import NO, YES
 from ah_ray.results.stream import not_together
 from ah_ray.results.table_files import Tables, damaged, open_tables
