@@ -21,6 +21,7 @@ def test_a_run_with_nothing_pending(n_videos):
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_million():
     planning = scale.run_part("plan", 1_000_000)["planning"]
@@ -28,6 +29,7 @@ def test_a_million():
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 def test_the_tables_of_hundreds_of_thousands():
     """Those of a million are in benchmarks/README.md."""
     tables = scale.run_part("tables", 200_000)

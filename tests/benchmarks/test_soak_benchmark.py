@@ -9,7 +9,7 @@ import sys
 import pytest
 from outputs import ROOT
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 
 def soak(*arguments: object) -> dict:

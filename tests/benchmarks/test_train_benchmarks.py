@@ -21,6 +21,7 @@ def rows(*command: str) -> tuple[dict[str, list[str]], str]:
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 @pytest.mark.timeout(1000)
 def test_the_demonstration_model_needs_both_senses():
     found, _ = rows("demonstration.py", "--clips", "100")
@@ -32,6 +33,7 @@ def test_the_demonstration_model_needs_both_senses():
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 @pytest.mark.timeout(1000)
 def test_packs_are_not_slower_than_padded_batches():
     found, said = rows("train.py", "--tiny", "--rounds", "5", "--videos", "6")

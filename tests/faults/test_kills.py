@@ -115,7 +115,12 @@ def test_kill_9_of_the_driver_then_the_same_command(cohort, undisturbed, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("victim", "after_rows"), [("(Decoder)).submit", 0), ("(Replica))", 2), ("Reducer", 2)]
+    ("victim", "after_rows"),
+    [
+        ("(Decoder)).submit", 0),
+        pytest.param("(Replica))", 2, marks=pytest.mark.long),
+        pytest.param("Reducer", 2, marks=pytest.mark.long),
+    ],
 )
 def test_kill_9_of_an_actor(victim, after_rows, cohort, undisturbed, tmp_path):
     running = Running(cohort, tmp_path)
@@ -126,7 +131,9 @@ def test_kill_9_of_an_actor(victim, after_rows, cohort, undisturbed, tmp_path):
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_signal_stops_cleanly_and_the_next_run_goes_on(number, cohort, undisturbed, tmp_path):
     running = Running(cohort, tmp_path)
     running.wait_for_rows(3)

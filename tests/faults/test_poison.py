@@ -90,7 +90,9 @@ def test_what_kills_its_process_gets_a_crash_row(
     assert len(clips(out)) == sum(row["n_clips"] for row in verdicts(out).values())
 
 
-@pytest.mark.parametrize(("times", "status"), [(1, "ok"), (1_000, "failed")])
+@pytest.mark.parametrize(
+    ("times", "status"), [(1, "ok"), pytest.param(1_000, "failed", marks=pytest.mark.long)]
+)
 def test_a_killed_ffmpeg_is_tried_again(times, status, scored, small_cohort, tmp_path, monkeypatch):
     (tmp_path / "marks").mkdir()
     monkeypatch.setattr(KilledDecoder, "times", times)

@@ -44,7 +44,7 @@ def undisturbed(cohort) -> str:
     return "s3://faulty/undisturbed"
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_one_call_in_five_fails(seed, cohort, undisturbed, proxy):
     dice = random.Random(seed)
     failed: list[object] = []

@@ -134,6 +134,7 @@ def test_ctrl_c_is_said_and_leaves_what_it_has(labels, tmp_path):
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 def test_two_workers_learn_what_one_does(labels, undisturbed, tmp_path):
     flags = [*FULL, "--workers", "2", "--worker-cpus", "0.5"]
     done = train("--labels", labels, "--model", "tiny", "--out", tmp_path, *flags)

@@ -66,6 +66,7 @@ class FreeReplica:
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_three_hours_of_video(scored, tmp_path, monkeypatch):
     source = videos.make_numbered(
