@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.records import NOT_PARQUET, Video
+from ah_ray.records import Video
 from ah_ray.results.outputs import read_config
 from ah_ray.results.reducers import NO, YES
+from ah_ray.results.row_files import NOT_PARQUET
 from ah_ray.results.stream import not_together
 from ah_ray.results.table_files import Tables, damaged, open_tables
 from ah_ray.study.report.words import clip_threshold
