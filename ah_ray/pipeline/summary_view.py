@@ -13,7 +13,8 @@ from ah_ray.errors import ErrorKind, shown
 from ah_ray.exit_status import ExitStatus
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.runs import RunSummary
-from ah_ray.units import clock
+from ah_ray.screen import say
+from ah_ray.units import clock, counted
 
 EXAMPLES = 3
 _MEANING = {
@@ -26,7 +27,7 @@ _MEANING = {
 def print_summary(console: Console, out: str, summary: RunSummary, missing: dict[str, str]) -> None:
     """Prints what a person wants to know in the morning, a screen at most."""
     for text in _lines(out, summary):
-        console.print(shown(text), soft_wrap=True, highlight=False, markup=False)
+        say(console, text)
     counts = summary.counts
     if counts and (counts.failed_by_kind or counts.partial_by_kind):
         verdicts = read_verdicts(out, ["video_id", "uri", "status", "error_kind", "error"])
@@ -35,8 +36,7 @@ def print_summary(console: Console, out: str, summary: RunSummary, missing: dict
         for line in _failures(verdicts):
             console.print(line, soft_wrap=True, highlight=False)
     for reason, n in _grouped(missing):
-        said = shown(f"{n:,} without a row: {reason}")
-        console.print(said, soft_wrap=True, highlight=False, markup=False)
+        say(console, f"{n:,} without a row: {reason}")
     console.print()
     meaning = _MEANING[summary.exit_status]
     console.print(f"Exit status {int(summary.exit_status)}: {meaning}.", highlight=False)
@@ -46,7 +46,7 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
     counts = summary.counts
     status = counts.by_status
     yield (
-        f"Cohort    {counts.videos:,} videos: {status.get('ok', 0):,} ok, "
+        f"Cohort    {counted(counts.videos, 'video')}: {status.get('ok', 0):,} ok, "
         f"{status.get('partial', 0):,} partial, {status.get('failed', 0):,} failed"
         + (f", {counts.missing:,} without a row" if counts.missing else "")
     )
@@ -54,7 +54,8 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
         rate = summary.clips_scored / summary.wall_s
         hours = summary.video_s / summary.wall_s
         yield (
-            f"This run  {summary.videos_done:,} videos, {summary.clips_scored:,} clips in "
+            f"This run  {counted(summary.videos_done, 'video')}, "
+            f"{counted(summary.clips_scored, 'clip')} in "
             f"{clock(summary.wall_s)}: {rate:.1f} clips/s, {hours:.1f} hours of video per hour"
         )
     elif summary.trouble or counts.missing:
@@ -62,7 +63,7 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
     else:
         yield f"This run  nothing was pending ({clock(summary.wall_s)})"
     if summary.plan.get("put off"):
-        yield f"Put off   {summary.plan['put off']:,} videos by --limit"
+        yield f"Put off   {counted(summary.plan['put off'], 'video')} by --limit"
     if summary.ignored_endings:
         most = sorted(summary.ignored_endings.items(), key=lambda pair: -pair[1])
         yield "Ignored   " + ", ".join(f"{n:,} {ending}" for ending, n in most[:8]) + " (no video)"

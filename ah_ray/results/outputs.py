@@ -72,13 +72,13 @@ def read_config(out: str) -> OutputConfig | None:
     except ObjectMissing:
         return None
     except StorageError as error:
-        raise ConfigError(f"--out {out}: {error}") from None
+        raise ConfigError(f"{out}: {error}") from None
     except ValidationError as error:
         problem = first_problem(error)
     except (ValueError, TypeError, KeyError):
         problem = "it is not JSON as ah_ray writes it"
     raise ConfigError(
-        f"{uri} is damaged ({problem}): bring it back from a copy, or choose another --out"
+        f"{uri} is damaged ({problem}): bring it back from a copy, or choose another folder"
     )
 
 

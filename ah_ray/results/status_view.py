@@ -11,15 +11,15 @@ from ah_ray.results.purge import REPORT_FILE, Purged
 from ah_ray.results.runs import RunSummary
 from ah_ray.results.status import Status
 from ah_ray.results.verdict import in_words
-from ah_ray.units import clock
+from ah_ray.screen import say
+from ah_ray.units import clock, counted
 
 _WORTH_TELLING_H = 0.005
 
 
 def print_status(console: Console, status: Status) -> None:
     """Prints it, a screen at most."""
-    for text in status_lines(status):
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
+    say(console, *status_lines(status))
 
 
 def status_lines(status: Status) -> Iterator[str]:
@@ -34,18 +34,18 @@ def status_lines(status: Status) -> Iterator[str]:
 
 
 def _cohort(runs: list[RunSummary]) -> Iterator[str]:
-    counted = next((run for run in runs if run.counts), None)
-    if counted is None:
+    latest = next((run for run in runs if run.counts), None)
+    if latest is None:
         yield "Cohort    no run has ended yet"
         return
-    counts = counted.counts
+    counts = latest.counts
     by_status = ", ".join(
         f"{counts.by_status.get(s, 0):,} {s}" for s in ("ok", "partial", "failed")
     )
     missing = f", {counts.missing:,} without a row" if counts.missing else ""
     yield (
-        f"Cohort    {counts.videos:,} videos: {by_status}{missing} "
-        f"(as of {counted.ended_at:%Y-%m-%d %H:%M} UTC)"
+        f"Cohort    {counted(counts.videos, 'video')}: {by_status}{missing} "
+        f"(as of {latest.ended_at:%Y-%m-%d %H:%M} UTC)"
     )
     for kind, n in sorted(counts.failed_by_kind.items(), key=lambda pair: -pair[1]):
         yield f"          {n:,} {kind} – {ErrorKind(kind).mend}"
@@ -77,7 +77,7 @@ def _work(status: Status) -> Iterator[str]:
 
 def _run(run: RunSummary) -> str:
     rates = run.as_fields()["rates"]
-    did = f"{run.clips_scored:,} clips at {rates['clips_per_s'] or 0:.1f}/s"
+    did = f"{counted(run.clips_scored, 'clip')} at {rates['clips_per_s'] or 0:.1f}/s"
     parts = [f"exit {int(run.exit_status)}", f"took {clock(run.wall_s)}", did]
     parts += [f"{n:,} {what}" for what, n in run.changes.items() if n]
     if run.gpu_hours >= _WORTH_TELLING_H:
@@ -92,7 +92,7 @@ def _run(run: RunSummary) -> str:
 def print_purged(console: Console, out: str, purged: Purged) -> None:
     """Says what was removed, and what the owner has still to do."""
     lines = [
-        f"Purged    {len(purged.video_ids):,} of the {purged.asked:,} videos named",
+        f"Purged    {len(purged.video_ids):,} of the {counted(purged.asked, 'video')} named",
         f"Rows      {purged.rows:,} removed; {purged.rows_left:,} left in both tables",
         f"Run files {purged.run_files:,} named one of them, and do so no more",
     ]
@@ -106,5 +106,4 @@ def print_purged(console: Console, out: str, purged: Purged) -> None:
         f"what was formed from {out} by jobs/reduce.py, delete pages of jobs/report.py elsewhere, "
         "and storage's own versions and backups"
     )
-    for line in lines:
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    say(console, *lines)

@@ -68,6 +68,11 @@ def test_another_reducer(scores, tmp_path):
     assert {path: path.read_bytes() for path in before} == before  # the input stays as it was
 
 
+def test_a_terminal_obeys_no_name(scores, tmp_path):
+    said = reduce(scores, "--out", tmp_path / "we\x1b[31mird [b]\n")
+    assert "\x1b" not in said and said.startswith(f"{tmp_path}/we\\x1b[31mird [b]\\n: any")
+
+
 def test_the_result_is_in_the_same_contract(scores, tmp_path):
     out = tmp_path / "mean"
     reduce(scores, "--out", out, "--reducer", "mean")

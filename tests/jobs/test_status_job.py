@@ -50,6 +50,13 @@ def test_people_and_machines_are_told(out):
     assert fields["runs"][0]["counts"]["by_status"] == {"ok": 1, "failed": 1}
 
 
+def test_a_terminal_obeys_no_name(tmp_path):
+    out = tmp_path / "we\x1b[31mird [b]\n"
+    make_output(str(out), {"a": [0.9]})
+    told = status(out).stdout
+    assert "\x1b" not in told and f"Output    {tmp_path}/we\\x1b[31mird [b]\\n\n" in told
+
+
 def test_withdrawn_videos_are_removed(out, tmp_path):
     (tmp_path / "withdrawn.csv").write_text("uri,video_id\nx.mp4,a\n")
     told = status(out, "--purge", tmp_path / "withdrawn.csv")

@@ -9,7 +9,7 @@ from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.study.faults import Faults, Place
 from ah_ray.study.labelled import Person
-from ah_ray.study.prepare.annotation_yaml import Node, NotYaml, read_items
+from ah_ray.study.prepare.annotation_yaml import Item, Node, NotYaml, read_items
 from ah_ray.study.source_files import read_source
 from ah_ray.study.written import age_of, consent_of
 
@@ -44,20 +44,13 @@ def read_people(
     try:
         for item in read_items(data):
             place = Place(file=uri, line=item.line)
-            who = f"participant {item.key}"
-            for problem in item.problems:
-                line = Place(file=uri, line=problem.line)
-                faults.add(line, f"{who}: {problem.what}", problem.mend, participant=item.key)
             if item.key in people:
-                twice = f"{who} stands there twice, first on line {people[item.key].place.line}"
+                first = people[item.key].place.line
+                twice = f"participant {item.key} stands there twice, first on line {first}"
                 faults.add(place, twice, "keep the right one", participant=item.key)
-            fields = item.value.content
-            if not isinstance(fields, dict):
-                faults.add(
-                    place, f"{who} has no fields", "write `Age: …` and so on", participant=item.key
-                )
+            fields = _fields(uri, item, faults)
+            if fields is None:
                 continue
-            fields = {name.strip().lower(): node for name, node in fields.items()}
             known |= fields.keys()
             people[item.key] = Listed(
                 person=_person(uri, item.key, fields, faults),
@@ -73,6 +66,20 @@ def read_people(
             shown = ", ".join(sorted(known)) or "none"
             raise ConfigError(f"--consent {name}: {uri} has no such field (it has: {shown})")
     return people
+
+
+def _fields(uri: str, item: Item, faults: Faults) -> dict[str, Node] | None:
+    """What is written of a participant, by names in lower case; None if it is no fields."""
+    who = f"participant {item.key}"
+    for problem in item.problems:
+        line = Place(file=uri, line=problem.line)
+        faults.add(line, f"{who}: {problem.what}", problem.mend, participant=item.key)
+    fields = item.value.content
+    if isinstance(fields, dict):
+        return {name.strip().lower(): node for name, node in fields.items()}
+    place, mend = Place(file=uri, line=item.line), "write `Age: …` and so on"
+    faults.add(place, f"{who} has no fields", mend, participant=item.key)
+    return None
 
 
 def _open(root: str, file: str | None, consent: Sequence[str]) -> tuple[str, bytes] | None:
