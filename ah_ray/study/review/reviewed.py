@@ -27,7 +27,6 @@ from ah_ray.study.evaluation.timeline import union
 from ah_ray.study.faults import Fault, Faults
 from ah_ray.study.labels import (
     LABELLED_VIDEOS,
-    PREPARED_FILE,
     WINDOWS,
     fingerprint,
     read_about,
@@ -117,10 +116,8 @@ def _check_replaceable(out: str) -> None:
         about = read_about(out) if holds_files else {}
     except ObjectMissing:
         return
-    except ConfigError:  # no labelled manifest, and not ours to replace
+    except ConfigError:  # no labelled manifest, or a damaged one: not ours to replace
         about = {}
-    except ValueError as error:
-        raise ConfigError(f"{storage.join(out, PREPARED_FILE)} is damaged: {error}") from None
     if holds_files and _AGREEMENT not in about:
         raise ConfigError(
             f"--labels-out {out} holds files that are not from answers taken back: choose another "
