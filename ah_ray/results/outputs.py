@@ -79,6 +79,14 @@ def read_config(out: str) -> OutputConfig | None:
     )
 
 
+def config_in(out: str) -> OutputConfig:
+    """The same, of what has to be an output: raises ConfigError if it is none."""
+    config = read_config(out)
+    if config is None:
+        raise ConfigError(f"{out} is no output of ah_ray: it has no config.json")
+    return config
+
+
 def write_config(out: str, config: OutputConfig) -> None:
     """Raises ConfigError if OUT cannot be written to."""
     try:
