@@ -20,7 +20,7 @@ from ah_ray.cohort.manifest import read_manifest
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.logs import HIDDEN
 from ah_ray.results.lease import Lease
-from ah_ray.results.outputs import read_config
+from ah_ray.results.outputs import config_in
 from ah_ray.results.row_files import read_row_files, rows_folder
 from ah_ray.results.runs import new_run_id
 from ah_ray.results.tables import write_tables
@@ -52,8 +52,7 @@ def purge(out: str, manifest: str, *, id_key: bytes | None = None) -> Purged:
     OutputBusy, StorageError.
     """
     out = storage.normalise(out)
-    if read_config(out) is None:
-        raise ConfigError(f"{out} is no output of ah_ray: it has no config.json")
+    config_in(out)
     try:
         listed = read_manifest(manifest, lambda key: video_id_of(key, id_key=id_key))
     except StorageError as error:

@@ -8,7 +8,7 @@ from ah_ray.config import Ensemble, Reduction
 from ah_ray.errors import ConfigError
 from ah_ray.results.calibration import calibrated, scored_by
 from ah_ray.results.ensembles import ensemble_config
-from ah_ray.results.outputs import Member, OutputConfig, config_of, read_config
+from ah_ray.results.outputs import Member, OutputConfig, config_in, config_of
 from ah_ray.results.reducers import parse_reducer
 
 
@@ -52,9 +52,7 @@ def reduced_config(
 
 
 def _input_config(uri: str) -> OutputConfig:
-    config = read_config(uri)
-    if config is None:
-        raise ConfigError(f"{uri} is no output of ah_ray: it has no config.json")
+    config = config_in(uri)
     if config.scoring is None:
         raise ConfigError(f"{uri} is an ensemble itself ({config.described()}); name its inputs")
     return config

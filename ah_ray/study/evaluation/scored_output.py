@@ -10,7 +10,7 @@ import numpy as np
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.results.outputs import OutputConfig, read_config
+from ah_ray.results.outputs import OutputConfig, config_in
 from ah_ray.results.reducers import YES
 from ah_ray.results.stream import stream_rows
 from ah_ray.results.verdict import with_verdict
@@ -63,9 +63,7 @@ def read_output(out: str, video_ids: Collection[str]) -> ScoredOutput:
     """Raises ConfigError if it is no finished output, or has none of these videos."""
     out = storage.normalise(out)
     try:
-        config = read_config(out)
-        if config is None:
-            raise ConfigError(f"{out} is no output of ah_ray: it has no config.json")
+        config = config_in(out)
         rows = {row["video_id"]: row for row in stream_rows(out) if row["video_id"] in video_ids}
     except StorageError as error:
         raise ConfigError(f"{out} cannot be read: {error}") from None

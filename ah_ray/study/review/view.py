@@ -14,6 +14,7 @@ from ah_ray.study.review.make import Review
 from ah_ray.study.review.page import PAGE_FILE
 from ah_ray.study.review.reviewed import Taken
 from ah_ray.study.review.sheet import SHEET_FILE, seconds
+from ah_ray.units import counted
 
 
 def print_review(console: Console, review: Review) -> None:
@@ -42,7 +43,7 @@ def _review_lines(review: Review) -> Iterator[str]:
     n_copied = sum(one.way is Way.COPIED for one in review.cut)
     counts = f"{n_copied:,} copied as they are, {len(review.cut) - n_copied:,} encoded"
     counts += f", {len(review.skipped):,} not cut" if review.skipped else ""
-    yield f"{_counted(len(review.cut) + len(review.skipped), 'moment')}: {counts}"
+    yield f"{counted(len(review.cut) + len(review.skipped), 'moment')}: {counts}"
     if review.cut:
         yield (
             f"Open {review.folder}/{PAGE_FILE} to answer, or fill in {SHEET_FILE} there; then "
@@ -53,7 +54,7 @@ def _review_lines(review: Review) -> Iterator[str]:
 def _taken_lines(taken: Taken) -> Iterator[str]:
     if n_unknown := taken.about["videos_without_label"]:
         yield (
-            f"{_counted(n_unknown, 'video')} without a Yes, seen only in part: their windows are "
+            f"{counted(n_unknown, 'video')} without a Yes, seen only in part: their windows are "
             "labelled, and they are not as a whole"
         )
     if not taken.has_people:
@@ -64,7 +65,7 @@ def _taken_lines(taken: Taken) -> Iterator[str]:
     for model in ("Yes", "No"):
         yes, no = (taken.by_model[model, said] for said in ("Yes", "No"))
         if yes + no:
-            yield f"of {_counted(yes + no, 'clip')} that the model answered {model}, reviewers: " \
+            yield f"of {counted(yes + no, 'clip')} that the model answered {model}, reviewers: " \
                   f"{yes:,} Yes, {no:,} No"  # fmt: skip
     yield from _agreement_lines(taken.agreement, taken.clips)
 
@@ -79,8 +80,8 @@ def _agreement_lines(agreed: Agreement, clips: Iterable[JudgedClip]) -> Iterator
             span = f"{clip.video_id}, {seconds(clip.start_s)} – {seconds(clip.end_s)} s"
             yield f"they differ: {span}: {said} → {end}"
     yield (
-        f"{len(agreed.reviewers)} reviewers: {_counted(agreed.n_shared, 'clip')} judged by more "
-        f"than one, {agreed.n_unanimous:,} alike, {_counted(agreed.n_ties, 'tie')} left out"
+        f"{len(agreed.reviewers)} reviewers: {counted(agreed.n_shared, 'clip')} judged by more "
+        f"than one, {agreed.n_unanimous:,} alike, {counted(agreed.n_ties, 'tie')} left out"
     )
     for pair in agreed.pairs:
         if pair.n_clips:
@@ -90,14 +91,10 @@ def _agreement_lines(agreed: Agreement, clips: Iterable[JudgedClip]) -> Iterator
             )
     if len(agreed.reviewers) > 2 and agreed.n_by_all:
         yield (
-            f"  all, of the {_counted(agreed.n_by_all, 'clip')} that each judged: Fleiss' kappa "
+            f"  all, of the {counted(agreed.n_by_all, 'clip')} that each judged: Fleiss' kappa "
             f"{_kappa(agreed.fleiss)}"
         )
 
 
 def _kappa(value: float | None) -> str:
     return "– (all the same)" if value is None else f"{value:.2f}"
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' * (n != 1)}"
