@@ -2,7 +2,8 @@
 
     read the source ─▶ lengths of its videos ─▶ splits ─▶ windows ─▶ balance ─▶ write
 
-Everything that is wrong is told at once, and then nothing is written.
+Everything that is wrong in the labels is told at once, and what is wrong with the videos whose
+labels are right; then nothing is written.
 """
 
 from __future__ import annotations
