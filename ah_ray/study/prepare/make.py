@@ -2,8 +2,13 @@
 
     read the source ─▶ lengths of its videos ─▶ splits ─▶ windows ─▶ balance ─▶ write
 
-Everything that is wrong in the labels is told at once, and what is wrong with the videos whose labels
-are right; then nothing is written.
+<<<<<<< HEAD
+Everything that is wrong in the labels is told at once, and what is wrong with the videos whose
+labels are right; then nothing is written.
+=======
+Everything that is wrong in the labels is told at once, and what is wrong with the videos whose
+labels are right; then nothing is written.
+>>>>>>> judge
 """
 
 from __future__ import annotations
