@@ -45,7 +45,7 @@ def report(
 
     Without --link-videos and --with-frames it holds no name, no path and no picture.
 
-    Exit status: 0 complete, 2 wrong configuration, 3 storage failed.
+    Exit status: 0 complete, 2 wrong configuration, 3 stopped, or storage failed.
     """
     given = {name: value for name, value in locals().items() if value is not None}
     from ah_ray.cohort.id_key import read_id_key

@@ -69,7 +69,11 @@ class FaultyStorage(Decoder):
 
 
 @pytest.mark.parametrize(
-    ("stage", "deadly"), [("Decoder", DeadlyDecoder), ("Replica", DeadlyReplica)]
+    ("stage", "deadly"),
+    [
+        pytest.param("Decoder", DeadlyDecoder, marks=pytest.mark.long),
+        ("Replica", DeadlyReplica),
+    ],
 )
 def test_what_kills_its_process_gets_a_crash_row(
     stage, deadly, scored, small_cohort, tmp_path, monkeypatch

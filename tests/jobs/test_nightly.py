@@ -110,6 +110,7 @@ def test_a_wrong_configuration_is_not_tried_again(head, cohort, tmp_path):
     assert "wrong: the configuration is wrong." in output
 
 
+@pytest.mark.long
 def test_the_deadline_leaves_the_rest_for_tomorrow(head, cohort, tmp_path):
     out, large = tmp_path / "out", tmp_path / "large"
     large.mkdir()

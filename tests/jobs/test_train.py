@@ -144,6 +144,7 @@ def test_two_workers_learn_what_one_does(labels, undisturbed, tmp_path):
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 def test_again_there_is_nothing_to_do_and_other_settings_are_refused(labels, undisturbed):
     done = train("--labels", labels, "--model", "tiny", "--out", undisturbed, *FULL)
     assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
