@@ -23,6 +23,7 @@ def run_here(job: str, *arguments: object) -> CompletedProcess:
     with (
         patch.object(sys, "argv", command),
         patch.object(os, "_exit", sys.exit),  # a job ends at once, and with it its process
+        patch.object(sys, "excepthook", sys.excepthook),  # a job puts its own before it
         redirect_stdout(out),
         redirect_stderr(err),
     ):

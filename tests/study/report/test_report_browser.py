@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from invented_rows import make_output
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from study.report.invented_report import HOSTILE, LARGE, make_hostile, make_labelled
 
 from ah_ray import storage
@@ -156,7 +156,7 @@ def test_opening_one_video(opened, labelled):
     clips = read_clips(str(labelled.parent)).to_pylist()
     clips = [clip for clip in clips if clip["video_id"] == name]
     one.page.click("#rows tr:first-child td:nth-child(4)")  # anywhere in the row
-    assert one.page.inner_text("#video-title") == name
+    expect(one.page.locator("#video-title")).to_have_text(name)
     told = one.page.locator("#video tbody tr").all_inner_texts()
     assert len(told) == len(clips)
     for text, clip in zip(told, clips, strict=True):
@@ -167,9 +167,9 @@ def test_opening_one_video(opened, labelled):
     assert one.page.locator("#video svg.chart line.threshold").count() == 1
     assert one.page.locator("#video svg.chart rect.mark-marked").count() == 1
     one.page.click("text=Next video")
-    assert one.page.inner_text("#video-title") == by_score(labelled)[1]
+    expect(one.page.locator("#video-title")).to_have_text(by_score(labelled)[1])
     one.page.click("#video .close")
-    assert not one.page.is_visible("#video")
+    expect(one.page.locator("#video")).to_be_hidden()
 
 
 def test_a_calibrated_video_that_is_nearly_a_yes(opened, tmp_path):
@@ -206,9 +206,9 @@ def test_an_address_opens_its_video(opened, labelled):
     one = opened(labelled)
     name = one.ids()[7]
     one.page.goto(labelled.as_uri() + f"#video={name}")
-    assert one.page.inner_text("#video-title") == name
+    expect(one.page.locator("#video-title")).to_have_text(name)
     one.page.goto(labelled.as_uri() + "#video=nobody%E0%A4")
-    assert not one.page.is_visible("#video")
+    expect(one.page.locator("#video")).to_be_hidden()
 
 
 def test_by_keyboard_alone(opened, labelled):
@@ -233,13 +233,13 @@ def test_by_keyboard_alone(opened, labelled):
     tab_to("#rows a")
     first, second = one.ids()[:2]
     keyboard.press("Enter")
-    assert one.page.inner_text("#video-title") == first
+    expect(one.page.locator("#video-title")).to_have_text(first)
     tab_to(".bar button:nth-child(3)")
     keyboard.press("Enter")
-    assert one.page.inner_text("#video-title") == second
+    expect(one.page.locator("#video-title")).to_have_text(second)
     keyboard.press("Escape")
-    assert not one.page.is_visible("#video")
-    assert one.page.evaluate("document.activeElement.textContent") == second
+    expect(one.page.locator("#video")).to_be_hidden()
+    expect(one.page.locator("#rows a:focus")).to_have_text(second)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_hostile_names_stay_text(opened, hostile):
     assert len(one.ids()) == 13  # each by its path
     for name in ("video-0", "broken"):
         one.page.goto(hostile.as_uri() + f"#video={name}")
-        assert one.page.inner_text("#video-title") == name
+        expect(one.page.locator("#video-title")).to_have_text(name)
     assert "</script>" in one.page.inner_text("#video .lead")
     assert one.page.evaluate("window.hit") is None
     assert one.page.locator("img").count() == 0
