@@ -7,6 +7,7 @@ import os
 import runpy
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,13 +16,16 @@ from unittest.mock import patch
 JOBS = Path(__file__).parents[1] / "jobs"
 
 
-def run_here(job: str, *arguments: object) -> CompletedProcess:
-    """What `python jobs/JOB.py …` says, and how it exits. For what ends before work begins."""
+def run_here(
+    job: str, *arguments: object, environment: Mapping[str, str] | None = None
+) -> CompletedProcess:
+    """What `python jobs/JOB.py …` says, and how it exits. For jobs that start no Ray."""
     command = [str(JOBS / f"{job}.py"), *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     before = signal.getsignal(signal.SIGTERM)
     with (
         patch.object(sys, "argv", command),
+        patch.dict(os.environ, environment or {}, clear=environment is not None),
         patch.object(os, "_exit", sys.exit),  # a job ends at once, and with it its process
         patch.object(sys, "excepthook", sys.excepthook),  # a job puts its own before it
         redirect_stdout(out),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import videos
+from in_process import run_here
 from study.invented_review import answered, read_sheet, score_invented, write_rows
 
 from ah_ray import storage
@@ -28,8 +29,7 @@ SCORES = {
 
 def job(name: str, *arguments: object, status: int = 0) -> tuple[str, str]:
     """(standard output, standard error)."""
-    command = [sys.executable, f"jobs/{name}.py", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+    done = run_here(name, *arguments)
     assert done.returncode == status, done.stderr
     return done.stdout, done.stderr
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from in_process import run_here
 from study.invented_study import make_scores, make_study
 
 from ah_ray import storage
@@ -40,10 +41,7 @@ def scores(study, tmp_path_factory):
 
 def run(job, *arguments, status=0, environment=None):
     """Standard output, or the line on stderr if it shall fail."""
-    command = [sys.executable, f"jobs/{job}.py", *map(str, arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY, env=environment
-    )
+    done = run_here(job, *arguments, environment=environment)
     assert done.returncode == status, done.stderr
     if status:
         assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr

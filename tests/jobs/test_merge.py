@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import run_here
 from safetensors.numpy import save_file
 
 MERGE = Path(__file__).parents[2] / "jobs" / "merge.py"
@@ -29,8 +29,7 @@ def adapter(tmp_path) -> Path:
 
 
 def merge(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(MERGE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return run_here("merge", *arguments)
 
 
 def test_a_merge(adapter, tmp_path):

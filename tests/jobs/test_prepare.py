@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from in_process import run_here
 from study.invented_bah import ANNOTATIONS, VIDEOS, Invented, edit, make_bah, make_recordings
 
 from ah_ray import storage
@@ -39,8 +40,7 @@ def key(tmp_path):
 
 def prepare(*arguments, status=0):
     """(standard output, standard error)."""
-    command = [sys.executable, "jobs/prepare.py", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+    done = run_here("prepare", *arguments)
     assert done.returncode == status, done.stderr
     return done.stdout, done.stderr
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from in_process import run_here
 from invented_rows import SCORED_AT, make_output, name_of, scoring
 
 from ah_ray import storage
@@ -31,8 +32,7 @@ VIDEOS = {
 
 def reduce(*arguments, status=0):
     """Standard output, or the line on stderr if it shall fail."""
-    command = [sys.executable, "jobs/reduce.py", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+    done = run_here("reduce", *arguments)
     assert done.returncode == status, done.stderr
     if status:
         assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from in_process import run_here
 from invented_rows import make_output
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "jobs/report.py", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+    return run_here("report", *arguments)
 
 
 def test_a_page_is_made_and_said(tmp_path):

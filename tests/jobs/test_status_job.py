@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from in_process import run_here
 from invented_rows import make_output
-from outputs import ROOT, verdicts
+from outputs import verdicts
 
 from ah_ray.errors import ErrorKind
 from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
@@ -17,8 +17,7 @@ from ah_ray.results.tables import Counts
 
 
 def status(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "jobs" / "status.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return run_here("status", *arguments)
 
 
 @pytest.fixture
