@@ -41,6 +41,7 @@ def test_the_tables_of_hundreds_of_thousands():
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 def test_reducers_keep_up():
     found = scale.run_part("reduce", 1_500)["reducing"]
     assert found["clips_per_s"] > 500, found  # 2,000 and more on two cores of their own

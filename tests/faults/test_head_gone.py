@@ -16,7 +16,7 @@ from ray_head import ray_head, until
 
 import ah_ray
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 
 @pytest.fixture

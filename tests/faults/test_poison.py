@@ -109,6 +109,7 @@ def test_a_killed_ffmpeg_is_tried_again(times, status, scored, small_cohort, tmp
     assert len(verdicts(tmp_path / "out")) == 4
 
 
+@pytest.mark.long
 def test_what_storage_keeps_back_is_missing_not_failed(scored, small_cohort, tmp_path, monkeypatch):
     monkeypatch.setattr(graph, "Decoder", FaultyStorage)
     out = tmp_path / "out"

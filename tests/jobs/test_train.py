@@ -115,6 +115,7 @@ def test_a_killed_worker_changes_nothing(labels, undisturbed, tmp_path):
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 def test_ctrl_c_is_said_and_leaves_what_it_has(labels, tmp_path):
     command = [sys.executable, "jobs/train.py", "--labels", labels, "--model", "tiny"]
     command += ["--out", tmp_path, *FULL, "--epochs", "50"]

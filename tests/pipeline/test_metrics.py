@@ -43,6 +43,7 @@ def test_the_dashboard_can_be_imported_anywhere():
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 def test_a_run_is_seen_by_prometheus_and_by_collectors(s3_server, whole_cohort, tmp_path):
     cohort = tmp_path / "jane-doe"
     cohort.mkdir()
