@@ -178,6 +178,7 @@ def test_a_calibrated_video_that_is_nearly_a_yes(opened, tmp_path):
     make_output(out, {"a": [0.003714]}, reduction=calibrated)
     one = opened(Path(make_report(ReportSettings(out=out)).file))
     one.page.click("#rows a")
+    expect(one.page.locator("#video")).to_be_visible()
     said = one.page.inner_text("#video .lead")
     assert (
         said
@@ -195,6 +196,7 @@ def test_words_beside_a_timeline_are_whole(opened, tmp_path, width):
         Path(make_report(ReportSettings(out=out)).file), viewport={"width": width, "height": 800}
     ).page
     page.click("#rows a")
+    expect(page.locator("#video")).to_be_visible()
     drawing = page.locator("#video svg.chart").bounding_box()
     words = page.locator("#video svg.chart text").last
     assert words.text_content() == "Yes from 0.1235 on"
@@ -253,6 +255,7 @@ def test_axe_finds_no_violation(opened, labelled, scheme, width):
         found = Axe().run(one.page)
         assert found.violations_count == 0, f"{state}: {found.generate_report()}"
         one.page.locator("#rows a").first.evaluate("link => link.click()")
+        expect(one.page.locator("#video")).to_be_visible()
 
 
 def test_a_small_screen_is_not_left_sideways(opened, labelled):
@@ -260,6 +263,7 @@ def test_a_small_screen_is_not_left_sideways(opened, labelled):
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(wide) == 0
     page.locator("#rows a").first.click()
+    expect(page.locator("#video")).to_be_visible()
     assert page.evaluate("document.getElementById('video').scrollWidth") <= 360
 
 
@@ -268,6 +272,7 @@ def test_a_small_screen_and_paper_break_no_id_and_no_time(opened, labelled):
     lines = "e => e.getClientRects().length"
     assert page.locator("#rows a").first.evaluate(lines) == 1
     page.locator("#rows a").first.click()
+    expect(page.locator("#video")).to_be_visible()
     tops = page.locator("#video .bar button").evaluate_all(
         "all => all.map((one) => one.getBoundingClientRect().top)"
     )
@@ -289,6 +294,7 @@ def test_what_was_not_scored_is_hatched_and_has_no_height(opened, tmp_path):
     pq.write_table(table.set_column(place, "duration_s", cut_off), path)
     page = opened(Path(make_report(ReportSettings(out=out)).file)).page
     page.click("#rows a")
+    expect(page.locator("#video")).to_be_visible()
     bars = page.locator("#video svg.chart g.lost")
     assert bars.count() == 2
     top_line = page.locator("#video svg.chart line.grid").last.bounding_box()["y"]
@@ -316,6 +322,7 @@ def test_print_to_pdf(opened, labelled):
     assert paper == "rgb(255, 255, 255)"
     one.page.emulate_media(media="screen")
     one.page.locator("#rows a").first.click()
+    expect(one.page.locator("#video")).to_be_visible()
     one.page.emulate_media(media="print")
     assert one.page.is_visible("#video-title")  # the one that is open, alone
     assert not one.page.is_visible("#overview")
@@ -349,6 +356,7 @@ def test_links_lead_to_the_moment(opened, tmp_path):
     make_output(str(out), {"a": [0.1, 0.9, ErrorKind.DECODE]}, uri="/cohort/a b#1.mp4")
     one = opened(Path(make_report(ReportSettings(out=str(out), link_videos=True)).file))
     one.page.click("#rows a")
+    expect(one.page.locator("#video")).to_be_visible()
     links = one.page.locator("#video tbody a")
     assert [link.get_attribute("href") for link in links.all()] == [
         f"file:///cohort/a%20b%231.mp4#t={start}" for start in (0, 5, 10)
@@ -364,6 +372,7 @@ def test_pictures_are_shown(opened, tmp_path):
     one = opened(Path(make_report(ReportSettings(out=out, with_frames=True)).file))
     assert "This page shows people" in one.page.inner_text("#overview")
     one.page.click("#rows a")
+    expect(one.page.locator("#video")).to_be_visible()
     shown = one.page.locator("#video img")
     assert shown.get_attribute("alt") == "Picture from the middle of 0:00 to 0:05"
     shown.evaluate("image => image.decode()")
