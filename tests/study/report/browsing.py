@@ -1,0 +1,33 @@
+"""A page of ours in a real browser, and what it says and asks for."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Page, expect
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium here: on Debian, apt-get install chromium"
+)
+PATIENCE_MS = 120_000  # tests share their machine
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class Opened:
+    """A page, and what it said and asked for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def ids(self) -> list[str]:
+        return self.page.locator("#rows a").all_inner_texts()
+
+    def cell(self, number: int) -> list[str]:
+        return self.page.locator(f"#rows tr > :nth-child({number})").all_inner_texts()
