@@ -16,6 +16,18 @@ from unittest.mock import patch
 JOBS = Path(__file__).parents[1] / "jobs"
 
 
+def said_by(
+    job: str, *arguments: object, status: int = 0, environment: Mapping[str, str] | None = None
+) -> str:
+    """Its standard output, or the line on stderr if it shall fail."""
+    done = run_here(job, *arguments, environment=environment)
+    assert done.returncode == status, done.stderr
+    if status:
+        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+        assert not done.stdout
+    return done.stderr if status else done.stdout
+
+
 def run_here(
     job: str, *arguments: object, environment: Mapping[str, str] | None = None
 ) -> CompletedProcess:

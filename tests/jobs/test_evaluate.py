@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from in_process import run_here
+from in_process import said_by
 from study.invented_study import make_scores, make_study
 
 from ah_ray import storage
@@ -39,18 +39,8 @@ def scores(study, tmp_path_factory):
     ]
 
 
-def run(job, *arguments, status=0, environment=None):
-    """Standard output, or the line on stderr if it shall fail."""
-    done = run_here(job, *arguments, environment=environment)
-    assert done.returncode == status, done.stderr
-    if status:
-        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
-        assert not done.stdout
-    return done.stderr if status else done.stdout
-
-
 def evaluate(*arguments, **how):
-    return run("evaluate", *arguments, "--draws", "200", **how)
+    return said_by("evaluate", *arguments, "--draws", "200", **how)
 
 
 def test_what_is_printed_and_written(study, scores):
@@ -119,9 +109,9 @@ def test_three_calibrated_models_voting(study, scores, tmp_path):
         rows = read_verdicts(str(tmp_path / f"by-{n}")).to_pylist()
         each.append({row["video_id"]: row for row in rows})
     calibrations = [option for file in files for option in ("--calibration", file)]
-    said = run("reduce", *scores, "--out", tmp_path / "vote", *calibrations)
+    said = said_by("reduce", *scores, "--out", tmp_path / "vote", *calibrations)
     assert "vote(any>=0." in said and ", calibration " in said
-    run(
+    said_by(
         "reduce", *scores, "--out", tmp_path / "mean", *calibrations,
         "--ensemble", "mean", "--threshold", "0.4",
     )  # fmt: skip
@@ -153,15 +143,15 @@ def test_a_file_for_another_model(study, scores, tmp_path):
     told = evaluate(scores[0], "--labels", study.labels, *how)
     assert f"in {file}: mean, temperature: slope " in told
     assert ", threshold 0.400 (fixed), fitted to " in told
-    said = run("reduce", scores[1], "--out", tmp_path / "x", "--calibration", file, status=2)
+    said = said_by("reduce", scores[1], "--out", tmp_path / "x", "--calibration", file, status=2)
     assert "fitted to other scores than those of model model-1" in said
     both = (scores[0], "--out", tmp_path / "x", "--calibration", file, "--threshold", "0.5")
-    assert "leave out --threshold" in run("reduce", *both, status=2)
+    assert "leave out --threshold" in said_by("reduce", *both, status=2)
     assert not (tmp_path / "x").exists()
     cohort = tmp_path / "cohort"
     cohort.mkdir()
     (cohort / "a.mp4").write_bytes(b"")
-    said = run(
+    said = said_by(
         "score", "--videos", cohort, "--out", tmp_path / "y", "--model", "tiny",
         "--calibration", file, status=2,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """jobs/merge.py as a user meets it."""
 
 import json
-import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,8 @@ import pytest
 from in_process import run_here
 from safetensors.numpy import save_file
 
-MERGE = Path(__file__).parents[2] / "jobs" / "merge.py"
 TINY = "tiny"
+merge = partial(run_here, "merge")
 
 
 @pytest.fixture
@@ -26,10 +26,6 @@ def adapter(tmp_path) -> Path:
     }
     save_file(factors, folder / "adapter_model.safetensors")
     return folder
-
-
-def merge(*arguments: object) -> subprocess.CompletedProcess:
-    return run_here("merge", *arguments)
 
 
 def test_a_merge(adapter, tmp_path):

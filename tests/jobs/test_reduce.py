@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from in_process import run_here
+from in_process import said_by
 from invented_rows import SCORED_AT, make_output, name_of, scoring
 
 from ah_ray import storage
@@ -30,13 +31,7 @@ VIDEOS = {
 }
 
 
-def reduce(*arguments, status=0):
-    """Standard output, or the line on stderr if it shall fail."""
-    done = run_here("reduce", *arguments)
-    assert done.returncode == status, done.stderr
-    if status:
-        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
-    return done.stderr if status else done.stdout
+reduce = partial(said_by, "reduce")
 
 
 def verdicts(out):

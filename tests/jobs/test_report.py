@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from in_process import run_here
@@ -12,8 +13,7 @@ from invented_rows import make_output
 REPOSITORY = Path(__file__).parents[2]
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess:
-    return run_here("report", *arguments)
+run = partial(run_here, "report")
 
 
 def test_a_page_is_made_and_said(tmp_path):

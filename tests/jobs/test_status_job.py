@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from in_process import run_here
@@ -15,9 +15,7 @@ from ah_ray.errors import ErrorKind
 from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
 from ah_ray.results.tables import Counts
 
-
-def status(*arguments: object) -> subprocess.CompletedProcess:
-    return run_here("status", *arguments)
+status = partial(run_here, "status")
 
 
 @pytest.fixture

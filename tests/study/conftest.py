@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import invented_bah
 import pytest
+from chromium import CHROMIUM
+from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
 from ah_ray.media.probe import probe
@@ -70,3 +72,12 @@ def faults_of(prepared) -> Callable[..., list[str]]:
         ]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Its own sandbox needs rights that a container does not have; these pages are ours.
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()

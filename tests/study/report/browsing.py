@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 
-import pytest
 from playwright.sync_api import Page, expect
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium here: on Debian, apt-get install chromium"
-)
 PATIENCE_MS = 120_000  # tests share their machine
 expect.set_options(timeout=PATIENCE_MS)
 

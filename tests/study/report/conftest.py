@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from study.report.browsing import CHROMIUM, PATIENCE_MS, Opened
+from study.report.browsing import PATIENCE_MS, Opened
 from study.report.invented_report import LARGE, make_hostile, make_labelled, make_large
 
 from ah_ray.study.report.make import make_report
@@ -19,15 +18,6 @@ def large(tmp_path_factory) -> Path:
     """The page of LARGE videos."""
     out = make_large(tmp_path_factory.mktemp("large") / "scores", LARGE)
     return Path(make_report(ReportSettings(out=out)).file)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Its own sandbox needs rights that a container does not have; these pages are ours.
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

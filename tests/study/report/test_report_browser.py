@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from chromium import needs_chromium
 from invented_rows import make_output
 from playwright.sync_api import expect
-from study.report.browsing import needs_chromium
 
 from ah_ray.config import Reduction
 from ah_ray.reduction import Scaling

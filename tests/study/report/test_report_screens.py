@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from chromium import needs_chromium
 from invented_rows import make_output
 from playwright.sync_api import expect
-from study.report.browsing import needs_chromium
 from study.report.invented_report import HOSTILE, LARGE
 
 from ah_ray import storage

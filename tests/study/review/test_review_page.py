@@ -12,19 +12,14 @@ from pathlib import Path
 import pytest
 import videos
 from axe_playwright_python.sync_playwright import Axe
+from chromium import needs_chromium
 from invented_review import read_sheet
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from ah_ray.study.faults import Faults
 from ah_ray.study.review.page import review_page
 from ah_ray.study.review.sheet import COLUMNS, read_answers
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-in_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium here: on Debian, apt-get install chromium"
-)
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;<!--"
 
 
@@ -64,15 +59,6 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        # Its own sandbox needs rights that a container does not have; this page is ours.
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def page(browser, folder) -> Iterator[Page]:
     """The page from disk. Afterwards it has complained of nothing, and asked for clips alone."""
@@ -101,7 +87,7 @@ def save(page: Page, to: Path, name: str = "sheet-A-B.csv") -> Path:
     return to
 
 
-@in_browser
+@needs_chromium
 def test_by_keyboard_alone_to_a_sheet_that_is_read_back(page, tmp_path):
     page.keyboard.press("y")
     page.keyboard.press("n")
@@ -126,7 +112,7 @@ def test_by_keyboard_alone_to_a_sheet_that_is_read_back(page, tmp_path):
     assert not faults.found
 
 
-@in_browser
+@needs_chromium
 def test_what_looks_like_a_formula_is_none_in_the_sheet(page, tmp_path):
     page.locator("#note").fill("=1+1")
     page.locator("[data-answer=Yes]").click()
@@ -137,14 +123,14 @@ def test_what_looks_like_a_formula_is_none_in_the_sheet(page, tmp_path):
     assert [one.reviewer for one in read_answers([str(sheet)], Faults())] == ["-Ж"]
 
 
-@in_browser
+@needs_chromium
 @pytest.mark.parametrize(("who", "name"), [("Ж 1", "Ж-1"), ("张", "张"), ("é/ß", "é-ß")])
 def test_sheets_of_all_reviewers_have_names_of_their_own(page, tmp_path, who, name):
     page.locator("#reviewer").fill(who)
     save(page, tmp_path / "sheet.csv", f"sheet-{name}.csv")
 
 
-@in_browser
+@needs_chromium
 def test_after_the_last_answer_it_asks_to_save(page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("y")
@@ -157,7 +143,7 @@ def test_after_the_last_answer_it_asks_to_save(page):
     assert page.inner_text("#said") == "Clip 1: No. Every clip has an answer: save the sheet now."
 
 
-@in_browser
+@needs_chromium
 def test_two_clips_of_one_video_are_told_apart(page):
     assert "0 – 2 s" in page.locator("#clips li").first.inner_text()
 
@@ -170,7 +156,7 @@ def wait_until_loaded(page: Page) -> None:
         page.wait_for_timeout(50)
 
 
-@in_browser
+@needs_chromium
 def test_each_clip_is_played(page):
     for number in range(3):
         wait_until_loaded(page)
@@ -181,7 +167,7 @@ def test_each_clip_is_played(page):
         page.keyboard.press("ArrowRight")
 
 
-@in_browser
+@needs_chromium
 @pytest.mark.parametrize("focus", ["a click", "the keyboard"])
 def test_space_plays_and_pauses_and_never_answers(page, focus):
     """Whichever button was pressed before: a clip that nobody watched has no answer."""
@@ -199,14 +185,14 @@ def test_space_plays_and_pauses_and_never_answers(page, focus):
     assert status(page) == "1 of 3 answered"
 
 
-@in_browser
+@needs_chromium
 def test_after_a_click_enter_does_not_press_again(page):
     page.locator("[data-answer=Yes]").click()
     page.keyboard.press("Enter")
     assert status(page) == "1 of 3 answered"
 
 
-@in_browser
+@needs_chromium
 @pytest.mark.parametrize("key", ["y", "Enter"])
 def test_a_key_that_is_held_answers_once(page, key):
     page.locator("[data-answer=Yes]").focus()
@@ -216,7 +202,7 @@ def test_a_key_that_is_held_answers_once(page, key):
     assert status(page) == "1 of 3 answered"
 
 
-@in_browser
+@needs_chromium
 def test_answers_outlast_a_closed_page(page):
     page.keyboard.press("n")
     page.on("dialog", lambda dialog: dialog.accept())
@@ -228,14 +214,14 @@ def test_answers_outlast_a_closed_page(page):
         page.reload()
 
 
-@in_browser
+@needs_chromium
 def test_no_sheet_without_a_name(page):
     page.locator("#export").click()
     assert "initials" in page.inner_text("#said")
     assert page.evaluate("document.activeElement.id") == "reviewer"
 
 
-@in_browser
+@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessible(page, scheme):
     page.emulate_media(color_scheme=scheme)
