@@ -41,6 +41,7 @@ def final_status(*, n_videos: int, n_rows: int, n_failed: int, max_failed: float
     return ExitStatus.COMPLETE
 
 
+_STOPPED = "stopped. Run it again"
 _INTERRUPTED = 130  # what typer makes of Ctrl-C that comes while it reads arguments
 
 
@@ -60,7 +61,7 @@ class Job(typer.Typer):
             sys.stdout.flush()
             sys.stderr.flush()
         except KeyboardInterrupt:
-            status = _said("stopped. Run it again", ExitStatus.MISSING_ROWS)
+            status = _said(_STOPPED, ExitStatus.MISSING_ROWS)
         # At once: Arrow's threads may still drop Python objects, and abort a process whose
         # interpreter is being taken down. All that has to be closed has been.
         os._exit(status or 0)
@@ -85,7 +86,7 @@ def _told_if_stopped(
 ) -> None:
     """For sys.excepthook: of Ctrl-C between a job's own imports."""
     if issubclass(kind, KeyboardInterrupt):
-        os._exit(_said("stopped. Run it again", ExitStatus.MISSING_ROWS))
+        os._exit(_said(_STOPPED, ExitStatus.MISSING_ROWS))
     before(kind, error, traceback)
 
 

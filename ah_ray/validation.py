@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ah_ray.errors import ConfigError
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def not_empty(value: object) -> object:
-    """The value as it is; raises ValueError for a text that is blank, also for one of several."""
-    texts = value if isinstance(value, (list, tuple)) else (value,)
-    if any(isinstance(text, str) and not text.strip() for text in texts):
-        raise ValueError("is empty: give a value, or leave it out")
-    return value
+class JobSettings(BaseModel):
+    """Settings of a job: they stay as they are, have known names, and no text of them is blank."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        texts = value if isinstance(value, (list, tuple)) else (value,)
+        if any(isinstance(text, str) and not text.strip() for text in texts):
+            raise ValueError("is empty: give a value, or leave it out")
+        return value
 
 
 def validated(kind: type[Settings], values: dict[str, object], needed: str) -> Settings:

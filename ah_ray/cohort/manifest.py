@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 import pyarrow as pa
@@ -17,8 +18,8 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.cohort.identity import VIDEO_ID
+from ah_ray.cohort.parquet_rows import parquet_rows
 from ah_ray.errors import ConfigError, shown
-from ah_ray.records import NOT_PARQUET
 
 MANIFEST_ENDINGS = (".csv", ".parquet")
 MAX_ENTRIES = 20_000_000
@@ -104,28 +105,15 @@ def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _parquet_rows(uri: str, file) -> _Rows:
-    try:
-        table = pq.ParquetFile(file, page_checksum_verification=True)
+    def choose(table: pq.ParquetFile) -> tuple[list[str], list[str]]:
         _check_columns(uri, table.schema_arrow.names)
         columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
         _check_schema(uri, table, columns)
-        # As dictionaries: one long value that stands in each of many rows stays one value.
-        table = pq.ParquetFile(
-            file,
-            metadata=table.metadata,
-            read_dictionary=columns,
-            page_checksum_verification=True,
-        )
-        number = 0
-        for batch in table.iter_batches(batch_size=10_000, columns=columns):
-            _check_lengths(uri, batch)
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row["uri"], row.get("video_id", _NOT_GIVEN)
-        if number != (told := table.metadata.num_rows):
-            raise ConfigError(f"{uri} is damaged: {number:,} of its {told:,} rows can be read")
-    except NOT_PARQUET as error:
-        raise ConfigError(f"{uri} is not a Parquet file: {error}") from None
+        return columns, columns
+
+    check = partial(_check_lengths, uri)
+    for number, row in parquet_rows(uri, file, choose, batch_rows=10_000, check=check):
+        yield number, row["uri"], row.get("video_id", _NOT_GIVEN)
 
 
 def _check_schema(uri: str, table: pq.ParquetFile, columns: list[str]) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from ah_ray.cohort import Plan, State
-from ah_ray.errors import ConfigError, shown
+from ah_ray.errors import ConfigError
 from ah_ray.pipeline.resolve import Resolved
 from ah_ray.results.read import read_verdicts
 from ah_ray.results.runs import latest_summary
+from ah_ray.screen import say
 from ah_ray.units import clock, gigabytes
 
 
@@ -39,8 +40,7 @@ def experience(out: str) -> Experience:
 
 def print_plan(console: Console, resolved: Resolved, plan: Plan, out: str) -> None:
     """Prints the plan as a few lines of words and figures."""
-    for text in plan_lines(resolved, plan, experience(out)):
-        console.print(shown(text), soft_wrap=True, highlight=False, markup=False)
+    say(console, *plan_lines(resolved, plan, experience(out)))
 
 
 def plan_lines(resolved: Resolved, plan: Plan, known: Experience) -> list[str]:

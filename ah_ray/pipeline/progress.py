@@ -16,6 +16,7 @@ from ah_ray import logs
 from ah_ray.errors import shown
 from ah_ray.pipeline.reducer import Committed
 from ah_ray.pipeline.tally import Tally, report
+from ah_ray.screen import say
 from ah_ray.units import clock
 
 LINE_EVERY_S = 30.0
@@ -73,7 +74,7 @@ class Progress:
         if self._as_events:
             logs.event("notice", shown(text))
         else:
-            self._console.print(shown(text), soft_wrap=True, highlight=False, markup=False)
+            say(self._console, text)
 
 
 def line(tally: Tally, now_s: float) -> str:

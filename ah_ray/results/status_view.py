@@ -12,7 +12,7 @@ from ah_ray.results.runs import RunSummary
 from ah_ray.results.status import Status
 from ah_ray.results.verdict import in_words
 from ah_ray.screen import say
-from ah_ray.units import clock, counted
+from ah_ray.units import clock, counted, named
 
 _WORTH_TELLING_H = 0.005
 
@@ -99,8 +99,7 @@ def print_purged(console: Console, out: str, purged: Purged) -> None:
     if purged.report:
         lines.append(f"Page      {REPORT_FILE} removed: make it anew by jobs/report.py")
     if purged.unknown:
-        shown = ", ".join(purged.unknown[:3]) + (" …" if len(purged.unknown) > 3 else "")
-        lines.append(f"No trace  of {len(purged.unknown):,}: {shown}")
+        lines.append(f"No trace  of {len(purged.unknown):,}: {named(purged.unknown)}")
     lines.append(
         "To do     take the recordings out of the cohort, or the next run scores them again; purge "
         f"what was formed from {out} by jobs/reduce.py, delete pages of jobs/report.py elsewhere, "

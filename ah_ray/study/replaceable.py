@@ -16,7 +16,7 @@ def check_replaceable(flag: str, uri: str, is_ours: IsOurs, *, kind: str, out: s
     """Raises ConfigError, which names `flag`, unless a file of this `kind` may be written at `uri`.
 
     It may not be a folder, nor a place at which the output `out` keeps something of its own, nor
-    hold anything that `is_ours`, given its first MiB, does not know.
+    hold anything that `is_ours`, given its first MiB, does not know. Its folder is tried.
     """
     path = storage.local_path(uri)
     if uri.endswith("/") or (path is not None and path.is_dir()):
@@ -27,14 +27,20 @@ def check_replaceable(flag: str, uri: str, is_ours: IsOurs, *, kind: str, out: s
         with storage.open_read(uri) as file:
             head = file.read(_HEAD_BYTES)
     except ObjectMissing:
-        return
+        head = None
     except StorageError as error:
         raise ConfigError(f"{flag} {uri}: {error}") from None
-    if not is_ours(head):
+    if head is not None and not is_ours(head):
         raise ConfigError(
             f"{flag} {uri}: there is a file already that is no {kind}; give another name, or take "
             "that file away"
         )
+    try:
+        storage.check_writable(storage.parent(storage.normalise(uri)))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{flag} {uri} cannot be written: {error}; give another file with {flag}"
+        ) from None
 
 
 def made_by(generator: str) -> IsOurs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 import pyarrow as pa
@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.cohort.manifest import bounded_lines
+from ah_ray.cohort.parquet_rows import parquet_rows
 from ah_ray.errors import ConfigError
-from ah_ray.records import NOT_PARQUET
 
 MAX_ROWS = 5_000_000
 _MAX_BYTES = 1 << 30  # of the file, and of its columns as they are in memory
@@ -79,31 +79,17 @@ def _of_csv(uri: str, file, needed: Collection[str], wanted: set[str]) -> Iterat
 def _of_parquet(
     uri: str, file, needed: Collection[str], wanted: set[str]
 ) -> Iterator[tuple[int, Row]]:
-    try:
-        table = pq.ParquetFile(file, page_checksum_verification=True)
+    name_of: dict[str, str] = {}
+
+    def choose(table: pq.ParquetFile) -> tuple[list[str], list[str]]:
         schema = table.schema_arrow
-        written = schema.names
-        names = _names(uri, written, needed)
-        columns = [one for one, name in zip(written, names, strict=True) if name in wanted]
+        name_of.update(zip(schema.names, _names(uri, schema.names, needed), strict=True))
+        columns = [written for written, name in name_of.items() if name in wanted]
         _check_size(uri, table.metadata, columns)
-        # As dictionaries: one long value that stands in each of many rows stays one value.
-        texts = [one for one in columns if pa.types.is_string(schema.field(one).type)]
-        table = pq.ParquetFile(
-            file,
-            metadata=table.metadata,
-            read_dictionary=texts,
-            page_checksum_verification=True,
-        )
-        names = [one.strip().lower() for one in columns]
-        number = 0
-        for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
-            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                number += 1
-                yield number, _row(names, cells, wanted)
-        if number != (told := table.metadata.num_rows):
-            raise ConfigError(f"{uri} is damaged: {number:,} of its {told:,} rows can be read")
-    except NOT_PARQUET as error:
-        raise ConfigError(f"{uri} is not a Parquet file: {error}") from None
+        return columns, [one for one in columns if pa.types.is_string(schema.field(one).type)]
+
+    for number, row in parquet_rows(uri, file, choose, batch_rows=_BATCH_ROWS):
+        yield number, _row(map(name_of.__getitem__, row), row.values(), wanted)
 
 
 def _check_size(uri: str, metadata: pq.FileMetaData, columns: list[str]) -> None:
@@ -125,7 +111,7 @@ def _names(uri: str, written: list[str], needed: Collection[str]) -> list[str]:
     return names
 
 
-def _row(names: Sequence[str], cells: Iterable[object], wanted: set[str]) -> Row:
+def _row(names: Iterable[str], cells: Iterable[object], wanted: set[str]) -> Row:
     """A URI stays as it is written: a blank may be part of a name, and names are hashed."""
     return {
         name: text if name == "uri" else (text.strip() or None if text else None)

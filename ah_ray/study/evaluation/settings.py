@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from ah_ray import storage
 from ah_ray.study.evaluation.calibrating import ScalingKind
@@ -15,6 +22,16 @@ from ah_ray.validation import validated
 _OF_CALIBRATION = ("reducer", "scaling", "threshold")
 
 
+def _known(split: str) -> str:
+    if split not in REPORTED:
+        raise ValueError(f"there is none named {split!r}; there are {', '.join(REPORTED)}")
+    return split
+
+
+Split = Annotated[str, AfterValidator(_known)]
+"""Of a labelled manifest: what is reported."""
+
+
 class EvaluateSettings(BaseModel):
     """What is measured, how surely, and what is written."""
 
@@ -22,7 +39,7 @@ class EvaluateSettings(BaseModel):
 
     outs: tuple[str, ...] = Field(min_length=1)
     labels: str
-    split: str = "test"
+    split: Split = "test"
     to: str | None = None
     draws: int = Field(2_000, ge=100, le=100_000)
     seed: int = Field(0, ge=0)
@@ -31,13 +48,6 @@ class EvaluateSettings(BaseModel):
     reducer: str | None = None
     scaling: ScalingKind = ScalingKind.TEMPERATURE
     threshold: Threshold | float = Threshold.MACRO_F1
-
-    @field_validator("split")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in REPORTED:
-            raise ValueError(f"there is none named {value!r}; there are {', '.join(REPORTED)}")
-        return value
 
     @field_validator("threshold", mode="before")
     @classmethod

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ah_ray.config import Tail, Windows
 from ah_ray.study.participants import NO_PSEUDONYMS, shares_of
-from ah_ray.validation import not_empty, validated
+from ah_ray.validation import JobSettings, validated
 
 DEFAULT_SHARES = (0.7, 0.1, 0.2)
 
@@ -29,10 +29,8 @@ class Balance(StrEnum):
     DRAW = "draw"  # as many negatives as positives, drawn with the seed
 
 
-class PrepareSettings(BaseModel):
+class PrepareSettings(JobSettings):
     """How labels become windows. Defaults are the published rules."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: str
     bah: str | None = None
@@ -63,11 +61,6 @@ class PrepareSettings(BaseModel):
 
     export_swift: str | None = None
     cut_clips: str | None = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _not_empty(cls, value: object) -> object:
-        return not_empty(value)
 
     @field_validator("consent", mode="before")
     @classmethod

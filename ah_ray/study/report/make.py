@@ -82,10 +82,6 @@ def _check_file(settings: ReportSettings) -> None:
     """Before recordings are opened, which may take long."""
     place, is_ours = settings.to or settings.file, made_by(GENERATOR)
     check_replaceable("--to", place, is_ours, kind="page of report.py", out=settings.out)
-    try:
-        storage.check_writable(storage.parent(settings.file))
-    except ConfigError as error:
-        raise ConfigError(f"{error}; name another file with --to") from None
 
 
 def _check_names(settings: ReportSettings, config: OutputConfig) -> None:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import model_validator
 
 from ah_ray import storage
 from ah_ray.results.purge import REPORT_FILE
-from ah_ray.study.evaluation.evaluate import REPORTED
-from ah_ray.validation import validated
+from ah_ray.study.evaluation.settings import Split
+from ah_ray.validation import JobSettings, validated
 
 
-class ReportSettings(BaseModel):
+class ReportSettings(JobSettings):
     """Without `link_videos` the page holds no name, without `with_frames` no picture."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: str
     to: str | None = None  # OUT/report.html
     labels: str | None = None  # an output of jobs/prepare.py
-    split: str = "test"  # of the labels: what the measures are of
+    split: Split = "test"  # of the labels: what the measures are of
     title: str = "Ambivalence and hesitancy in recordings"
     link_videos: bool = False
     with_frames: bool = False
@@ -30,20 +28,6 @@ class ReportSettings(BaseModel):
     # the page slow, and larger than mail and browsers like.
     draws: int = 2_000
     most_videos: int = 20_000
-
-    @field_validator("out", "to", "labels", "title")
-    @classmethod
-    def _not_empty(cls, value: str | None) -> str | None:
-        if value is not None and not value.strip():
-            raise ValueError("is empty: give a value, or leave it out")
-        return value
-
-    @field_validator("split")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in REPORTED:
-            raise ValueError(f"there is none named {value!r}; there are {', '.join(REPORTED)}")
-        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -51,6 +51,8 @@ def shown_videos(verdicts: pa.Table, most: int) -> pa.Table:
 
 def calibrated(clips: pa.Table, reduction: Reduction) -> pa.Table:
     """Rows of records.CLIPS with their p_ah on the scale of their video's, where that is scaled."""
+    if reduction.scaling is None:
+        return clips
     p_ah = [p if p is None else calibrated_clip(p, reduction) for p in clips["p_ah"].to_pylist()]
     column = clips.schema.get_field_index("p_ah")
     return clips.set_column(column, clips.schema.field(column), pa.array(p_ah, pa.float64()))

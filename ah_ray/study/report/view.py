@@ -8,7 +8,7 @@ from itertools import islice
 
 from rich.console import Console
 
-from ah_ray.errors import shown
+from ah_ray.screen import say
 from ah_ray.study.parallel import progress
 from ah_ray.study.report.make import Made, Progress
 from ah_ray.units import gigabytes
@@ -37,8 +37,7 @@ def print_made(console: Console, made: Made) -> None:
             "the recordings may be kept."
         )
         lines += _without_pictures(made.frames.missing)
-    for line in lines:
-        console.print(shown(line), soft_wrap=True, markup=False, highlight=False)
+    say(console, *lines)
 
 
 def _without_pictures(missing: Mapping[str, str]) -> Iterator[str]:

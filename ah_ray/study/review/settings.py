@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ah_ray.study.participants import NO_PSEUDONYMS, shares_of
 from ah_ray.study.review.moments import Surest
-from ah_ray.validation import not_empty, validated
+from ah_ray.validation import JobSettings, validated
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Settings(JobSettings):
     out: str  # the output that was scored
     videos: str | None = Field(None, description="what score.py's --videos named")
     id_key: str | None = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _not_empty(cls, value: object) -> object:
-        return not_empty(value)
 
 
 class CutSettings(_Settings):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 
-from ah_ray.errors import shown
 from ah_ray.media.stream_copy import Way
+from ah_ray.screen import say
 from ah_ray.study.prepare.prepared import print_prepared
 from ah_ray.study.review.judged_clips import Agreement, JudgedClip
 from ah_ray.study.review.make import Review
@@ -19,18 +19,13 @@ from ah_ray.units import counted
 
 def print_review(console: Console, review: Review) -> None:
     """One line for each moment, and what to do next."""
-    _print(console, _review_lines(review))
+    say(console, *_review_lines(review))
 
 
 def print_taken(console: Console, taken: Taken) -> None:
     """The labels by split, how far reviewers agree, and with the model."""
     print_prepared(console, taken.out, taken.about)
-    _print(console, _taken_lines(taken))
-
-
-def _print(console: Console, lines: Iterable[str]) -> None:
-    for line in lines:
-        console.print(shown(line), soft_wrap=True, markup=False, highlight=False)
+    say(console, *_taken_lines(taken))
 
 
 def _review_lines(review: Review) -> Iterator[str]:
