@@ -4,18 +4,37 @@ from ah_ray import score, read_verdicts, read_clips
 
 summary = score(videos="s3://bucket/cohort", out="s3://bucket/scores", model="/models/omni")
 table = read_verdicts("s3://bucket/scores").to_pandas()
+
+`Scorer` is the protocol of a model: `Clip`s in, `ClipScore`s out. They are imported when they are
+first used, so `import ah_ray` stays quick.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ah_ray.results.runs import RunSummary
+    from ah_ray.interfaces.scorer import Scorer
+    from ah_ray.output.runs import RunSummary
+    from ah_ray.records import Clip, ClipScore
 
-__all__ = ["read_clips", "read_verdicts", "score"]
+__all__ = ["Clip", "ClipScore", "Scorer", "read_clips", "read_verdicts", "score"]
+
+_HOMES = {
+    "Clip": "ah_ray.records",
+    "ClipScore": "ah_ray.records",
+    "Scorer": "ah_ray.interfaces.scorer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a type of the public interface, imported on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def score(**settings: Any) -> RunSummary:
@@ -39,7 +58,7 @@ def read_verdicts(out: str, columns: list[str] | None = None) -> pa.Table:
     `out` is a folder or `s3://…`; `columns` picks some. Raises errors.ConfigError if there is no
     finished output, no such column, if the table is damaged, or if a newer ah_ray wrote it.
     """
-    from ah_ray.results.read import read_verdicts as read
+    from ah_ray.output.read import read_verdicts as read
 
     return read(out, columns)
 
@@ -49,6 +68,6 @@ def read_clips(out: str, columns: list[str] | None = None) -> pa.Table:
 
     Times are in seconds from the video's first picture. Takes and raises what `read_verdicts` does.
     """
-    from ah_ray.results.read import read_clips as read
+    from ah_ray.output.read import read_clips as read
 
     return read(out, columns)

@@ -1,4 +1,4 @@
-"""Decoded clips as rows of an Arrow table, one a row; their pixels are wrapped, never copied."""
+"""Decoded clips as rows of an Arrow table. Pixels are wrapped, never copied."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ FIELDS = [
     ("clip_index", pa.int32()),
     ("start_s", pa.float64()),
     ("end_s", pa.float64()),
+    ("sampled_s", pa.float64()),
     ("error_kind", pa.string()),
     ("error", pa.string()),
     ("shape", pa.list_(pa.int32())),  # T, H, W, 3
@@ -23,8 +24,8 @@ FIELDS = [
 ]
 
 
-def one_row(schema: pa.Schema, **values: Any) -> pa.Table:
-    """A table of one row; what is not given is null."""
+def make_row(schema: pa.Schema, **values: Any) -> pa.Table:
+    """Return a table of one row. Columns that are not given are null."""
     arrays = []
     for field in schema:
         value = values.get(field.name)
@@ -32,13 +33,14 @@ def one_row(schema: pa.Schema, **values: Any) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def columns_of(clip: Clip) -> dict[str, Any]:
-    """The FIELDS of a clip, for `one_row`."""
+def clip_columns(clip: Clip) -> dict[str, Any]:
+    """Return the FIELDS of a clip, for `make_row`."""
     frames = None if clip.frames is None else np.ascontiguousarray(clip.frames)
     return {
         "clip_index": clip.clip_index,
         "start_s": clip.start_s,
         "end_s": clip.end_s,
+        "sampled_s": clip.sampled_s,
         "error_kind": clip.error_kind,
         "error": clip.error,
         "shape": None if frames is None else list(frames.shape),
@@ -47,22 +49,24 @@ def columns_of(clip: Clip) -> dict[str, Any]:
     }
 
 
-def clips_of(table: pa.Table) -> Iterator[Clip]:
-    """The clips of a table that has these FIELDS among its columns; their arrays are read-only
-    views of its buffers."""
+def iterate_clips(table: pa.Table) -> Iterator[Clip]:
+    """Yield the clips of a table that has these FIELDS among its columns.
+
+    Their arrays are read-only views of the table's buffers.
+    """
     names = [name for name, _ in FIELDS if name not in ("frames", "samples")]
     for batch in table.select([name for name, _ in FIELDS]).to_batches():
         frames, samples = _values(batch["frames"]), _values(batch["samples"])
         for row, its_frames, its_samples in zip(
             batch.select(names).to_pylist(), frames, samples, strict=True
         ):
-            whole = its_frames is not None
             yield Clip(
                 clip_index=row["clip_index"],
                 start_s=row["start_s"],
                 end_s=row["end_s"],
-                frames=its_frames.reshape(row["shape"]) if whole else None,
-                samples=its_samples.view(np.float32) if whole else None,
+                sampled_s=row["sampled_s"],
+                frames=None if its_frames is None else its_frames.reshape(row["shape"]),
+                samples=None if its_samples is None else its_samples.view(np.float32),
                 error_kind=row["error_kind"] and ErrorKind(row["error_kind"]),
                 error=row["error"],
             )
@@ -77,7 +81,7 @@ def _wrap(values: np.ndarray | None) -> pa.Array | None:
 
 
 def _values(array: pa.LargeBinaryArray) -> Iterator[np.ndarray | None]:
-    """Each value as uint8, a view of the column's one buffer (`as_py` and scalars would copy)."""
+    """Yield each value as a uint8 view of the column's buffer (`as_py` and scalars would copy)."""
     _, offsets, data = array.buffers()
     valid = array.is_valid()
     starts = np.frombuffer(offsets, dtype=np.int64)[array.offset :]

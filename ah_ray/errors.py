@@ -1,24 +1,26 @@
-"""What can go wrong, and whose fate it is.
+"""All errors of ah_ray, and what becomes of each.
 
     AhRayError
     ├── ConfigError          the user's settings: before any replica starts, exit 2
     ├── OutputBusy           another run holds this output: exit 4
     ├── VideoError(kind)     one video: becomes a row with a status, never ends the run
     ├── NoRay                Ray does not start here: exit 3
-    ├── Interrupted          ffmpeg was killed from outside: infrastructure, no fault of its video
+    ├── TrainingStopped      a training that cannot go on as it is: exit 3
+    ├── Interrupted          decoding was ended from outside: infrastructure, not its video's fault
     └── StorageError         infrastructure: retried inside storage/, then by the healing loop
         ├── ObjectMissing    the object is not there        (as a row: `missing`)
         ├── ObjectDenied     we may not read or write it    (as a row: `denied`)
         ├── ObjectChanged    it changed while it was read   (read again)
-        └── PreconditionFailed   a conditional write lost against another writer
+        ├── PreconditionFailed   a conditional write lost against another writer
+        └── LeaseLost        this run no longer holds its output, and may not write to it
 
-Every message is one sentence or two that a person can act on.
+Every message is one or two sentences that a person can act on.
 """
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
+from typing import Self
 
 
 class ErrorKind(StrEnum):
@@ -36,18 +38,18 @@ class ErrorKind(StrEnum):
 
     @property
     def may_pass(self) -> bool:
-        """True if a later run tries it again by itself (up to `MAX_ATTEMPTS`)."""
+        """Return whether a later run tries the video again by itself (up to `MAX_ATTEMPTS`)."""
         return self in {self.MISSING, self.DENIED, self.TIMEOUT, self.CRASH}
 
     @property
-    def mend(self) -> str:
-        """What the owner of the cohort can do about it."""
-        return _MENDS[self]
+    def remedy(self) -> str:
+        """Return what the owner of the cohort can do about it, as half a sentence."""
+        return _REMEDIES[self]
 
 
 MAX_ATTEMPTS = 3
 
-_MENDS = {
+_REMEDIES = {
     ErrorKind.MISSING: "upload the object, or take it out of the manifest",
     ErrorKind.DENIED: "give the job's role read access to the object",
     ErrorKind.UNREADABLE: "upload the recording again: this is not a whole media file",
@@ -60,52 +62,26 @@ _MENDS = {
 }
 
 
-_SECRETS = re.compile(
-    r"(?<=://)[^/\s@:]*:[^/\s@]+(?=@)"  # user:password@
-    r"|(?<=http://)[^/\s@]+(?=@)|(?<=https://)[^/\s@]+(?=@)"  # token@
-    r"|(?<=[?&])((?:X-Amz-(?:Signature|Security-Token|Credential)|X-Goog-Signature|Signature|sig"
-    r"|(?:access_)?token|AWSAccessKeyId)=)[^&\s'\"]+",
-    re.IGNORECASE,
-)
-
-
-def shown(text: str) -> str:
-    """`text` as a row, a log and a terminal may hold it, whatever a name in it is made of.
-
-    One line; what a terminal would obey is escaped, and what opens a store is left out.
-    """
-    return without_secrets("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
-
-
-def without_secrets(text: str) -> str:
-    """`text` without the passwords and signatures that URIs may hold."""
-    return _SECRETS.sub(lambda found: (found[1] or "") + "…", text)
-
-
-def holds_secret(text: str) -> bool:
-    return _SECRETS.search(text) is not None
-
-
 class AhRayError(Exception):
-    """Root of the tree."""
+    """The base of all errors that ah_ray raises."""
 
 
 class ConfigError(AhRayError):
-    """A setting is wrong; the message says which, and what to give instead."""
+    """A setting is wrong. The message says which one, and what to give instead."""
 
 
 class OutputBusy(AhRayError):
-    """Another run holds the lease of this output; the message names the holder."""
+    """Another run holds the lease of this output. The message names the holder."""
 
 
 class VideoError(AhRayError):
-    """One video cannot be scored, wholly or from here on."""
+    """One video cannot be scored, or not beyond some point."""
 
     def __init__(self, kind: ErrorKind, message: str):
         super().__init__(message)
         self.kind = kind
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Self], tuple[ErrorKind, str]]:
         return type(self), (self.kind, str(self))
 
 
@@ -113,15 +89,19 @@ class NoRay(AhRayError):
     """Ray could not be started on this machine: too little is free, or it is too busy."""
 
 
-class Interrupted(AhRayError):
-    """A machine that goes down, or is short of memory, ended a process of ours.
+class TrainingStopped(AhRayError):
+    """A training lost recordings or machines. The message says what brings them back."""
 
-    It says nothing of the video, which is tried again, as if the whole process had died.
+
+class Interrupted(AhRayError):
+    """A machine that shut down, or ran out of memory, ended one of our processes.
+
+    This says nothing about the video. It is tried again, as if the whole process had died.
     """
 
 
 class StorageError(AhRayError):
-    """Storage did not do what was asked, after all retries."""
+    """A storage operation failed after all retries."""
 
 
 class ObjectMissing(StorageError):
@@ -138,3 +118,7 @@ class ObjectChanged(StorageError):
 
 class PreconditionFailed(StorageError):
     """The object was created or changed by another writer first."""
+
+
+class LeaseLost(StorageError):
+    """The run no longer holds the lease of its output, and writes nothing more there."""

@@ -1,11 +1,11 @@
-"""What a process has to say to machines: one line for each event, with what it is about.
+"""Events that a process logs for machines: one line each, with their fields.
 
     {"time": "2026-01-02T03:04:05.678Z", "level": "warning", "event": "video", "run_id": …,
      "video_id": …, "status": "failed", "error_kind": "decode", "error": …}
 
-Decoders, replicas and reducers write to their own error streams, which Ray keeps as files; the
-driver only with `--log-json`, and then nothing else. No line holds a credential; with
-`--hide-uris`, none holds a path either.
+Decoders, replicas and reducers write to their own error streams, which Ray keeps as files. The
+driver writes events only with `--log-json`, and then nothing else. No line holds a credential; with
+`--hide-uris`, no line holds a path.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from ah_ray.errors import shown, without_secrets
+from ah_ray.escaping import escape_text, remove_secrets
+from ah_ray.naming import HIDDEN, hide_names, remove_paths
 
 _LOGGER = logging.getLogger("ah_ray")
-_LOGGER.addHandler(logging.NullHandler())  # as a library: silent until it is started
-
-HIDDEN = "…"
+_LOGGER.addHandler(logging.NullHandler())  # a library logs nothing until `start`
 
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
-_SHORTEST_SECRET = 6  # what is shorter would take ordinary words with it
-_PATH = re.compile(r"\S*(?:/|://)\S*")
+_SHORTEST_SECRET = 6  # a shorter one may be part of ordinary words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,13 @@ class LogSettings:
 
 
 def start(settings: LogSettings, stream: TextIO | None = None) -> None:
-    """From here on this process writes its events to `stream` (its error stream)."""
+    """Write this process's events to `stream` from now on.
+
+    Without `stream` the process is a worker of a run: events go to its error stream, and its error
+    messages hide names as its events do.
+    """
+    if stream is None:
+        hide_names(settings.hide_uris)
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_AsJson(settings) if settings.json else _AsText(settings))
     _LOGGER.handlers = [handler]
@@ -51,12 +55,12 @@ def start(settings: LogSettings, stream: TextIO | None = None) -> None:
 
 
 def event(name: str, text: str = "", *, level: int = logging.INFO, **fields: Any) -> None:
-    """Something happened. Fields are plain values; those that are null are left out."""
+    """Log an event. Fields are plain values; null ones are left out."""
     _LOGGER.log(level, "%s", text, extra={"event": name, "fields": fields})
 
 
-def known_secrets() -> list[str]:
-    """The credentials that this process was given in its environment."""
+def find_secrets() -> list[str]:
+    """Return the credentials in this process's environment."""
     return [
         value
         for name, value in os.environ.items()
@@ -64,31 +68,31 @@ def known_secrets() -> list[str]:
     ]
 
 
-def scrubbed(text: str, secrets: Sequence[str], *, hide_uris: bool = False) -> str:
-    """`text` without these secrets, without those that a URL carries and, if wished, paths."""
+def scrub_text(text: str, secrets: Sequence[str], *, hide_uris: bool = False) -> str:
+    """Return the text without these secrets, secrets in URLs and, if asked for, paths."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    text = without_secrets(text)
-    return _PATH.sub(HIDDEN, text) if hide_uris else text
+    text = remove_secrets(text)
+    return remove_paths(text) if hide_uris else text
 
 
 class _Formatter(logging.Formatter):
     def __init__(self, settings: LogSettings):
         super().__init__()
         self._settings = settings
-        self._secrets = known_secrets()
+        self._secrets = find_secrets()
 
     def _content(self, record: logging.LogRecord) -> dict[str, Any]:
-        """What the line tells, after its time: nulls left out, secrets scrubbed."""
-        said = {"run_id": self._settings.run_id, **getattr(record, "fields", {})}
-        said["text"] = record.getMessage() or None
+        """Return the line's fields after its time, without nulls and secrets."""
+        fields = {"run_id": self._settings.run_id, **getattr(record, "fields", {})}
+        fields["text"] = record.getMessage() or None
         if record.exc_info:
-            said["exception"] = self.formatException(record.exc_info)
-        return {name: self._clean(value) for name, value in said.items() if value is not None}
+            fields["exception"] = self.formatException(record.exc_info)
+        return {name: self._clean(value) for name, value in fields.items() if value is not None}
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):
-            return scrubbed(value, self._secrets, hide_uris=self._settings.hide_uris)
+            return scrub_text(value, self._secrets, hide_uris=self._settings.hide_uris)
         if isinstance(value, Mapping):
             return {str(name): self._clean(part) for name, part in value.items()}
         if isinstance(value, list | tuple):
@@ -113,7 +117,7 @@ class _AsJson(_Formatter):
 class _AsText(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         content = self._content(record)
-        text = shown(content.pop("text", ""))
+        text = escape_text(content.pop("text", ""))
         fields = " ".join(f"{name}={value!r}" for name, value in content.items())
         event_name = getattr(record, "event", "log")
         parts = (self._when(record), record.levelname, event_name, text, fields)

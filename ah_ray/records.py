@@ -1,8 +1,8 @@
-"""Everything that crosses a stage or reaches a user: its fields, types and units, in one place.
+"""The records and schemas that pass between stages or reach users: fields, types and units.
 
     Video ──▶ Clip, Clip, …, VideoFacts ──▶ ClipScore, …, VideoFacts ──▶ a row of VERDICT
 
-Schemas are explicit, so a column that is null throughout keeps its type.
+Schemas are explicit, so a column that holds only nulls keeps its type.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import numpy as np
 import pyarrow as pa
 
 from ah_ray.errors import ErrorKind
+from ah_ray.remarks import Remark
 
 NOT_PARQUET = (pa.ArrowException, OSError, ValueError)
-"""What pyarrow raises on bytes that are damaged, or never were a table."""
+"""What pyarrow raises on bytes that are damaged or are not a table."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _TIME = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
-    """One video of the cohort, and what is known of it before it is opened."""
+    """One video of the cohort, and what is known about it before it is opened."""
 
     video_id: str
     uri: str  # s3://bucket/key unescaped, an absolute local path, or another fsspec URL
@@ -48,11 +49,20 @@ class Clip:
     samples: np.ndarray | None  # [N] float32 in −1…1, 16 kHz mono; N = round(16000 · seconds)
     error_kind: ErrorKind | None = None
     error: str | None = None
+    sampled_s: float | None = None  # pictures in the window ÷ their rate; null: end_s − start_s
+
+    @property
+    def picture_s(self) -> float:
+        """Return the seconds of pictures that `frames` were picked from.
+
+        At 29.97 fps the 150 pictures of a 5 s window last 5.005 s: the reference counts those.
+        """
+        return self.end_s - self.start_s if self.sampled_s is None else self.sampled_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """What decoding found out about a video as a whole; follows its last clip."""
+    """What decoding found out about a whole video. It follows the last clip."""
 
     n_clips: int  # planned windows, failed ones included
     duration_s: float | None = None
@@ -62,8 +72,9 @@ class VideoFacts:
     has_audio: bool | None = None
     picture_is_still: bool | None = None
     sound_is_silent: bool | None = None
+    unscored_sound_s: float | None = None  # sound before the first picture or after the last
+    remarks: tuple[Remark, ...] = ()
     decode_s: float = 0.0  # wall seconds, probe included
-    probe_cpu_s: float = 0.0
     decode_cpu_s: float = 0.0
     storage_retries: int = 0  # while it was read
     error_kind: ErrorKind | None = None  # of the first failed clip, or why none could be planned
@@ -72,18 +83,55 @@ class VideoFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipScore:
-    """What a replica makes of a clip."""
+    """The score of one clip, or why it has none."""
 
     clip_index: int
     start_s: float
     end_s: float
     p_ah: float | None  # of several models, their mean, until a reducer combines them
     answer_mass: float | None = None  # p(Yes) + p(No) before normalising
-    model_p_ah: list[float] | None = None  # when several models score; null where one failed
+    format_mass: float | None = None  # p(the beginning of the answer that the model was given)
+    model_p_ah: list[float | None] | None = None  # of several models; null where one failed
     n_frames: int = 0
     score_s: float = 0.0
     error_kind: ErrorKind | None = None
     error: str | None = None
+
+
+def failed_clip(clip_index: int, start_s: float, end_s: float, kind: ErrorKind, error: str) -> Clip:
+    """Return the clip of a window that could not be decoded. Nothing else makes failed clips."""
+    return Clip(
+        clip_index=clip_index,
+        start_s=start_s,
+        end_s=end_s,
+        frames=None,
+        samples=None,
+        error_kind=kind,
+        error=error,
+    )
+
+
+def failed_score(
+    clip: Clip,
+    kind: ErrorKind | None = None,
+    error: str | None = None,
+    *,
+    score_s: float = 0.0,
+) -> ClipScore:
+    """Return the score of a clip that has none. Nothing else makes failed scores.
+
+    `kind` and `error` say why; without them it is the reason why the clip was not decoded.
+    """
+    return ClipScore(
+        clip_index=clip.clip_index,
+        start_s=clip.start_s,
+        end_s=clip.end_s,
+        p_ah=None,
+        n_frames=0 if clip.frames is None else len(clip.frames),
+        score_s=score_s,
+        error_kind=clip.error_kind if kind is None else kind,
+        error=clip.error if kind is None else error,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +143,27 @@ class Scored:
     clips: list[ClipScore] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A row that a reducer has written, as it reports it to the driver."""
+
+    video_id: str
+    status: str
+    error_kind: str | None
+    n_clips: int
+    duration_s: float
+    size_bytes: int = 0
+    storage_retries: int = 0  # of the reducer, since it last wrote a row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A video whose row could not be written in this pass, because storage failed."""
+
+    video_id: str
+    error: str
+
+
 CLIP = pa.struct(
     [
         ("clip_index", pa.int32()),
@@ -103,6 +172,7 @@ CLIP = pa.struct(
         ("p_ah", pa.float64()),
         ("answer", pa.string()),
         ("answer_mass", pa.float64()),
+        ("format_mass", pa.float64()),
         ("model_p_ah", pa.list_(pa.float64())),
         ("n_frames", pa.int32()),
         ("error_kind", pa.string()),
@@ -128,6 +198,8 @@ VERDICT = pa.schema(
         ("has_audio", pa.bool_()),
         ("picture_is_still", pa.bool_()),
         ("sound_is_silent", pa.bool_()),
+        ("unscored_sound_s", pa.float64()),
+        ("remarks", pa.list_(pa.string())),
         ("n_clips", pa.int32()),
         ("n_failed_clips", pa.int32()),
         ("p_ah", pa.float64()),
@@ -151,7 +223,7 @@ VERDICT = pa.schema(
 """One row per video: the file OUT/videos/<video_id>-<hash8>.parquet."""
 
 VERDICTS = pa.schema([column for column in VERDICT if column.name != "clips"])
-"""OUT/verdicts.parquet: the same without the timeline."""
+"""OUT/verdicts.parquet: the same columns without the timeline."""
 
 CLIPS = pa.schema([("video_id", pa.string()), *[(f.name, f.type) for f in CLIP]])
 """OUT/clips.parquet: the timelines, flat."""

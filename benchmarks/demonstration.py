@@ -10,7 +10,6 @@ A/H shows where face and voice disagree, so with one of them alone no better tha
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,17 +18,18 @@ import numpy as np
 from rich.console import Console
 
 from ah_ray import cluster
-from ah_ray.config import score_settings
-from ah_ray.media.ffmpeg import ffmpeg_path
+from ah_ray.config import Limits, score_settings
+from ah_ray.media.ffmpeg import synthetic
+from ah_ray.media.ffmpeg.ffmpeg_process import recording_input
+from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.pipeline.run import score
-from ah_ray.results.read import read_clips, read_verdicts
-from ah_ray.study.evaluation.measures import answer_measures, average_precision, confusions
-from ah_ray.training.demo import draw, scenes_of
+from ah_ray.study.evaluation.figures.measures import answer_measures, average_precision, confusions
+from ah_ray.training.demo import draw_videos, make_scenes
 
 WAYS = {
     "picture and sound": None,
-    "sound taken away": ("-c:v", "copy", "-an"),
-    "picture grey": ("-vf", "drawbox=color=gray:t=fill", "-c:a", "copy"),
+    "sound taken away": {"c:v": "copy", "an": None},
+    "picture grey": {"vf": "drawbox=color=gray:t=fill", "c:a": "copy"},
 }
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     n_videos = 0
     n_clips = 0
     while n_clips < given.clips:
-        n_clips += len(scenes_of("test", n_videos))
+        n_clips += len(make_scenes("test", n_videos))
         n_videos += 1
     print(f"{n_clips} clips of {n_videos} drawn videos that no training has seen; {given.model}\n")
     print("| shown | accuracy | macro-F1 | average precision | answer mass |")
@@ -51,22 +51,25 @@ def main() -> None:
             place = Path(folder) / way.replace(" ", "-")
             videos = Path(folder) / "videos"
             if options is None:
-                draw(videos, {"test": n_videos}, Console(quiet=True))
+                draw_videos(videos, {"test": n_videos}, Console(quiet=True))
             else:
                 videos = changed(videos, place / "videos", options)
-            print(row(way, *judged(videos, place / "scores", given.model)), flush=True)
+            print(row(way, *score_drawings(videos, place / "scores", given.model)), flush=True)
 
 
-def changed(videos: Path, to: Path, options: tuple[str, ...]) -> Path:
-    """The same videos, put through ffmpeg once more."""
+def changed(videos: Path, to: Path, options: dict[str, str | None]) -> Path:
+    """The same videos, put through ffmpeg once more, with these options of its own."""
     to.mkdir(parents=True)
     for path in sorted(videos.glob("*.mp4")):
-        command = [ffmpeg_path(), "-nostdin", "-loglevel", "error", "-i", path, *options]
-        subprocess.run([*command, to / path.name], check=True)
+        with path.open("rb") as drawn, (to / path.name).open("w+b") as file:
+            source = recording_input(drawn, Limits())
+            synthetic.draw(source, drawn=[drawn], file=file, f="mp4", **options)
     return to
 
 
-def judged(videos: Path, out: Path, model: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def score_drawings(
+    videos: Path, out: Path, model: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What was drawn, P(A/H), and the answer mass, clip by clip."""
     settings = {"videos": str(videos), "out": str(out), "model": model, "profile": "tiny"}
     outcome = score(score_settings(**settings), Console(quiet=True))
@@ -77,7 +80,7 @@ def judged(videos: Path, out: Path, model: str) -> tuple[np.ndarray, np.ndarray,
     drawn = []
     for clip in clips:
         number = int(names[clip["video_id"]].removeprefix("test-"))
-        drawn.append(scenes_of("test", number)[clip["clip_index"]].shows_ah)
+        drawn.append(make_scenes("test", number)[clip["clip_index"]].shows_ah)
     p_ah, mass = (np.array([clip[name] for clip in clips]) for name in ("p_ah", "answer_mass"))
     return np.array(drawn), p_ah, mass
 

@@ -12,12 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ah_ray.cohort import row_name, video_id_of
+from ah_ray.output.table_files import (
+    CLIPS_FILE,
+    VERDICTS_FILE,
+    add_row_versions,
+    make_version_mark,
+    open_writer,
+)
 from ah_ray.records import CLIPS, VERDICTS
-from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE, Marks
-from ah_ray.storage import s3
+from ah_ray.storage.s3 import store
 
 PAGE = 1_000
 CLIPS_EACH = 6
@@ -27,12 +32,12 @@ VIDEOS, ROWS = "recordings/", "scores/videos/"
 
 
 class InventedBucket:
-    """n recordings, of which the first `n_done` have their row, as of last night."""
+    """`n_videos` recordings. The first `n_done` have their row, as after last night."""
 
     def __init__(self, n_videos: int, n_done: int, config_fingerprint: str):
         self.n_videos, self.n_done = n_videos, n_done
         self.fingerprint = config_fingerprint
-        self._call = s3.call
+        self._call = store.send_request
 
     @staticmethod
     def key(n: int) -> str:
@@ -50,7 +55,7 @@ class InventedBucket:
         return map(self.row, range(self.n_videos))
 
     def call(self, doing: str, uri: str, operation: str, **fields) -> dict:
-        """Stands in for ah_ray.storage.s3.call."""
+        """Stands in for ah_ray.storage.s3.store.send_request."""
         prefix = fields.get("Prefix")
         if operation != "list_objects_v2" or prefix not in (VIDEOS, ROWS):
             return self._call(doing, uri, operation, **fields)
@@ -71,21 +76,17 @@ class InventedBucket:
     def write_tables(self, folder: Path, like: dict) -> None:
         """Both tables of the rows that are done, each row like this one but for what tells it
         apart; every fiftieth has failed."""
-        metadata = Marks(writing="w", newest_row=BEFORE).metadata()
         order = np.argsort([video_id_of(self.key(n)) for n in range(self.n_done)])
         files = [
-            pq.ParquetWriter(
-                folder / name,
-                schema.with_metadata(metadata),
-                compression="zstd",
-                write_page_checksum=True,
-            )
+            open_writer(folder / name, schema, "w")
             for name, schema in ((VERDICTS_FILE, VERDICTS), (CLIPS_FILE, CLIPS))
         ]
         for start in range(0, self.n_done, _GROUP):
             verdicts, clips = self._group([int(n) for n in order[start : start + _GROUP]], like)
             files[0].write_table(verdicts)
             files[1].write_table(clips)
+        marks = pa.array((make_version_mark(self.etag(int(n))) for n in order), pa.string())
+        add_row_versions(files[0], marks)
         for file in files:
             file.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 NAMES = ("Decoder", "Replica", "Reducer")
+DECODING = "decoding process"  # the warm parent of each decoder, and its child
 
 
 @dataclass(slots=True)
@@ -25,7 +26,8 @@ class Memory:
         for process in psutil.Process().children(recursive=True):
             try:
                 title = " ".join(process.cmdline())[:200]
-                name = next((n for n in NAMES if n in title), "ffmpeg" if "ffmpeg" in title else "")
+                is_decoding = "ah_ray.media.caged.server" in title
+                name = next((n for n in NAMES if n in title), DECODING if is_decoding else "")
                 if name:
                     found[name] = max(found.get(name, 0), _private_bytes(process.pid))
             except (OSError, psutil.Error):

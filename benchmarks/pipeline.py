@@ -28,18 +28,18 @@ from rich.console import Console
 from ah_ray import cluster, storage
 from ah_ray.config import Limits, Windows, score_settings
 from ah_ray.media.decode import decode
-from ah_ray.media.ffmpeg import ffmpeg_version
+from ah_ray.media.libav_version import libav_version
+from ah_ray.output.row import Provenance, ah_ray_version
+from ah_ray.output.spool import Spool
 from ah_ray.pipeline import graph, passes
-from ah_ray.pipeline.blocks import clips_of, scores_table
-from ah_ray.pipeline.progress import Progress
+from ah_ray.pipeline.actors.blocks import clips_of, scores_table
+from ah_ray.pipeline.reporting.progress import Progress
+from ah_ray.pipeline.reporting.tally import Tally
 from ah_ray.pipeline.resolve import resolve
 from ah_ray.pipeline.stages import clip_bytes, stages_of
-from ah_ray.pipeline.tally import Tally
 from ah_ray.pipeline.work import WriteRow
 from ah_ray.profile import load_profile
 from ah_ray.records import Clip, ClipScore, Video
-from ah_ray.results.row import Provenance, ah_ray_version
-from ah_ray.results.spool import Spool
 
 PROFILE = "seed-448"
 
@@ -89,7 +89,7 @@ def whole_job(paths: Sequence[Path], n_decoders: int, out: Path) -> tuple[int, f
                               profile=PROFILE, decoders=n_decoders)  # fmt: skip
     resolved = resolve(settings)
     provenance = Provenance(
-        run_id="benchmark", ah_ray_version=ah_ray_version(), ffmpeg_version=ffmpeg_version()
+        run_id="benchmark", ah_ray_version=ah_ray_version(), ffmpeg_version=libav_version()
     )
     pools = graph.Pools(
         min_decoders=n_decoders, max_decoders=n_decoders, min_replicas=1, max_replicas=1,

@@ -10,8 +10,9 @@ import torch
 from tokenizers import Tokenizer
 from transformers import Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForConditionalGeneration
 
-from ah_ray.omni.checkpoint import find_checkpoint, thinker_config
-from ah_ray.omni.tokens import load_tokenizer
+from ah_ray.omni.inputs.tokenizer import load_tokenizer
+from ah_ray.omni.weights.checkpoint import find_checkpoint, load_thinker_config
+from ah_ray.profile import NO, YES
 from ah_ray.records import Clip
 
 _GOLDENS = Path(__file__).parent.parent / "tests" / "goldens"
@@ -28,7 +29,7 @@ def full_size() -> tuple[Qwen3OmniMoeThinkerConfig, Tokenizer]:
 
 def tiny_size() -> tuple[Qwen3OmniMoeThinkerConfig, Tokenizer]:
     checkpoint = find_checkpoint("tiny")
-    config = Qwen3OmniMoeThinkerConfig.from_dict(thinker_config(checkpoint))
+    config = Qwen3OmniMoeThinkerConfig.from_dict(load_thinker_config(checkpoint))
     return config, load_tokenizer(checkpoint)
 
 
@@ -59,7 +60,7 @@ def make_model(
                 parameter.normal_(std=fan_in**-0.5, generator=generator)
         answer, close, yes, no = (
             tokenizer.encode(text, add_special_tokens=False).ids[-1]
-            for text in ("<answer", ">", "Yes", "No")
+            for text in ("<answer", ">", YES, NO)
         )
         embeds = model.get_input_embeddings().weight
         for before, after in ((answer, close), (close, yes), (close, no)):

@@ -24,13 +24,13 @@ from safetensors.torch import load_file, save_file
 from ah_ray import cluster
 from ah_ray.config import Arithmetic, Limits, Windows
 from ah_ray.media.decode import decode
-from ah_ray.omni.checkpoint import find_checkpoint
 from ah_ray.omni.make_tiny import make_tiny
-from ah_ray.omni.scorer import Scorer
+from ah_ray.omni.scorer import OmniScorer
+from ah_ray.omni.weights.checkpoint import find_checkpoint
 from ah_ray.profile import load_profile
 from ah_ray.records import Clip
-from ah_ray.study.labels import read_labelled_videos, read_windows, write_labels
-from ah_ray.training.demo import draw, scenes_of, write_demo_labels
+from ah_ray.study.labelled_manifest import read_labelled_videos, read_windows, write_labels
+from ah_ray.training.demo import draw_videos, make_scenes, write_demo_labels
 from ah_ray.training.run import train
 from ah_ray.training.settings import train_settings
 
@@ -46,7 +46,7 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, cluster.connected():
         place = Path(folder)
-        draw(place / "videos", N_VIDEOS, QUIET)
+        draw_videos(place / "videos", N_VIDEOS, QUIET)
         clips, drawn = decoded(place / "videos")
         share, before = half_taught(place, clips, drawn)
         settings = train_settings(
@@ -79,12 +79,12 @@ def decoded(videos: Path) -> tuple[list[Clip], np.ndarray]:
         path = videos / f"val-{number:04d}.mp4"
         parts = decode(path, profile=PROFILE, windows=Windows(), limits=Limits())
         clips += [part for part in parts if isinstance(part, Clip)]
-        drawn += [scene.shows_ah for scene in scenes_of("val", number)]
+        drawn += [scene.shows_ah for scene in make_scenes("val", number)]
     return clips, np.array(drawn)
 
 
 def accuracy(model: Path, clips: list[Clip], drawn: np.ndarray, adapters=()) -> float:
-    scorer = Scorer.load(
+    scorer = OmniScorer.load(
         model, profile=PROFILE, arithmetic=Arithmetic.FLOAT32, device="cpu", adapters=adapters
     )
     p_ah = np.array([score.p_ah for score in scorer.score(clips)])

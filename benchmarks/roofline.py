@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.fused import quantise
-from ah_ray.omni.loading import DTYPES
+from ah_ray.omni.model.fused_ops import quantise
+from ah_ray.omni.model.loading import DTYPES
 
 
 def roofline(arithmetic: Arithmetic, device: torch.device) -> float:

@@ -25,13 +25,13 @@ from invented_rows import row, scored
 
 from ah_ray import storage
 from ah_ray.config import Reduction, score_settings
+from ah_ray.output.config import claim_output
+from ah_ray.output.row import Provenance, verdict_row
+from ah_ray.output.row_files import commit_row
+from ah_ray.output.spool import Spool
+from ah_ray.output.table_files import CLIPS_FILE, VERDICTS_FILE
 from ah_ray.records import VERDICT, Clip, Scored
-from ah_ray.results.commit import commit
-from ah_ray.results.outputs import claim
-from ah_ray.results.row import Provenance, verdict_row
-from ah_ray.results.spool import Spool
-from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE
-from ah_ray.storage import s3
+from ah_ray.storage.s3 import store
 
 N_NEW = 2_000
 TABLES = (VERDICTS_FILE, CLIPS_FILE)
@@ -65,16 +65,16 @@ def fingerprint() -> str:
 
 
 def plan_part(n_videos: int) -> dict:
-    """Listing and planning a cohort of which all but N_NEW are done."""
-    from ah_ray.cohort import State, committed_names, open_cohort, plan
+    """List and plan a cohort in which all but N_NEW videos are done."""
+    from ah_ray.cohort import State, committed_names, make_plan, open_cohort
 
     bucket = InventedBucket(n_videos, n_videos - N_NEW, fingerprint())
-    s3.call = bucket.call
+    store.send_request = bucket.call
 
     def action():
         cohort = open_cohort(SETTINGS["videos"])
         committed = committed_names(SETTINGS["out"])
-        return plan(cohort, committed, {}, config_fingerprint=bucket.fingerprint)
+        return make_plan(cohort, committed, {}, config_fingerprint=bucket.fingerprint)
 
     made, figures = measured(action)
     assert made.counts == {State.DONE: n_videos - N_NEW, State.NEW: N_NEW}, made.counts
@@ -83,14 +83,14 @@ def plan_part(n_videos: int) -> dict:
 
 def tables_part(n_videos: int) -> dict:
     """A night's tables: N_NEW new rows, all others taken over; and reading them."""
-    from ah_ray.results import tables
-    from ah_ray.results.read import read_clips, read_verdicts
+    from ah_ray.output import tables
+    from ah_ray.output.read import read_clips, read_verdicts
 
     out, n_done = SETTINGS["out"], n_videos - N_NEW
     bucket = _last_night(n_videos, n_done)
     new = list(_new_rows(bucket, n_done))
     with ThreadPoolExecutor(16) as threads:
-        list(threads.map(partial(commit, out), new))
+        list(threads.map(partial(commit_row, out), new))
     fresh = [storage.join(out, "videos", bucket.row(n)) for n in range(n_done, n_videos)]
     _list_also(fresh)
     before = {name: storage.read_bytes(storage.join(out, name)) for name in TABLES}
@@ -119,10 +119,10 @@ def tables_part(n_videos: int) -> dict:
 
 def first_part(n_videos: int) -> dict:
     """The tables of a first night, after which all rows are new, and kept beside the run."""
-    from ah_ray.results import tables
+    from ah_ray.output import tables
 
     bucket = InventedBucket(n_videos, n_videos, fingerprint())
-    s3.call = bucket.call
+    store.send_request = bucket.call
     with Spool() as spool:
         new = _new_rows(bucket, 0)
         while rows := list(islice(new, 1_000)):
@@ -154,11 +154,11 @@ def _list_also(uris: Sequence[str]) -> None:
 def _last_night(n_videos: int, n_done: int) -> InventedBucket:
     bucket = InventedBucket(n_videos, n_done, fingerprint())
     with tempfile.TemporaryDirectory() as folder:
-        claim(SETTINGS["out"], resolved().scoring, Reduction())
+        claim_output(SETTINGS["out"], resolved().scoring, Reduction())
         bucket.write_tables(Path(folder), row("x", [0.3] * 6, error=""))
         for path in Path(folder).iterdir():
             storage.write_file(storage.join(SETTINGS["out"], path.name), path)
-    s3.call = bucket.call
+    store.send_request = bucket.call
     return bucket
 
 
@@ -189,7 +189,7 @@ class Commit:
 
     def __call__(self, video: Scored) -> dict:
         made = verdict_row(video, **self._how)
-        commit(self._out, made)
+        commit_row(self._out, made)
         return made
 
 
@@ -198,11 +198,11 @@ def reduce_part(n_videos: int) -> dict:
     import ray
     from rich.console import Console
 
-    from ah_ray.pipeline import blocks
+    from ah_ray.pipeline.actors import blocks
     from ah_ray.pipeline.passes import PassResult, ReducerPool
-    from ah_ray.pipeline.progress import Progress
+    from ah_ray.pipeline.reporting.progress import Progress
+    from ah_ray.pipeline.reporting.tally import Tally
     from ah_ray.pipeline.stages import Stages
-    from ah_ray.pipeline.tally import Tally
 
     n_videos = min(n_videos, 4_000)
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path[:3])}}

@@ -26,17 +26,17 @@ from torch.profiler import ProfilerActivity, profile
 from transformers_ways import TransformersWays
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.attention import PACKED
-from ah_ray.omni.flops import flops_per_clip
-from ah_ray.omni.fp8 import check_device
-from ah_ray.omni.loading import DTYPES, ready
-from ah_ray.omni.scorer import Scorer
-from ah_ray.omni.thinker import Thinker
+from ah_ray.interfaces.scorer import CALLS_AT_ONCE, CLIPS_PER_GPU_CALL
+from ah_ray.omni.flops import count_clip_flops
+from ah_ray.omni.model.attention import PACKED
+from ah_ray.omni.model.capability import check_device
+from ah_ray.omni.model.loading import DTYPES, prepare_model
+from ah_ray.omni.model.thinker import Thinker
+from ah_ray.omni.scorer import OmniScorer
 from ah_ray.profile import load_profile
 from ah_ray.records import Clip
-from ah_ray.results.difference import ENOUGH_CLIPS, difference
+from ah_ray.verdicts.difference import ENOUGH_CLIPS, measure_difference
 
-CLIPS_PER_CALL = 32  # as the pipeline brings them, by two threads
 PUBLISHED = "transformers, generate, clip by clip (published)"
 
 
@@ -57,9 +57,9 @@ class Setup:
 FULL = Setup(
     device=torch.device("cuda"),
     plain=Arithmetic.BF16,
-    profiles={"448²": ("seed-448", 448, 448), "720p": ("seed", 640, 1152)},
+    profiles={"448²": ("seed-448", 448, 448), "720p": ("seed", 576, 1024)},
     budgets=(8_192, 16_384, 32_768, None),
-    n_clips=128,
+    n_clips=512,  # every thread brings several calls, so that full packs are the rule
     n_published=8,
     batch=8,
     rounds=3,
@@ -85,7 +85,7 @@ class Row:
     peak_bytes: int
 
 
-def measured(way: Callable[[], None], n_clips: int, device, scorer: Scorer | None) -> Row:
+def measured(way: Callable[[], None], n_clips: int, device, scorer: OmniScorer | None) -> Row:
     """Wall time of a way over n clips, and what it took."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -103,9 +103,11 @@ def measured(way: Callable[[], None], n_clips: int, device, scorer: Scorer | Non
     )
 
 
-def score_all(scorer: Scorer, clips: Sequence[Clip]) -> list[float | None]:
-    calls = [clips[n : n + CLIPS_PER_CALL] for n in range(0, len(clips), CLIPS_PER_CALL)]
-    with ThreadPoolExecutor(2) as threads:
+def score_all(scorer: OmniScorer, clips: Sequence[Clip]) -> list[float | None]:
+    """P(A/H) of each clip, brought to the scorer as the pipeline brings them."""
+    size = CLIPS_PER_GPU_CALL
+    calls = [clips[n : n + size] for n in range(0, len(clips), size)]
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as threads:
         return [score.p_ah for scores in threads.map(scorer.score, calls) for score in scores]
 
 
@@ -135,7 +137,7 @@ def ways_of(setup: Setup, size: str, model, tokenizer, arithmetic: Arithmetic, t
         )
     thinker = Thinker(model)
     for budget in (1, *setup.budgets):
-        scorer = Scorer.of(thinker, tokenizer, load_profile(name), budget)
+        scorer = OmniScorer.from_thinker(thinker, tokenizer, load_profile(name), budget)
         label = "alone" if budget == 1 else f"packs of {scorer.token_budget:,} tokens"
         yield (
             f"**ours**, {label}" + (" (found)" if budget is None else ""),
@@ -158,7 +160,7 @@ def run_size(
     for _ in range(setup.rounds):
         for name, way, n_clips, scorer in ways:
             rows[name].append(measured(way, n_clips, setup.device, scorer))
-    flops = flops_per_clip(model.config, 10, height_px, width_px, 5.0)
+    flops = count_clip_flops(model.config, 10, height_px, width_px, 5.0)
     for name, of_way in rows.items():
         rate = statistics.median(row.clips_per_s for row in of_way)
         if name == PUBLISHED:
@@ -177,7 +179,7 @@ def run_size(
         yield f"| {' | '.join(cells)} |"
 
 
-def print_kernels(scorer: Scorer, clips: Sequence[Clip], device: torch.device) -> None:
+def print_kernels(scorer: OmniScorer, clips: Sequence[Clip], device: torch.device) -> None:
     """Where the time of some passes goes."""
     cuda = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
@@ -209,9 +211,9 @@ def main() -> None:
     published: dict[str, float] = {}
     for arithmetic in (setup.plain, Arithmetic.FP8):
         if arithmetic is Arithmetic.FP8:
-            check_device(setup.device)
+            check_device(arithmetic, setup.device)
             model.to(DTYPES[arithmetic])
-        ready(model, arithmetic)
+        prepare_model(model, arithmetic)
         peak = roofline(arithmetic, setup.device)
         print(f"\n{arithmetic}: a large matrix product runs at {peak / 1e12:.3g} TFLOP/s\n")
         print("| size | arithmetic | way | clips/s | TFLOP/s | of roofline | busy | peak GB "
@@ -220,10 +222,13 @@ def main() -> None:
         for size in setup.profiles:
             for line in run_size(setup, size, model, tokenizer, arithmetic, peak, published):
                 print(line, flush=True)
-        scorer = Scorer.of(Thinker(model), tokenizer, load_profile(profile_name))
+        scorer = OmniScorer.from_thinker(Thinker(model), tokenizer, load_profile(profile_name))
         scored = score_all(scorer, compared)
         if arithmetic is Arithmetic.FP8:
-            print(f"\nfp8 against {setup.plain} on random weights: {difference(scored, plain)}")
+            print(
+                f"\nfp8 against {setup.plain} on random weights: "
+                f"{measure_difference(scored, plain)}"
+            )
         plain = scored
         if arguments.kernels:
             print_kernels(scorer, compared[: setup.n_clips], setup.device)

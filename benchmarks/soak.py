@@ -32,7 +32,7 @@ from ray._private.internal_api import get_memory_info_reply
 from rich.console import Console
 
 from ah_ray.config import score_settings
-from ah_ray.media.synthetic import Scene, write_video
+from ah_ray.media.ffmpeg.synthetic import Scene, write_video
 from ah_ray.pipeline import graph
 from ah_ray.pipeline.run import score
 from ah_ray.profile import load_profile

@@ -19,29 +19,24 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import torch
 from random_model import full_size, make_clips, make_model, tiny_size
-from rich.console import Console
 from roofline import roofline
 from torch import distributed
 from transformers_ways import TransformersWays
 
-from ah_ray import cluster
 from ah_ray.config import Arithmetic
-from ah_ray.omni.attention import PACKED
-from ah_ray.omni.flops import flops_per_clip
-from ah_ray.omni.loading import DTYPES, ready
-from ah_ray.omni.staging import Stager
+from ah_ray.omni.flops import count_clip_flops
+from ah_ray.omni.inputs.staging import Stager
+from ah_ray.omni.model.attention import PACKED
+from ah_ray.omni.model.loading import DTYPES, prepare_model
 from ah_ray.profile import load_profile
-from ah_ray.training.demo import RECIPE, draw, write_demo_labels
-from ah_ray.training.learner import Learner, with_lora
-from ah_ray.training.packed import PackedThinker
-from ah_ray.training.packs import asked
-from ah_ray.training.questions import LabelledClip, Questions
-from ah_ray.training.run import train
+from ah_ray.training.data.questions import LabelledClip, Questions
 from ah_ray.training.settings import TrainSettings, train_settings
-from ah_ray.training.supervised import Supervised
+from ah_ray.training.steps.learner import Learner, add_lora
+from ah_ray.training.steps.packed_thinker import PackedThinker
+from ah_ray.training.steps.packs import add_label
+from ah_ray.training.steps.supervised import SupervisedStep
 
 
 def main() -> None:
@@ -72,7 +67,7 @@ def table(methods, sizes, profile_name, size_px, n_clips, batch, rounds: int) ->
     profile = load_profile(profile_name)
     clips = make_clips(n_clips, *size_px)
     peak = roofline(arithmetic, device)
-    once = flops_per_clip(config, 10, *size_px, 5.0)
+    once = count_clip_flops(config, 10, *size_px, 5.0)
     print(
         f"{n_clips} clips of 5 s a step, {size_px[0]}×{size_px[1]} px, {arithmetic}; a product of"
     )
@@ -97,9 +92,9 @@ def table(methods, sizes, profile_name, size_px, n_clips, batch, rounds: int) ->
 
 
 def our_step(model, settings: TrainSettings, tokenizer, profile, clips, device):
-    ready(model, Arithmetic.FLOAT32)
+    prepare_model(model, Arithmetic.FLOAT32)
     if settings.method == "lora":
-        peft = with_lora(model, settings)
+        peft = add_lora(model, settings)
         learner = Learner(PackedThinker(model, towers=False), sharded=False, peft=peft)
         if device.type == "cuda":
             model.activation_checkpointing_enable({"use_reentrant": False})
@@ -109,13 +104,13 @@ def our_step(model, settings: TrainSettings, tokenizer, profile, clips, device):
     learner.model.train()
     questions = Questions(profile, tokenizer, model.config.position_id_per_seconds)
     stager = Stager(device, model.dtype)
-    step = Supervised(learner, questions, stager, token_budget=16_384, balance=0.0)
+    step = SupervisedStep(learner, questions, stager, token_budget=16_384, balance=0.0)
     labelled = [LabelledClip(window=n, clip=clip, label=True) for n, clip in enumerate(clips)]
-    tokens = sum(asked(questions, clip).layout.n_tokens for clip in labelled)
+    tokens = sum(add_label(questions, clip).layout.n_tokens for clip in labelled)
 
     def run() -> None:
         ready_for_packs(model)
-        step.gradients(labelled, 0)
+        step.add_gradients(labelled, 0)
         model.zero_grad(set_to_none=True)
 
     return run, tokens
@@ -162,9 +157,16 @@ def measured(
 
 def waiting(n_videos: int) -> None:
     """A short training on real videos, for the share of its steps that waits for clips."""
+    import pyarrow.parquet as pq
+    from rich.console import Console
+
+    from ah_ray import cluster  # Ray, only here: a GPU is measured without it
+    from ah_ray.training.demo import RECIPE, draw_videos, write_demo_labels
+    from ah_ray.training.run import train
+
     with tempfile.TemporaryDirectory() as folder, cluster.connected():
         place, number = Path(folder), {"train": n_videos, "val": 2}
-        draw(place / "videos", number, Console(quiet=True))
+        draw_videos(place / "videos", number, Console(quiet=True))
         write_demo_labels(place / "labels", place / "videos", number)
         settings = train_settings(
             **{**RECIPE, "epochs": 3, "simple_epochs": 0, "evaluate_every": None},

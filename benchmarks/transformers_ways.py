@@ -2,20 +2,24 @@
 
 Both get their inputs from our front ends on the CPU, which are faster than the processors that the
 published code calls, and transformers' fast experts; what is compared is the way to run the model.
+Where a prefill or a training step reads few logits, only those are computed, as in ours: computing
+all of them would take 5% of the time, and much memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from tokenizers import Tokenizer
+from torch.nn import functional as F
 from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 
-from ah_ray.omni.answer import p_ah, read_answer
-from ah_ray.omni.audio import log_mel, n_audio_tokens
-from ah_ray.omni.prompt import build_prompt
-from ah_ray.omni.vision import MERGE, patch_grid, patches
+from ah_ray.omni.answer import compute_p_ah, find_answer_tokens
+from ah_ray.omni.inputs.audio import compute_log_mel, count_audio_tokens
+from ah_ray.omni.inputs.prompt import build_prompt
+from ah_ray.omni.inputs.vision import MERGE, compute_patch_grid, make_patches
 from ah_ray.profile import Profile
 from ah_ray.records import Clip
 
@@ -34,7 +38,7 @@ class TransformersWays:
     ):
         self._model = model
         self._tokenizer = tokenizer
-        self._answer = read_answer(tokenizer)
+        self._answer = find_answer_tokens(tokenizer, profile)
         self._asked = build_prompt(profile, tokenizer, ())
         self._begun = build_prompt(profile, tokenizer, self._answer.start)
         self._profile = profile
@@ -60,34 +64,48 @@ class TransformersWays:
         found: list[float] = []
         for start in range(0, len(clips), batch):
             inputs = self._inputs(clips[start : start + batch], self._begun)
-            logits = self._model(**inputs, use_cache=False).logits[:, -self._answer.n_reads :]
-            found += p_ah(self._answer, logits.float().log_softmax(-1))[0].tolist()
+            with self._last_logits(self._answer.n_reads):
+                logits = self._model(**inputs, use_cache=False).logits
+            found += compute_p_ah(self._answer, logits.float().log_softmax(-1))[0].tolist()
         return found
 
     def learn(self, clips: Sequence[Clip], answer: tuple[int, ...], batch: int) -> None:
-        """Gradients of the answer's tokens, in padded batches, as trainers call it."""
+        """Add the gradients of the mean loss of each padded batch, as trainers call it."""
         prompt = build_prompt(self._profile, self._tokenizer, answer)
         for start in range(0, len(clips), batch):
             inputs = self._inputs(clips[start : start + batch], prompt)
-            labels = torch.full_like(inputs["input_ids"], -100)
-            labels[:, -len(answer) :] = inputs["input_ids"][:, -len(answer) :]
-            self._model(**inputs, labels=labels, use_cache=False).loss.backward()
+            with self._last_logits(len(answer) + 1):
+                logits = self._model(**inputs, use_cache=False).logits[:, :-1]
+            targets = inputs["input_ids"][:, -len(answer) :]
+            F.cross_entropy(logits.float().flatten(0, 1), targets.flatten()).backward()
+
+    @contextmanager
+    def _last_logits(self, n: int) -> Iterator[None]:
+        """Have the model compute the logits of the last n positions only."""
+        head = self._model.lm_head
+        hook = head.register_forward_pre_hook(lambda _, hidden: (hidden[0][:, -n:],))
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def _inputs(self, clips: Sequence[Clip], prompt) -> dict[str, torch.Tensor]:
         """What the processor would give, on the model's device."""
-        grids = [patch_grid(clip.frames.shape) for clip in clips]
-        mels = torch.stack([log_mel(torch.from_numpy(clip.samples)) for clip in clips])
-        n_sound = n_audio_tokens(mels.shape[-1])
-        ids = [prompt.ids(t * h * w // MERGE**2, n_sound) for t, h, w in grids]
+        grids = [compute_patch_grid(clip.frames.shape) for clip in clips]
+        mels = torch.stack([compute_log_mel(torch.from_numpy(clip.samples)) for clip in clips])
+        n_sound = count_audio_tokens(mels.shape[-1])
+        ids = [prompt.token_ids(t * h * w // MERGE**2, n_sound) for t, h, w in grids]
         inputs = {
             "input_ids": torch.tensor(ids),
             "attention_mask": torch.ones(len(ids), len(ids[0]), dtype=torch.long),
             "pixel_values_videos": torch.cat(
-                [patches(torch.from_numpy(clip.frames)) for clip in clips]
+                [make_patches(torch.from_numpy(clip.frames)) for clip in clips]
             ),
             "video_grid_thw": torch.tensor(grids),
             "input_features": mels.to(self._model.dtype),
             "feature_attention_mask": torch.ones(len(clips), mels.shape[-1], dtype=torch.long),
-            "video_second_per_grid": torch.full((len(clips),), self._profile.second_per_grid),
+            "video_second_per_grid": torch.tensor(
+                [self._profile.grid_seconds(clip.picture_s, len(clip.frames)) for clip in clips]
+            ),
         }
         return {name: tensor.to(self._model.device) for name, tensor in inputs.items()}

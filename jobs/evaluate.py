@@ -1,4 +1,4 @@
-"""Say how good verdicts are, by people's labels; fit thresholds and calibrations honestly.
+"""Measure verdicts against people's labels; fit thresholds and calibrations.
 
 python jobs/evaluate.py scores --labels labels
 python jobs/evaluate.py scores-a scores-b --labels labels --to comparison
@@ -7,56 +7,19 @@ python jobs/evaluate.py scores --labels labels --write-calibration calibration.j
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from ah_ray.exit_status import ExitStatus, Job, exits
-
-CALIBRATION = "A calibration file"
-
-job = Job()
+from ah_ray.cli.job import CommandLine, Given, exits, run_job
+from ah_ray.exit_status import ExitStatus
 
 
-def option(text: str, panel: str | None = None):
-    return typer.Option(help=text, rich_help_panel=panel, show_default=False)
-
-
-@job.command()
 @exits
-def evaluate(
-    outs: Annotated[
-        list[str], typer.Argument(metavar="OUT", help="Outputs of score.py or reduce.py.")
-    ],
-    labels: Annotated[str | None, option("Output of prepare.py: the labelled manifest.")] = None,
-    split: Annotated[
-        str | None, option("What is reported: test (default), val, train, all.")
-    ] = None,
-    to: Annotated[
-        str | None, option("Folder for metrics.json and metrics.parquet: OUT/evaluation.")
-    ] = None,
-    draws: Annotated[int | None, option("Of the bootstrap: 2000.")] = None,
-    seed: Annotated[int | None, option("Of the bootstrap: 0.")] = None,
-    write_calibration: Annotated[
-        str | None,
-        option("File for score.py and reduce.py --calibration, fitted on val.", CALIBRATION),
-    ] = None,
-    reducer: Annotated[str | None, option("That of OUT unless given.", CALIBRATION)] = None,
-    scaling: Annotated[
-        str | None, option("temperature (default), platt, none.", CALIBRATION)
-    ] = None,
-    threshold: Annotated[
-        str | None, option("macro-f1 (default), base-rate, or a number.", CALIBRATION)
-    ] = None,
-) -> int:
+def evaluate(given: Given) -> int:
     """Measure verdicts against labels, with intervals, and compare outputs video by video.
 
-    Needed: OUT and --labels. What can be fitted is fitted on val, and reported on another split.
-    Videos without a verdict are counted both ways: left out, and as wrong answers.
+    Give OUT and --labels. Thresholds and scalings are fitted on val and baselines on train; all are
+    reported on another split. Videos without a verdict are left out, and also counted as wrong.
 
     Exit status: 0 complete, 2 wrong configuration, 3 stopped, or storage failed.
     """
-    given = {name: value for name, value in locals().items() if value is not None}
     from rich.console import Console
 
     from ah_ray.study.evaluation.run import run_evaluation
@@ -66,5 +29,13 @@ def evaluate(
     return ExitStatus.COMPLETE
 
 
+def command() -> CommandLine:
+    """Return the command line of this job."""
+    from ah_ray.cli.command import command_of
+    from ah_ray.study.evaluation.settings import EvaluateSettings
+
+    return command_of(EvaluateSettings, evaluate)
+
+
 if __name__ == "__main__":
-    job()
+    run_job(command)

@@ -6,60 +6,53 @@ python jobs/merge.py --base /models/qwen3-omni --adapter /runs/lora-1 --out /mod
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from ah_ray.errors import shown
-from ah_ray.exit_status import ExitStatus, Job, exits
-
-job = Job()
+from ah_ray.cli.job import CommandLine, Given, exits, run_job
+from ah_ray.escaping import escape_text
+from ah_ray.exit_status import ExitStatus
 
 
-@job.command()
 @exits
-def merge(
-    base: Annotated[str, typer.Option(help="Model that the adapter was trained on, or its URI.")],
-    adapter: Annotated[
-        list[str], typer.Option(help="Adapter of peft or ms-swift, or its URI; repeat in order.")
-    ],
-    out: Annotated[Path, typer.Option(help="New directory for the merged model.")],
-    cache: Annotated[
-        Path | None, typer.Option(help="Where models from an object store are kept.")
-    ] = None,
-) -> int:
+def merge(given: Given) -> int:
     """Merge LoRA adapters into a model.
 
-    Attention, dense layers, experts and routers; from peft or ms-swift, of transformers 4 or 5. The
-    sums are made in float32 and stored in the base's own type. A key that has no place in the base
-    is an error. OUT appears when it is whole; merge.json in it says what it was made of.
+    Adapters of peft and ms-swift, of transformers 4 and 5, for attention, dense layers, experts and
+    routers. Sums are computed in float32 and stored in the base's own type. A key that the base
+    does not have is an error, and so is an adapter that was trained on another base, or is merged
+    already. OUT appears when it is complete, with a record of what was merged in merge.json.
 
     Exit status: 0 complete, 2 wrong configuration, 3 stopped.
     """
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
-    from ah_ray.omni.local_copy import local_adapter, local_checkpoint
-    from ah_ray.omni.merged_checkpoint import weight_bytes, write_merged
+    from ah_ray.cli.screen import byte_progress
+    from ah_ray.omni.merged_checkpoint import count_weight_bytes, write_merged_checkpoint
+    from ah_ray.omni.weights.download import fetch_adapter, fetch_checkpoint
+    from ah_ray.omni.weights.merge_settings import merge_settings
 
+    settings = merge_settings(**given)
+    cache = Path(settings.cache) if settings.cache else None
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    here = local_checkpoint(base, cache, console.print)
-    adapters = [local_adapter(uri, cache, console.print) for uri in adapter]
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("merging"), *columns, console=console) as progress:
-        bar = progress.add_task("merging", total=weight_bytes(here))
-        provenance = write_merged(here, adapters, out, lambda n: progress.advance(bar, n))
-    names = " + ".join(merged["name"] for merged in [provenance["base"], *provenance["adapters"]])
-    console.print(shown(f"{out}: {names}; weights changed: {provenance['weights_changed']:,}"))
+    base = fetch_checkpoint(settings.base, cache, console.print)
+    adapters = [fetch_adapter(uri, cache, console.print) for uri in settings.adapter]
+    with byte_progress("merging", count_weight_bytes(base), console) as advance:
+        record = write_merged_checkpoint(
+            base, adapters, Path(settings.out), advance, any_base=settings.any_base
+        )
+    names = " + ".join(merged["name"] for merged in [record["base"], *record["adapters"]])
+    console.print(
+        escape_text(f"{settings.out}: {names}; weights changed: {record['weights_changed']:,}")
+    )
     return ExitStatus.COMPLETE
 
 
+def command() -> CommandLine:
+    """Return the command line of this job."""
+    from ah_ray.cli.command import command_of
+    from ah_ray.omni.weights.merge_settings import MergeSettings
+
+    return command_of(MergeSettings, merge)
+
+
 if __name__ == "__main__":
-    job()
+    run_job(command)

@@ -1,4 +1,4 @@
-"""Score a cohort each night: submit score.py to a cluster, follow it, tell what came of it.
+"""Score a cohort each night: submit score.py to a cluster, follow it, report the outcome.
 
 python jobs/nightly.py --cohort study --address http://head:8265 --deadline 06:00 -- \\
     --videos s3://study/recordings --out s3://study/scores --model s3://study/models/omni
@@ -7,86 +7,59 @@ python jobs/nightly.py --cohort study --address http://head:8265 --deadline 06:0
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-from score import app as score_app
-from score import settings_of
+from score import command as score_command  # type: ignore[import-not-found]  # beside this file
 
-from ah_ray.errors import ConfigError
-from ah_ray.exit_status import Job, exits
-
-if TYPE_CHECKING:
-    from ah_ray.config import ScoreSettings
-
-job = Job()
+from ah_ray.cli.job import CommandLine, Given, exits, run_job
 
 
-@job.command()
 @exits(goes_on=True)
-def nightly(
-    score: Annotated[
-        list[str], typer.Argument(metavar="SCORE_FLAGS", help="Flags of score.py, after `--`.")
-    ],
-    cohort: Annotated[str, typer.Option(help="A short name; part of the job's id.")],
-    address: Annotated[
-        str, typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="Dashboard of the head.")
-    ] = "http://127.0.0.1:8265",
-    working_dir: Annotated[Path, typer.Option(help="What the job runs: this repository.")] = Path(
-        __file__
-    ).parent.parent,
-    deadline: Annotated[
-        str | None, typer.Option(help="Stop at HH:MM (here); the rest is for the next night.")
-    ] = None,
-    gpu_hours: Annotated[
-        float | None, typer.Option(help="Stop when the cluster's GPUs were up for so long.")
-    ] = None,
-    notify: Annotated[
-        str | None,
-        typer.Option(envvar="AH_RAY_NOTIFY", help="URL to which the outcome is posted as JSON."),
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="One more attempt, though this night has ended.")
-    ] = False,
-) -> int:
+def nightly(given: Given) -> int:
     """Score a cohort on a cluster, tonight.
 
-    The job is called COHORT-DATE-ATTEMPT. Start it twice the same night, and the second follows the
-    first, or says how it ended. If machines or storage fail, it is tried once more; a wrong
-    configuration is not. Ctrl-C ends the following, not the job.
+    The job is called COHORT-DATE-ATTEMPT. If it is started twice on the same night, the second
+    follows the first, or reports how it ended. If machines or storage fail, it is tried once more;
+    a wrong configuration is not. Ctrl-C stops following, not the job.
 
     Exit status: that of score.py (0, 2, 3, 4, 5); 3 if the driver was lost.
     """
     from rich.console import Console
 
-    from ah_ray.pipeline.night import Night
-    from ah_ray.pipeline.run_night import NightSettings, run_night
+    from ah_ray.ray_environment import offer_token
 
-    settings = NightSettings(
-        night=Night(cohort=cohort, date=datetime.now().astimezone().date()),
-        address=address,
-        arguments=tuple(score),
-        score=_parsed(score, deadline=deadline, gpu_hours=gpu_hours),
-        working_dir=working_dir,
-        deadline=deadline,
-        gpu_hours=gpu_hours,
-        notify=notify,
-        again=again,
-    )
-    return run_night(settings, Console())
+    offer_token()  # before anything imports Ray
 
-
-def _parsed(arguments: list[str], **bounds: object) -> ScoreSettings:
-    """What score.py would make of them; raises ConfigError as it does."""
     from ah_ray.config import score_settings
+    from ah_ray.nightly.attempts import Night
+    from ah_ray.nightly.run import NightSettings, post_failures, run_night
+    from ah_ray.nightly.settings import nightly_settings
 
-    try:
-        context = typer.main.get_command(score_app).make_context("score", list(arguments))
-    except typer.TyperException as error:
-        raise ConfigError(f"flags of score.py: {error.format_message()}") from None
-    return score_settings(**settings_of({**context.params, **bounds}))
+    flags, console = nightly_settings(**given), Console()
+    with post_failures(flags.notify, flags.cohort, console):
+        bounds = {"deadline": flags.deadline, "gpu_hours": flags.gpu_hours}
+        score = score_command().parse(flags.score)
+        score |= {name: value for name, value in bounds.items() if value is not None}
+        settings = NightSettings(
+            night=Night(cohort=flags.cohort, date=datetime.now().astimezone().date()),
+            address=flags.address,
+            arguments=flags.score,
+            score=score_settings(**score),
+            working_dir=flags.working_dir,
+            deadline=flags.deadline,
+            gpu_hours=flags.gpu_hours,
+            notify=flags.notify,
+            again=flags.again,
+        )
+        return run_night(settings, console)
+
+
+def command() -> CommandLine:
+    """Return the command line of this job."""
+    from ah_ray.cli.command import command_of
+    from ah_ray.nightly.settings import NightlySettings
+
+    return command_of(NightlySettings, nightly)
 
 
 if __name__ == "__main__":
-    job()
+    run_job(command)

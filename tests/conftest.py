@@ -9,6 +9,8 @@ import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import boto3
 import hypothesis
@@ -22,14 +24,57 @@ pytest_plugins = ["pipeline_fixtures"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Ray's workers give way to all else on a machine (niceness 15), and tests would wait for them.
+# Ray's workers run at niceness 15, and tests would wait for them behind everything else.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
+# Without a GPU Triton interprets its kernels. It must know before anything imports it.
+if not Path("/proc/driver/nvidia").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # How long an example takes says more of the machine, and of who shares it, than of the code.
+ANY_MACHINE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+# The default suite tries the same examples every time, so that only a change can fail it. The
+# nightly suite looks for new ones.
 hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "quick", max_examples=25, derandomize=True, database=None, **ANY_MACHINE
 )
-hypothesis.settings.load_profile("any machine")
+hypothesis.settings.register_profile("nightly", max_examples=300, **ANY_MACHINE)
+hypothesis.settings.load_profile("quick")  # `--hypothesis-profile nightly` wins
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none. torch is asked only if there are such tests."""
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if not on_gpu:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in on_gpu:
+            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A real disk of one megabyte that nothing else is on."""
+    place = tmp_path / "small disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "small", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here: run the tests as root with the right to mount")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture
+def full_disk(small_disk) -> Path:
+    """The same, with nothing left on it."""
+    with suppress(OSError), (small_disk / "filling").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    return small_disk
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +136,7 @@ def filled_bucket(s3_client) -> str:
 
 @pytest.fixture
 def proxy(s3_server: str, monkeypatch) -> Iterator[FaultyProxy]:
-    """Between ah_ray and moto's server, for this test: passes all on until it is told otherwise."""
+    """A proxy between ah_ray and moto's server, which passes everything on unless the test asks."""
     with faulty_proxy(s3_server) as running:
         monkeypatch.setenv("AWS_ENDPOINT_URL", running.address)
         yield running

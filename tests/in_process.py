@@ -19,7 +19,7 @@ JOBS = Path(__file__).parents[1] / "jobs"
 def said_by(
     job: str, *arguments: object, status: int = 0, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Its standard output, or the line on stderr if it shall fail."""
+    """Its standard output, or the line on stderr if it must fail."""
     done = run_here(job, *arguments, environment=environment)
     assert done.returncode == status, done.stderr
     if status:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from invented_rows import scoring
 
 from ah_ray.config import Scoring
-from ah_ray.reduction import Scaling
 from ah_ray.results.calibration import Calibration, FittedOn
+from ah_ray.verdicts.reduction import Scaling
 
 FITTED_ON = FittedOn(
     data_fingerprint="0123456789abcdef", split="val", n_videos=20, n_participants=5, n_ah=9

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from ah_ray import cohort
 from ah_ray.config import Arithmetic, Reduction, Scoring, Windows
 from ah_ray.errors import ErrorKind
+from ah_ray.output.config import claim_output
+from ah_ray.output.row import Provenance, verdict_row
+from ah_ray.output.row_files import commit_row
+from ah_ray.output.tables import write_tables
 from ah_ray.profile import load_profile
 from ah_ray.records import ClipScore, Scored, Video, VideoFacts
-from ah_ray.results.commit import commit
-from ah_ray.results.outputs import claim
-from ah_ray.results.row import Provenance, verdict_row
-from ah_ray.results.tables import write_tables
 
 SCORED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Probabilities = Sequence[float | ErrorKind]
@@ -40,6 +40,7 @@ def clip(index: int, p_ah: float | ErrorKind, length_s: float = 5.0, **fields) -
         "end_s": 5.0 * index + length_s,
         "p_ah": p_ah if good else None,
         "answer_mass": 0.9 if good else None,
+        "format_mass": 0.8 if good else None,
         "n_frames": 10 if good else 0,
         "score_s": 0.25 if good else 0.0,
         "error_kind": None if good else p_ah,
@@ -117,9 +118,9 @@ def make_output(
 ) -> list[dict]:
     """A finished output with these videos, as a run leaves it. Returns its rows."""
     by = by or scoring()
-    claim(out, by, fields.get("reduction") or Reduction())
+    claim_output(out, by, fields.get("reduction") or Reduction())
     rows = [row(video_id, p_ah, by=by, **fields) for video_id, p_ah in videos.items()]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda made: commit(out, made, stale=()), rows))
+        list(pool.map(lambda made: commit_row(out, made, stale=()), rows))
     write_tables(out, map(name_of, rows))
     return rows

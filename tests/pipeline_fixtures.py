@@ -13,11 +13,12 @@ import ray
 from rich.console import Console
 
 from ah_ray.config import score_settings
-from ah_ray.media.demo_cohort import make_cohort
-from ah_ray.pipeline import blocks, graph
-from ah_ray.pipeline.replica import Replica
+from ah_ray.interfaces.scorer import Scorer
+from ah_ray.media.ffmpeg.demo_cohort import make_cohort
+from ah_ray.pipeline import graph
+from ah_ray.pipeline.actors.replica import Replica, ReplicaSettings
 from ah_ray.pipeline.run import Outcome, score
-from ah_ray.records import Clip, ClipScore
+from tests.fake_scorer import FakeScorer
 
 
 @pytest.fixture(scope="session")
@@ -97,16 +98,11 @@ def last_night(first_night, tmp_path) -> Night:
 def scored_without_model(ray_session, monkeypatch) -> Callable[..., Outcome]:
     """As `scored`, but each clip gets 0.5: where the model plays no part. A replica takes seconds
     to import it."""
+    scorer = FakeScorer()
 
     class Undecided(Replica):  # a local class: workers get it by value
-        def __init__(self, _settings: object):
-            self._scorer, self._table = self, blocks.scores_table
-
-        def score(self, clips: list[Clip]) -> list[ClipScore]:
-            return [
-                ClipScore(clip_index=c.clip_index, start_s=c.start_s, end_s=c.end_s, p_ah=0.5)
-                for c in clips
-            ]
+        def _load(self, settings: ReplicaSettings) -> Scorer:
+            return scorer
 
     monkeypatch.setattr(graph, "Replica", Undecided)
     return _score

@@ -7,8 +7,6 @@ import re
 import shlex
 from pathlib import Path
 
-import typer
-
 from ah_ray.config import ScoreSettings, score_settings
 
 ROOT = Path(__file__).parents[1]
@@ -26,12 +24,7 @@ def parsed(arguments: list[str]) -> ScoreSettings:
     spec = importlib.util.spec_from_file_location("score_job", ROOT / "jobs" / "score.py")
     job = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(job)
-    command = typer.main.get_command(job.app)
-    given = command.make_context("score.py", list(arguments)).params
-    given = {name: value for name, value in given.items() if value not in (None, [], False)}
-    return score_settings(
-        **{name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    )
+    return score_settings(**job.command().parse(arguments))
 
 
 def pinned(package: str) -> str:

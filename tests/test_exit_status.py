@@ -1,31 +1,47 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
+from ah_ray.cli.config_file import read_config_file
 from ah_ray.errors import ConfigError
-from ah_ray.exit_status import ExitStatus, final_status, read_config_file
+from ah_ray.exit_status import ExitStatus, final_status
 
 JOB = """
 import os, signal, sys, time
-from typing import Annotated
-import typer
+from ah_ray.cli.job import exits, run_job
 from ah_ray.errors import ConfigError, OutputBusy, StorageError
-from ah_ray.exit_status import ExitStatus, Job, exits
-job = Job()
-@job.command()
+from ah_ray.exit_status import ExitStatus
 @exits
-def main(do: Annotated[str, typer.Argument()], n: int = 1) -> int:
+def main(given):
+    do, n = given["do"], given.get("n", 1)
     if do == "signal":
         os.kill(os.getpid(), n)
         time.sleep(10)
+    if do == "full":
+        raise OSError(28, "No space left on device")
     if do == "bug":
         raise RuntimeError("a bug")
     if do == "return":
         return ExitStatus(n)
     raise {"config": ConfigError, "busy": OutputBusy, "storage": StorageError}[do]("the\\n reason")
-job()
+def command():
+    from pydantic import BaseModel, Field
+    from ah_ray.cli.command import command_of
+    from ah_ray.flag import flag
+    class Settings(BaseModel):
+        do: str = Field(json_schema_extra=flag(argument=True))
+        n: int = 1
+    return command_of(Settings, main)
+run_job(command)
 """
+
+
+ROOM = (
+    "make room on the disk of the temporary folder "
+    f"({os.environ.get('TMPDIR', '/tmp')}), or set TMPDIR to one on another disk"
+)
 
 
 def run(*arguments, job=JOB):
@@ -43,6 +59,7 @@ def run(*arguments, job=JOB):
         (["config"], 2, "error: the reason\n"),
         (["busy"], 4, "error: the reason\n"),
         (["storage"], 3, "error: the reason. Run it again\n"),
+        (["full"], 3, f"error: No space left on device; {ROOM}. Run it again\n"),
         (["signal", "--n", "2"], 3, "error: stopped. Run it again\n"),
         (["signal", "--n", "15"], 3, "error: stopped. Run it again\n"),
     ],
@@ -53,9 +70,11 @@ def test_statuses(arguments, status, said):
     assert goes_on == (status, said.replace("again", "again to go on"))
 
 
-@pytest.mark.parametrize("before", ["@job.command()", "    if do ==", "job()"])
+@pytest.mark.parametrize(
+    "before", ["    from pydantic import", "    class Settings", "    if do =="]
+)
 def test_interrupted_before_it_works(before):
-    """While a job's module is run, and while its command is parsed or has not begun."""
+    """While a job's command is loaded or made, and when it has begun."""
     interrupt = "os.kill(os.getpid(), signal.SIGINT)"
     indent = before[: len(before) - len(before.lstrip())]
     job = JOB.replace(before, f"{indent}{interrupt}\n{before}", 1)
@@ -63,9 +82,13 @@ def test_interrupted_before_it_works(before):
 
 
 def test_interrupted_while_arguments_are_read():
-    job = JOB.replace("n: int = 1", "n: Annotated[int, typer.Option(parser=parsed)] = 1")
-    parsed = "def parsed(text): os.kill(os.getpid(), signal.SIGINT)\n"
-    job = job.replace("job = Job()", parsed + "job = Job()")
+    interrupt = "os.kill(os.getpid(), signal.SIGINT)"
+    job = JOB.replace(
+        "    return command_of(Settings, main)",
+        "    command = command_of(Settings, main)\n"
+        f"    command.params[0].process_value = lambda *_: {interrupt}\n"
+        "    return command",
+    )
     assert run("return", "--n", "0", job=job) == (3, "error: stopped. Run it again\n")
 
 
@@ -124,3 +147,21 @@ def test_config_files_that_are_none(tmp_path, content):
 def test_no_config_file(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         read_config_file(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_character_shows_another(encoding, tmp_path):
+    job = (
+        "from ah_ray.cli.job import run_job\n"
+        "def command():\n"
+        "    return lambda **_: print('A/H … 1 – 2 │ é漢\\ndone')\n"
+        "run_job(command)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", job],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith(b"A/H ?") and b"done" in shown.stdout

@@ -166,6 +166,8 @@ def test_the_image_has_what_the_command_names(run):
     recipe = (ROOT / "docs" / "Dockerfile").read_text()
     for source in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE):
         assert all((ROOT / name).exists() for name in source.split())
+    (granted,) = re.findall(r"NVIDIA_DRIVER_CAPABILITIES=(\S+)", recipe)
+    assert set(granted.split(",")) == {"compute", "utility", "video"}
     assert "WORKDIR /app" in recipe and run["entrypoint"].startswith("python /app/jobs/score.py ")
 
 

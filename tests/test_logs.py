@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from ah_ray import logs
-from ah_ray.logs import LogSettings, known_secrets, scrubbed
+from ah_ray.logs import LogSettings, find_secrets, scrub_text
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_hidden_paths_are_in_no_line(logged):
 
 def test_short_values_take_no_words_with_them(monkeypatch):
     monkeypatch.setenv("SOME_TOKEN", "e")
-    assert scrubbed("here", known_secrets()) == "here"
+    assert scrub_text("here", find_secrets()) == "here"
 
 
 def test_a_library_is_silent(capsys):

@@ -13,7 +13,7 @@ from rich.console import Console
 import ah_ray
 from ah_ray.config import score_settings
 from ah_ray.pipeline.run import score
-from ah_ray.results.reducers import YES
+from ah_ray.profile import YES
 from ah_ray.study.review.moments import surest_moments
 
 ROOT = Path(__file__).parents[1]
@@ -127,7 +127,7 @@ def test_the_readmes_lines(run):
 
 
 def test_every_block_is_run_or_marked():
-    """Seven of Python here, and R's, of which the page says that nobody runs them."""
+    """Seven of Python here, and R's, which nobody runs, as the page says."""
     languages = re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)
     assert languages.count("python") == 7 and set(languages) == {"python", "r"}
     r = PAGE.split("## R\n")[1].split("\n## ")[0]

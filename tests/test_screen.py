@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from ah_ray.screen import print_table, say
+from ah_ray.cli.screen import print_table, say
 
 HOSTILE = ["[/b]", "[red]woman[/red]", "\x1b[31mred", "two\nlines", "\u202edesrever", "[link=x]y"]
 

@@ -11,9 +11,9 @@ import torch
 from tokenizers import Tokenizer
 from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 
-from ah_ray.omni.audio import log_mel
-from ah_ray.omni.prompt import chat_text
-from ah_ray.omni.vision import patches
+from ah_ray.omni.inputs.audio import compute_log_mel
+from ah_ray.omni.inputs.prompt import format_chat
+from ah_ray.omni.inputs.vision import make_patches
 from ah_ray.profile import Profile
 from ah_ray.records import Clip
 
@@ -40,22 +40,43 @@ class Reference:
 
     def inputs(self, clip: Clip, answer: str) -> dict[str, torch.Tensor]:
         """What transformers' forward takes for a clip with this much of an answer."""
-        rows = patches(torch.from_numpy(clip.frames))
+        rows = make_patches(torch.from_numpy(clip.frames))
         t, h, w = len(clip.frames) // 2, clip.frames.shape[1] // 16, clip.frames.shape[2] // 16
-        mel = log_mel(torch.from_numpy(clip.samples))
-        text = chat_text(self._profile) + answer
+        mel = compute_log_mel(torch.from_numpy(clip.samples))
+        text = format_chat(self._profile) + answer
         text = text.replace("<|video_pad|>", "<|video_pad|>" * (t * h * w // 4))
         text = text.replace("<|audio_pad|>", "<|audio_pad|>" * self._n_sound_tokens(mel))
         ids = torch.tensor([self._tokenizer.encode(text, add_special_tokens=False).ids])
-        return {
+        found = {
             "input_ids": ids,
             "attention_mask": torch.ones_like(ids),
             "pixel_values_videos": rows,
             "video_grid_thw": torch.tensor([[t, h, w]]),
             "input_features": mel[None],
             "feature_attention_mask": torch.ones(1, mel.shape[1], dtype=torch.long),
-            "video_second_per_grid": torch.tensor([self._profile.second_per_grid]),
+            "video_second_per_grid": torch.tensor([self._second_per_grid(clip)]),
         }
+        if self._profile.floor_positions:
+            found["position_ids"] = self._floored(found, mel.shape[1])
+        return found
+
+    def _floored(self, inputs: dict[str, torch.Tensor], n_mel_frames: int) -> torch.Tensor:
+        """The positions [3, 1, S] as integers, which is how ms-swift 4.6 trains."""
+        positions, _ = self.model.model.get_rope_index(
+            inputs["input_ids"],
+            video_grid_thw=inputs["video_grid_thw"],
+            attention_mask=inputs["attention_mask"],
+            audio_seqlens=torch.tensor([n_mel_frames]),
+            second_per_grids=inputs["video_second_per_grid"],
+        )
+        return positions.to(torch.int64)
+
+    def _second_per_grid(self, clip: Clip) -> float:
+        """The temporal patch size over the clip's own rate, where the profile asks for that."""
+        if self._profile.second_per_grid != "sampled":
+            return self._profile.second_per_grid
+        sampled_fps = len(clip.frames) / (clip.sampled_s or clip.end_s - clip.start_s)
+        return 2 / sampled_fps
 
     def _n_sound_tokens(self, mel: torch.Tensor) -> int:
         """As many as the audio tower really makes."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ah_ray.media.ffmpeg import ffmpeg_path
+from ah_ray.media.ffmpeg.program import ffmpeg_path
 
 _ROWS, _COLUMNS = 3, 4
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-bf", "2")

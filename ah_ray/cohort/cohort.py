@@ -1,10 +1,11 @@
-"""A cohort: all videos below a prefix, or of a manifest, held in about 200 bytes each."""
+"""A cohort: all videos below a prefix or in a manifest, in about 200 bytes of memory each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,9 +13,9 @@ import pyarrow.compute as pc
 from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
 from ah_ray.cohort.listing import Ignored, list_videos
-from ah_ray.cohort.lookup import look_up
+from ah_ray.cohort.lookup import look_up_videos
 from ah_ray.cohort.manifest import MANIFEST_ENDINGS, read_manifest
-from ah_ray.config import VIDEO_ENDINGS
+from ah_ray.config.containers import VIDEO_ENDINGS
 from ah_ray.errors import ConfigError, ErrorKind, ObjectDenied, ObjectMissing
 from ah_ray.records import VERDICT, Video
 
@@ -27,7 +28,7 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """All videos that OUT shall have a row for. Iterating makes each `Video` anew."""
+    """All videos that get a row in OUT. Iterating creates each `Video` when it is needed."""
 
     source: str  # the prefix or manifest, normalised
     ignored: Ignored
@@ -38,15 +39,15 @@ class Cohort:
 
     def __iter__(self) -> Iterator[Video]:
         for batch in self.batches:
-            yield from map(_video, batch.to_pylist())
+            yield from map(_make_video, batch.to_pylist())
 
     @property
     def size_bytes(self) -> int:
-        """Of all videos together, as far as it is known."""
+        """Return the size of all videos together, as far as it is known."""
         return sum(pc.sum(batch.column("size_bytes")).as_py() or 0 for batch in self.batches)
 
 
-def _batch(videos: Sequence[Video]) -> pa.RecordBatch:
+def _make_batch(videos: Sequence[Video]) -> pa.RecordBatch:
     columns = [[getattr(video, name) for video in videos] for name in _COLUMNS]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)],
@@ -54,7 +55,7 @@ def _batch(videos: Sequence[Video]) -> pa.RecordBatch:
     )
 
 
-def _video(row: dict) -> Video:
+def _make_video(row: dict[str, Any]) -> Video:
     kind = row.pop("problem_kind")
     return Video(**row, problem_kind=ErrorKind(kind) if kind else None)
 
@@ -66,27 +67,27 @@ def open_cohort(
     id_key: bytes | None = None,
     exclude: str | None = None,
 ) -> Cohort:
-    """Lists a prefix, or reads a manifest (`.csv`, `.parquet`) and looks up what it names.
+    """List a prefix, or read a manifest (`.csv`, `.parquet`) and look up its entries.
 
-    `endings` says which names below a prefix are videos; `exclude` is a folder within it that is
-    not looked at (OUT). Raises ConfigError if there is nothing to score, or if the manifest is
-    wrong; StorageError if storage fails.
+    `endings` are those of videos below a prefix; `exclude` is a folder within it to skip (OUT).
+    Raise ConfigError if there is nothing to score or the manifest is wrong, StorageError if storage
+    fails.
     """
     source = storage.normalise(videos)
     identify = partial(video_id_of, id_key=id_key)
     ignored = Ignored()
     try:
         if _is_manifest(source):
-            pages: Iterable[list[Video]] = look_up(read_manifest(source, identify))
+            pages: Iterable[list[Video]] = look_up_videos(read_manifest(source, identify))
         else:
             pages = list_videos(
                 source, endings=endings, identify=identify, ignored=ignored, exclude=exclude
             )
-        batches = tuple(_batch(page) for page in pages)
+        batches = tuple(_make_batch(page) for page in pages)
     except (ObjectMissing, ObjectDenied) as error:
         raise ConfigError(f"--videos {videos} cannot be read: {error}") from error
     if not batches:
-        raise ConfigError(_nothing_there(videos, ignored))
+        raise ConfigError(_empty_message(videos, ignored))
     return Cohort(source=source, ignored=ignored, batches=batches)
 
 
@@ -95,7 +96,7 @@ def _is_manifest(uri: str) -> bool:
     return uri.lower().endswith(MANIFEST_ENDINGS) and not (path and path.is_dir())
 
 
-def _nothing_there(videos: str, ignored: Ignored) -> str:
+def _empty_message(videos: str, ignored: Ignored) -> str:
     if not ignored:
         return f"--videos {videos} is empty"
     endings = ", ".join(f"{n} {ending}" for ending, n in ignored.count.most_common(5))

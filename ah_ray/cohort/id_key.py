@@ -1,4 +1,4 @@
-"""The key that makes video ids impossible to guess, from the file that `--id-key` names."""
+"""The key that makes video ids impossible to guess, from the file of `--id-key`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SHORTEST_KEY = 16
 
 
 def read_id_key(uri: str | None) -> bytes | None:
-    """None without a file. Raises ConfigError if it cannot be read, or could be guessed itself."""
+    """Return the key; None without a file. Raise ConfigError if it is unreadable or too short."""
     if uri is None:
         return None
     try:

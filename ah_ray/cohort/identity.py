@@ -1,6 +1,6 @@
-"""Who a video is, and which file holds its row. Pure.
+"""The id of a video, and the name of the file that holds its row. Pure.
 
-Names are hashed by their UTF-8 bytes, as they are: a bucket and a copy of it on disk agree.
+Names are hashed as UTF-8 bytes without changes, so a bucket and its copy on disk give equal ids.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _ROW_NAME = re.compile(rf"({VIDEO_ID.pattern})-([0-9a-f]{{8}})\.parquet", re.ASC
 
 
 def video_id_of(key: str, id_key: bytes | None = None) -> str:
-    """16 hex digits for the key relative to `--videos`, '/' between its parts.
+    """Return 16 hex digits for a key relative to `--videos`, with '/' between its parts.
 
-    With `id_key` it is an HMAC: without that key nobody can tell, by trying likely names, whose
-    video it is.
+    With `id_key` they are an HMAC: without that key, nobody can find out by trying likely names
+    whose video it is.
     """
     name = key.encode()
     if id_key is None:
@@ -27,17 +27,17 @@ def video_id_of(key: str, id_key: bytes | None = None) -> str:
 
 
 def hash8(etag: str | None, config_fingerprint: str) -> str:
-    """8 hex digits for the content of a video and what scores it."""
+    """Return 8 hex digits for the content of a video and the configuration that scores it."""
     pair = json.dumps([etag or "", config_fingerprint])
     return hashlib.sha256(pair.encode()).hexdigest()[:8]
 
 
 def row_name(video_id: str, etag: str | None, config_fingerprint: str) -> str:
-    """The name, below OUT/videos, of the row for this content and configuration."""
+    """Return the name, in OUT/videos, of the row for this content and configuration."""
     return f"{video_id}-{hash8(etag, config_fingerprint)}.parquet"
 
 
 def video_id_in(name: str) -> str | None:
-    """Whose row this is, by its name below OUT/videos; None if it is not a row."""
+    """Return the video_id in the name of a row in OUT/videos; None if it is not a row."""
     match = _ROW_NAME.fullmatch(name)
     return match[1] if match else None

@@ -1,16 +1,17 @@
-"""A manifest: a .csv or .parquet file with a column `uri`, and `video_id` if the owner has names.
+"""A manifest: a .csv or .parquet file with a column `uri`, and optionally `video_id`.
 
-It may come from someone else, so every entry is checked, and what is wrong is told all at once.
+It may come from someone else, so every entry is checked. One error reports all problems together.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,26 +19,29 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.cohort.identity import VIDEO_ID
-from ah_ray.cohort.parquet_rows import parquet_rows
-from ah_ray.errors import ConfigError, shown
+from ah_ray.cohort.parquet_rows import read_parquet_rows
+from ah_ray.errors import ConfigError
+from ah_ray.escaping import escape_text
 
 MANIFEST_ENDINGS = (".csv", ".parquet")
 MAX_ENTRIES = 20_000_000
-"""A few bytes of Parquet can stand for billions of rows."""
+"""A few bytes of Parquet can encode billions of rows."""
 
 _MAX_BYTES = 4 << 30  # of the file, and of its columns as they are in memory
 _MAX_LINE = 1 << 20
 _MAX_URI = 8192  # bytes; S3 ends at 1,024, Linux at 4,096
 _SHOWN = 10
 _Rows = Iterator[tuple[int, str | None, str | None]]
+"""(line or row number, uri, video_id) of each entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ManifestEntry:
     """One entry of a manifest."""
 
     video_id: str
     uri: str
+    problem: str | None = None  # why no store can look it up
 
 
 @dataclass(slots=True)
@@ -59,12 +63,11 @@ class _Problems:
         raise ConfigError(f"{self.file}: {'; '.join(self.shown)}{more}")
 
 
-def read_manifest(uri: str, identify: Callable[[str], str]) -> list[Listed]:
-    """All entries, in order.
+def read_manifest(uri: str, identify: Callable[[str], str]) -> list[ManifestEntry]:
+    """Return all entries, in order.
 
-    `identify` names those without a video_id: by the URI as written where that is relative, by
-    the whole URI otherwise. Raises ConfigError that names file, line and mend of the first wrong
-    entries and the number of all.
+    `identify` makes the ids of entries without a video_id, from the URI as it is written. Raise
+    ConfigError with file, line and remedy of the first wrong entries, and how many there are.
     """
     uri = storage.normalise(uri)
     is_csv = uri.lower().endswith(".csv")
@@ -73,17 +76,19 @@ def read_manifest(uri: str, identify: Callable[[str], str]) -> list[Listed]:
         raise _too_large(uri)
     with storage.open_read(uri) as file:
         rows = _csv_rows(uri, file) if is_csv else _parquet_rows(uri, file)
-        found = _checked(rows, storage.parent(uri), identify, problems)
+        found = _check_rows(rows, storage.parent(uri), identify, problems)
     problems.raise_any()
     if not found:
         raise ConfigError(f"{uri} names no video")
+    if all(one.problem for one in found):
+        raise ConfigError(f"{uri} names nothing that can be read: {found[0].problem}")
     return found
 
 
-def _csv_rows(uri: str, file) -> _Rows:
+def _csv_rows(uri: str, file: BinaryIO) -> _Rows:
     try:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader = csv.DictReader(bounded_lines(text), strict=True)
+        reader = csv.DictReader(read_bounded_lines(text), strict=True)
         _check_columns(uri, reader.fieldnames or ())
         for row in reader:
             if None in row:
@@ -96,15 +101,15 @@ def _csv_rows(uri: str, file) -> _Rows:
         raise ConfigError(f"{uri} is not a CSV file in UTF-8: {error}") from None
 
 
-def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """Its lines. Raises csv.Error before one that has no end is read whole."""
+def read_bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Yield the lines. Raise csv.Error before a very long line is read completely."""
     while line := text.readline(_MAX_LINE):
         if len(line) == _MAX_LINE and not line.endswith("\n"):
             raise csv.Error(f"it has a line of over {_MAX_LINE} characters")
         yield line
 
 
-def _parquet_rows(uri: str, file) -> _Rows:
+def _parquet_rows(uri: str, file: BinaryIO) -> _Rows:
     def choose(table: pq.ParquetFile) -> tuple[list[str], list[str]]:
         _check_columns(uri, table.schema_arrow.names)
         columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
@@ -112,7 +117,7 @@ def _parquet_rows(uri: str, file) -> _Rows:
         return columns, columns
 
     check = partial(_check_lengths, uri)
-    for number, row in parquet_rows(uri, file, choose, batch_rows=10_000, check=check):
+    for number, row in read_parquet_rows(uri, file, choose, batch_rows=10_000, check=check):
         yield number, row["uri"], row.get("video_id", _NOT_GIVEN)
 
 
@@ -149,35 +154,48 @@ _COLUMNS = ("uri", "video_id")
 _NOT_GIVEN = "\0"  # no cell: the column is not there
 
 
-def _check_columns(uri: str, names) -> None:
+def _check_columns(uri: str, names: Iterable[str]) -> None:
     if "uri" not in names:
         first = ", ".join(str(name)[:40] for name in islice(names, _SHOWN)) or "none"
         raise ConfigError(f"{uri} has no column `uri` (its columns: {first})")
 
 
-def _checked(
+def _check_rows(
     rows: _Rows, folder: str, identify: Callable[[str], str], problems: _Problems
-) -> list[Listed]:
-    found: list[Listed] = []
+) -> list[ManifestEntry]:
+    found: list[ManifestEntry] = []
     first_line: dict[str, int] = {}
     for number, written, given in rows:
         if len(found) + problems.count >= MAX_ENTRIES:
             raise _too_large(problems.file)
+        problem = None
         try:
-            uri = resolved_uri(written, folder)
-            video_id = identify(written) if given == _NOT_GIVEN else checked_id(given)
+            if problem := _unknown_store(written):
+                uri = escape_text(written or "")
+            else:
+                uri = resolve_uri(written, folder)
+            video_id = identify(written or "") if given == _NOT_GIVEN else parse_video_id(given)
         except ConfigError as error:
             problems.add(number, str(error))
             continue
         if (before := first_line.setdefault(video_id, number)) != number:
             problems.add(number, f"the same video_id as {problems.place} {before}; name it once")
             continue
-        found.append(Listed(video_id=video_id, uri=uri))
+        found.append(ManifestEntry(video_id=video_id, uri=uri, problem=problem))
     return found
 
 
-def checked_id(given: str | None) -> str:
-    """A video_id that an owner gave. Raises ConfigError with the reason and the mend."""
+def _unknown_store(written: str | None) -> str | None:
+    """Return why the scheme of an entry cannot be read, or None. It fails this entry alone."""
+    try:
+        storage.scheme(written or "")
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def parse_video_id(given: str | None) -> str:
+    """Return a video_id from a manifest. Raise ConfigError with the problem and the remedy."""
     if not given:
         raise ConfigError("video_id is empty; give all of them, or leave out the column")
     if not VIDEO_ID.fullmatch(given):
@@ -185,8 +203,8 @@ def checked_id(given: str | None) -> str:
     return given
 
 
-def resolved_uri(written: str | None, folder: str) -> str:
-    """The URI that an entry means. Raises ConfigError with the reason and the mend."""
+def resolve_uri(written: str | None, folder: str) -> str:
+    """Return the URI of an entry. Raise ConfigError with the problem and the remedy."""
     if not written:
         raise ConfigError("uri is empty")
     if "\0" in written:
@@ -196,7 +214,8 @@ def resolved_uri(written: str | None, folder: str) -> str:
     kind = storage.scheme(written)
     if (host := storage.host(written)) and host != storage.host(folder):
         raise ConfigError(
-            f"'{shown(written)}' asks a host that the manifest chooses; give a bucket, or a path"
+            f"'{escape_text(written)}' asks a host that the manifest chooses; give a bucket, or "
+            "a path"
         )
     if kind != "file" or written.startswith("file://"):
         is_local_file = kind == "file"

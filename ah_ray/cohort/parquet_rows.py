@@ -1,4 +1,4 @@
-"""Rows of a Parquet file that somebody else wrote: what is damaged is told, and never left out."""
+"""Rows of a Parquet file that somebody else wrote. Damage raises; no row is left out."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ah_ray.errors import ConfigError
 from ah_ray.records import NOT_PARQUET
 
 Choose = Callable[[pq.ParquetFile], tuple[Sequence[str], Sequence[str]]]
-"""Checks what a file says of itself; gives the columns to read, and which of them are texts."""
+"""Checks a file's schema; returns the columns to read, and which of them hold text."""
 
 
-def parquet_rows(
+def read_parquet_rows(
     uri: str,
     file: Any,
     choose: Choose,
@@ -23,10 +23,10 @@ def parquet_rows(
     batch_rows: int,
     check: Callable[[pa.RecordBatch], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each row by its number, from 1; `check` is called before the rows of a batch are made.
+    """Yield each row with its number, from 1. Call `check` before the rows of a batch are created.
 
-    Texts are read as dictionaries: one long value that stands in each of many rows stays one value.
-    Raises ConfigError if this is no Parquet file, or not a whole one.
+    Text columns are read as dictionaries, so that a long value in many rows is kept once. Raise
+    ConfigError if it is not a Parquet file, or not complete.
     """
     try:
         table = pq.ParquetFile(file)
@@ -44,7 +44,7 @@ def parquet_rows(
             for row in batch.to_pylist():
                 number += 1
                 yield number, row
-        if number != (told := table.metadata.num_rows):
-            raise ConfigError(f"{uri} is damaged: {number:,} of its {told:,} rows can be read")
+        if number != (promised := table.metadata.num_rows):
+            raise ConfigError(f"{uri} is damaged: {number:,} of its {promised:,} rows can be read")
     except NOT_PARQUET as error:
         raise ConfigError(f"{uri} is not a Parquet file: {error}") from None

@@ -1,6 +1,6 @@
-"""Which videos of a cohort are to be scored now, and why. Pure.
+"""Which videos of a cohort a run scores, and why. Pure.
 
-pending = cohort − done, and of the done, those that failed and may pass now
+pending = cohort − done + those that failed and may succeed now
 """
 
 from __future__ import annotations
@@ -17,33 +17,34 @@ from ah_ray.errors import MAX_ATTEMPTS, ErrorKind
 from ah_ray.records import Video
 
 Failures = Mapping[str, tuple[ErrorKind, int]]
-"""Of committed rows that failed: name → its kind, and how often that content was tried."""
+"""Committed rows that failed: name → error kind, and how often that content was tried."""
 
 
 class State(StrEnum):
-    """Where a video stands."""
+    """The state of a video before a run."""
 
-    DONE = "done"  # its row is there, scored
-    FAILED = "failed"  # its row is there and says why not; not to be tried again by itself
+    DONE = "done"  # its row is there, and scored
+    FAILED = "failed"  # its row says why it is not scored; it is not tried again by itself
     NEW = "new"  # it has no row at all
-    CHANGED = "changed"  # its rows are of other content, or of another configuration
-    RETRY = "retry"  # it failed, and is to be tried again
+    CHANGED = "changed"  # its rows are of other content or another configuration
+    RETRY = "retry"  # it failed, and is tried again
 
     @property
     def pending(self) -> bool:
+        """Return whether a run scores a video in this state."""
         return self in {self.NEW, self.CHANGED, self.RETRY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """About one video: its state, what its next row needs to know, and what is left over."""
+    """What to do about one video: its state, and what its next row needs to know."""
 
     state: State
     attempts: int = 0
     stale: tuple[str, ...] = ()  # names of its rows other than the current one
 
 
-def decide(
+def decide_state(
     video: Video,
     names: tuple[str, ...],
     failures: Failures,
@@ -51,7 +52,7 @@ def decide(
     config_fingerprint: str,
     retry_failed: bool = False,
 ) -> Decision:
-    """What is to be done about one video whose committed rows are `names`."""
+    """Return what to do about one video whose committed rows are `names`."""
     if not names:
         return Decision(state=State.NEW)
     current = row_name(video.video_id, video.etag, config_fingerprint)
@@ -67,15 +68,15 @@ def decide(
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What a run is to do. Iterating gives the pending videos, in the order of the cohort."""
+    """What a run will do. Iterating yields the pending videos, in the order of the cohort."""
 
     cohort: Cohort
     counts: Counter[State] = field(default_factory=Counter)  # of the whole cohort
     put_off: int = 0  # pending, but over the limit
     leftover: list[str] = field(default_factory=list)  # stale names of videos that are not pending
     pending_bytes: int = 0
-    _rows: array = field(default_factory=lambda: array("Q"))
-    _decisions: dict[int, Decision] = field(default_factory=dict)  # where they say more than "new"
+    _rows: array[int] = field(default_factory=lambda: array("Q"))
+    _decisions: dict[int, Decision] = field(default_factory=dict)  # of videos that are not just new
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -96,7 +97,7 @@ class Plan:
                 next_row = next(wanted, None)
 
 
-def plan(
+def make_plan(
     cohort: Cohort,
     committed: Mapping[str, tuple[str, ...]],
     failures: Failures,
@@ -105,15 +106,15 @@ def plan(
     retry_failed: bool = False,
     limit: int | None = None,
 ) -> Plan:
-    """Decides about each video of the cohort. At most `limit` of the pending are taken.
+    """Decide about each video of the cohort. At most `limit` of the pending videos are taken.
 
-    `committed` is from `committed_names`. `--rescore` needs no more than this: rows of another
-    configuration make their videos `changed`.
+    `committed` comes from `committed_names`. `--rescore` needs nothing else: a video whose rows are
+    of another configuration is `changed`.
     """
     made = Plan(cohort=cohort)
     for row, video in enumerate(cohort):
         names = committed.get(video.video_id, ())
-        decision = decide(
+        decision = decide_state(
             video,
             names,
             failures,

@@ -1,6 +1,9 @@
-"""Video to clips: windows, frame picks, and the one ffmpeg pass that fills them.
+"""Video to clips: the decoding process and its cage, windows, frame picks; cutting and drawing.
 
-    path ──refuse──▶ probe ──plan, picks──▶ select filter ──ffmpeg──▶ Clip, Clip, …, VideoFacts
+    file ──file_check──▶ decode_process ══socket══▶ caged: packets ─▶ timeline ─▶ pictures, sound
+                              │
+                              └──▶ Clip, Clip, …, VideoFacts
 
-The only package that knows ffmpeg. `decode` is all that the rest of the project calls.
+The only package that knows PyAV and ffmpeg. `decode` is all that most of the project calls. Clips
+are cut out as files of their own by the ffmpeg program (`ffmpeg_process`), in a cage as well.
 """

@@ -1,184 +1,228 @@
-"""A video to clips, in one streaming pass of one ffmpeg process."""
+"""Turn a video into clips: ask the decoding process, check its answers, and interpret them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ah_ray.config import Limits, Windows
 from ah_ray.errors import ErrorKind, VideoError
-from ah_ray.media import sound
-from ah_ray.media.child import Child
-from ah_ray.media.cutter import SOUND_LAG_S, Cutter
-from ah_ray.media.ffmpeg import input_options
-from ah_ray.media.frames import check_count
-from ah_ray.media.probe import Probe, out_of_memory, probe
-from ah_ray.media.refuse import check_file
-from ah_ray.media.resize import target_size
-from ah_ray.media.select import expected_picks, picks_at_once, select_expression
-from ah_ray.media.windows import Cut, Regular
-from ah_ray.profile import Profile
-from ah_ray.records import Clip, VideoFacts
+from ah_ray.media.cut_message import cut_fields
+from ah_ray.media.decode_process import DecodeProcess, broken_promise_error, check_number
+from ah_ray.media.file_check import check_file
+from ah_ray.media.frames import frame_count
+from ah_ray.media.messages import make_error
+from ah_ray.media.probe import Probe
+from ah_ray.media.resize import largest_size
+from ah_ray.media.sandbox.open_files import open_recording
+from ah_ray.media.still_picture import Stillness
+from ah_ray.media.windows import Cut, Regular, Window
+from ah_ray.profile import SOUND_HZ, Profile
+from ah_ray.records import Clip, VideoFacts, failed_clip
+from ah_ray.remarks import Remark
 
-_NO_METADATA = ("-map_metadata", "-1", "-map_metadata:s", "-1")
-"""The log shows that of the outputs among its lines; a file could speak there for ffmpeg."""
-
-_NEARLY_DONE_S = 1.0
-
-_SCALING = "bicubic+full_chroma_int:param0=0:param1=0.5"
-"""The reference's bicubic (a = −0.5, antialiased), chroma not subsampled on the way to RGB."""
+_SILENT = 2.0**-16  # under the last bit of 16-bit sound
+_LARGEST_PX = 1 << 16
 
 
 def decode(
-    path: Path, *, profile: Profile, windows: Windows | Cut, limits: Limits
-) -> Iterator[Clip | VideoFacts]:
-    """Yields the clips of a video in order, each as soon as its window is complete, then facts.
+    recording: Path | BinaryIO, *, profile: Profile, windows: Windows | Cut, limits: Limits
+) -> Generator[Clip | VideoFacts, None, None]:
+    """Yield the clips of a video in order, each as soon as it is complete, then the facts.
 
     A window that cannot be decoded is a Clip without frames and samples, with its error; a video
-    that cannot be planned has facts alone. What is wrong with a video is never raised; Interrupted
-    is, if ffmpeg was killed from outside. Of windows that are given one by one the last ends the
-    decoding, and the facts are those of what was seen. Closing the iterator ends the ffmpeg process
-    and leaves nothing behind. The time limit does not run while the caller keeps a clip before
-    asking for the next.
+    that cannot be planned has facts alone. What is wrong with a video is never raised. Closing the
+    iterator ends the decoding and leaves nothing behind. The time limit does not run while the
+    caller keeps a clip before asking for the next.
+
+    Args:
+        recording: The video: a path, or a file that is open for reading and can be sought in.
+        profile: How many frames of a window are shown, and in which size.
+        windows: Which intervals are cut out, by rule or one by one, in seconds from the first
+            picture. Of windows that are given one by one, the last ends the decoding.
+        limits: What the video may cost.
+
+    Raises:
+        Interrupted: Something from outside ended the decoding process.
     """
-    started = time.monotonic()
     cut = Regular(windows) if isinstance(windows, Windows) else windows
-    try:
-        deadline = started + limits.timeout_for(check_file(path, limits))
-        found = probe(path, limits=limits, deadline=deadline)
-        size_px = target_size(
-            found.width_px, found.height_px, profile.min_pixels, profile.max_pixels
-        )
-    except VideoError as error:
-        wall_s = time.monotonic() - started
-        yield VideoFacts(n_clips=0, decode_s=wall_s, error_kind=error.kind, error=str(error))
-        return
-    picked_s = _picked(found, profile, cut)
-    cutter = Cutter(
-        found, size_px, profile, cut, limits, picks_at_once=_picks_at_once(picked_s, found, cut)
-    )
-    failure: VideoError | None = None
+    started = time.monotonic()
+    assembly = _Assembly(cut, profile, limits)
     waited_s = 0.0
-    child = Child(
-        lambda pipes: _command(path, found, limits, pipes),
-        limits=limits,
-        deadline=deadline,
-        outputs=() if found.audio_stream is None else ("sound",),
-        script=_picture_filter(found, size_px, picked_s).encode(),
-    )
-    with child:
-        try:
-            for pipe, chunk in child.chunks():
-                cutter.feed(pipe, chunk)
-                _check_length(cutter, limits)
-                for clip in cutter.ready():
-                    handed_over = time.monotonic()
-                    yield clip
-                    waited_s += child.extend(time.monotonic() - handed_over)
-                if cut.full(cutter.n_clips) is None:  # all that was asked for is there
-                    break
+    try:
+        with _open_recording_of(recording) as file:
+            found = check_file(file, limits)
+            plan = {
+                "what": "clips",
+                "profile": profile.model_dump(mode="json"),
+                "windows": cut_fields(cut),
+            }
+            deadline = started + limits.timeout_for(found.size_bytes)
+            with DecodeProcess(file, plan, limits=limits, deadline=deadline) as process:
+                try:
+                    for clip in assembly.clips(process):
+                        handed_over = time.monotonic()
+                        yield clip
+                        kept_s = time.monotonic() - handed_over
+                        process.extend(kept_s)
+                        waited_s += kept_s
+                except VideoError as error:
+                    yield from assembly.failed_rest(error)
+            assembly.cpu_s = process.cpu_s
+            if found.has_second_movie:
+                assembly.remarks[Remark.SECOND_MOVIE] = None
+    except VideoError as error:
+        assembly.error = error
+    yield assembly.facts(time.monotonic() - started - waited_s)
+
+
+def _open_recording_of(recording: Path | BinaryIO) -> Any:
+    if not isinstance(recording, str | Path):
+        return nullcontext(recording)
+    try:
+        return open_recording(Path(recording))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise VideoError(ErrorKind.UNREADABLE, f"the file cannot be read: {reason}") from None
+
+
+class _Assembly:
+    """Makes clips from the messages of a decoding process. It trusts none of them."""
+
+    def __init__(self, cut: Cut, profile: Profile, limits: Limits) -> None:
+        self.error: VideoError | None = None
+        self.cpu_s = 0.0
+        self.remarks: dict[Remark, None] = {}
+        self._cut, self._profile, self._limits = cut, profile, limits
+        self._windows: list[Window] | None = None
+        self._n_clips = 0
+        self._first_failed: Clip | None = None
+        self._probe: Probe | None = None
+        self._size_px: tuple[int, int] | None = None
+        self._stillness = Stillness()
+        self._is_silent = True
+
+    def clips(self, process: DecodeProcess) -> Iterator[Clip]:
+        """Yield the clips as the process sends them."""
+        while (header := process.message()) is not None:
+            kind = header.get("kind")
+            if kind == "failed":
+                raise make_error(header.get("reason"), header.get("numbers"))
+            if kind == "opened" and self._windows is None:
+                self._open(header)
+            elif kind == "clip" and self._windows and self._n_clips < len(self._windows):
+                yield self._clip(header, self._windows[self._n_clips], process)
+            elif kind == "facts" and self._n_clips == len(self._windows or ()):
+                self._take_facts(header)
             else:
-                failure = _failure(child, cutter, found, limits)
-        except VideoError as error:
-            failure = error
-    wall_s = time.monotonic() - started - waited_s
-    yield from cutter.rest(failure)
-    yield _facts(cutter, found, wall_s=wall_s, cpu_s=child.cpu_s)
+                raise broken_promise_error()
+        if self._windows is None or self._n_clips < len(self._windows):
+            raise broken_promise_error()
 
+    def failed_rest(self, error: VideoError) -> Iterator[Clip]:
+        """Yield the clips that are missing, with the reason."""
+        if self._windows is None:
+            raise error
+        for window in self._windows[self._n_clips :]:
+            yield self._failed(window, error)
 
-def _picked(found: Probe, profile: Profile, cut: Cut) -> np.ndarray:
-    """The times of the pictures that shall be seen, rising: `[P]` seconds."""
-    windows = cut.plan(found.duration_s)
-    picked_s = expected_picks(found.times_s, windows, profile)
-    if windows and cut.full(len(windows)) is None:
-        # And one picture more, which tells that the last window is over; and one after that, since
-        # ffmpeg holds a picture back until it knows the next.
-        after = found.times_s[found.times_s >= max(window.end_s for window in windows)]
-        picked_s = np.append(picked_s, after[:2])
-    return picked_s
-
-
-def _picks_at_once(picked_s: np.ndarray, found: Probe, cut: Cut) -> int:
-    """How many pictures wait at one time: of a window, one moved back onto it, and the lag."""
-    longest_s = max((window.seconds for window in cut.plan(found.duration_s)), default=0.0)
-    return picks_at_once(picked_s, 2 * longest_s + SOUND_LAG_S)
-
-
-def _picture_filter(found: Probe, size_px: tuple[int, int], picked_s: np.ndarray) -> str:
-    width_px, height_px = size_px
-    return (
-        f"select='{select_expression(found.times_s, picked_s)}',"
-        f"scale={width_px}:{height_px}:flags={_SCALING},format=rgb24"
-    )
-
-
-def _command(path: Path, found: Probe, limits: Limits, pipes: dict[str, int]) -> list[str]:
-    picture = [
-        *("-map", "0:V:0", "-/vf", f"pipe:{pipes['script']}"),
-        *("-fps_mode", "passthrough", "-enc_time_base", "demux", *_NO_METADATA),
-        *("-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"),
-    ]
-    sounds = [
-        *("-map", f"0:{found.audio_stream}", "-af", sound.FILTER),
-        *_NO_METADATA,
-        *("-c:a", "pcm_f32le", "-f", "f32le", f"pipe:{pipes.get('sound')}"),
-    ]
-    return [
-        *input_options(path, limits),
-        *("-loglevel", "repeat+info", "-debug_ts"),
-        *picture,
-        *(sounds if "sound" in pipes else []),
-    ]
-
-
-def _check_length(cutter: Cutter, limits: Limits) -> None:
-    if cutter.decoded_s > limits.max_duration_s:
-        raise VideoError(
-            ErrorKind.REFUSED, f"it is longer than --max-duration-s {limits.max_duration_s:g}"
+    def facts(self, decode_s: float) -> VideoFacts:
+        """Return what is known of the video as a whole."""
+        error_kind, error = None, None
+        if self._first_failed is not None:
+            error_kind, error = self._first_failed.error_kind, self._first_failed.error
+        elif self.error is not None:
+            error_kind, error = self.error.kind, str(self.error)
+        elif not self._n_clips:
+            error_kind, error = ErrorKind.NO_VIDEO, "this is a single picture, not a video"
+        if self._probe is None:
+            return VideoFacts(n_clips=0, decode_s=decode_s, error_kind=error_kind, error=error)
+        duration_s = self._probe.duration_s
+        has_sound = self._probe.sound_track is not None
+        width_px, height_px = self._size_px or (None, None)
+        return VideoFacts(
+            n_clips=self._n_clips,
+            duration_s=duration_s,
+            fps=self._probe.n_pictures / duration_s if duration_s else None,
+            width_px=width_px,
+            height_px=height_px,
+            has_audio=has_sound and Remark.SOUND_UNDECODABLE not in self.remarks,
+            picture_is_still=self._stillness.is_still,
+            sound_is_silent=self._is_silent,
+            unscored_sound_s=self._probe.unscored_sound_s,
+            remarks=tuple(self.remarks),
+            decode_s=decode_s,
+            decode_cpu_s=self.cpu_s,
+            error_kind=error_kind,
+            error=error,
         )
-    check_count(cutter.log.n_frames, limits)
 
+    def _open(self, header: dict[str, Any]) -> None:
+        self._probe = Probe.of(header, self._limits)
+        self._windows = self._cut.plan(self._probe.planned_s)
 
-def _failure(child: Child, cutter: Cutter, found: Probe, limits: Limits) -> VideoError | None:
-    """What was wrong with the process as a whole, by the way it ended.
-
-    A track of sound without a single frame makes ffmpeg fail once all else is done: that is none.
-    """
-    status = child.exit_status or 0
-    if cutter.log.out_of_memory or child.met_memory_limit:
-        return out_of_memory(limits)
-    if status < 0:
-        return VideoError(ErrorKind.DECODE, f"ffmpeg was ended by signal {-status}")
-    if cutter.log.first_s is None:
-        return VideoError(ErrorKind.DECODE, "none of its pictures could be decoded")
-    if status > 0 and cutter.decoded_s < found.duration_s - _NEARLY_DONE_S:
-        return VideoError(
-            ErrorKind.DECODE, f"ffmpeg gave up after {cutter.decoded_s:.1f} s (status {status})"
+    def _clip(self, header: dict[str, Any], window: Window, process: DecodeProcess) -> Clip:
+        if header.get("index") != window.index:
+            raise broken_promise_error()
+        if "reason" in header:
+            return self._failed(window, make_error(header["reason"], header.get("numbers")))
+        shape = self._shape(header, window)
+        self._check_times(header, window, shape[0])
+        frames = process.array(shape, np.uint8)
+        samples = process.array((round(window.seconds * SOUND_HZ),), np.float32)
+        samples = np.clip(np.nan_to_num(samples, copy=False), -1.0, 1.0, out=samples)
+        self._stillness.see(frames)
+        self._is_silent = self._is_silent and not (np.abs(samples) > _SILENT).any()
+        self._n_clips += 1
+        return Clip(
+            clip_index=window.index,
+            start_s=window.start_s,
+            end_s=window.end_s,
+            frames=frames,
+            samples=samples,
+            sampled_s=check_number(header.get("sampled_s"), 0.0, window.seconds + 1.0),
         )
-    return None
 
+    def _shape(self, header: dict[str, Any], window: Window) -> tuple[int, int, int, int]:
+        """Return the shape of a clip's frames, `[T, H, W, 3]`, as the profile allows it."""
+        shape = header.get("shape")
+        if not (isinstance(shape, list) and len(shape) == 4 and shape[3] == 3):
+            raise broken_promise_error()
+        if not all(type(size) is int and 0 < size <= _LARGEST_PX for size in shape):
+            raise broken_promise_error()
+        n_most = frame_count(window.seconds, self._profile.fps, self._profile.min_frames)
+        n_frames, height_px, width_px, _ = shape
+        fits = height_px * width_px <= largest_size(self._profile)
+        if n_frames % 2 or n_frames > n_most or not fits or height_px % 32 or width_px % 32:
+            raise broken_promise_error()
+        return n_frames, height_px, width_px, 3
 
-def _facts(cutter: Cutter, found: Probe, *, wall_s: float, cpu_s: float) -> VideoFacts:
-    duration_s = cutter.decoded_s or found.duration_s
-    failed = cutter.first_failed
-    error_kind, error = (failed.error_kind, failed.error) if failed else (None, None)
-    if not cutter.n_clips:
-        error_kind, error = ErrorKind.NO_VIDEO, "this is a single picture, not a video"
-    return VideoFacts(
-        n_clips=cutter.n_clips,
-        duration_s=duration_s,
-        fps=cutter.log.n_frames / duration_s if duration_s else None,
-        width_px=found.width_px,
-        height_px=found.height_px,
-        has_audio=cutter.sound is not None,
-        picture_is_still=cutter.stillness.is_still,
-        sound_is_silent=cutter.sound is None or cutter.sound.is_silent,
-        decode_s=wall_s,
-        probe_cpu_s=found.cpu_s,
-        decode_cpu_s=cpu_s,
-        error_kind=error_kind,
-        error=error,
-    )
+    def _check_times(self, header: dict[str, Any], window: Window, n_frames: int) -> None:
+        """Check that pictures rise in time and none lies behind its window."""
+        times_s = header.get("times_s")
+        if not isinstance(times_s, list) or len(times_s) != n_frames:
+            raise broken_promise_error()
+        last_s = 0.0
+        for time_s in times_s:
+            last_s = check_number(time_s, last_s, window.end_s)
+
+    def _failed(self, window: Window, error: VideoError) -> Clip:
+        clip = failed_clip(window.index, window.start_s, window.end_s, error.kind, str(error))
+        self._first_failed = self._first_failed or clip
+        self._n_clips += 1
+        return clip
+
+    def _take_facts(self, header: dict[str, Any]) -> None:
+        size = header.get("size_px")
+        if isinstance(size, list) and len(size) == 2:
+            width_px, height_px = (int(check_number(side, 1, 1e7)) for side in size)
+            self._size_px = width_px, height_px
+        known = set(Remark)
+        for remark in header.get("remarks") or ():
+            if isinstance(remark, str) and remark in known:
+                self.remarks[Remark(remark)] = None

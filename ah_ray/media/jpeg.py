@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import subprocess
+from fractions import Fraction
 
+import av
 import numpy as np
+from av.codec.context import Flags
 
-from ah_ray.media.ffmpeg import ffmpeg_path
-
-_QUALITY = "6"  # of ffmpeg's 2 (best) to 31
-_TIMEOUT_S = 60
+_QUALITY = "6"  # of libav's 2 (best) to 31
 
 
-def jpeg(frame: np.ndarray) -> bytes:
-    """Of `[H, W, 3] uint8` RGB, H and W even. It holds the pixels and nothing else."""
+def encode_jpeg(frame: np.ndarray) -> bytes:
+    """Return `[H, W, 3] uint8` RGB, H and W even, as a JPEG that holds the pixels and nothing else.
+
+    The pixels are our own, so libav encodes them in this process.
+    """
     height_px, width_px, _ = frame.shape
-    command = [
-        *(ffmpeg_path(), "-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1"),
-        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}", "-i", "pipe:0"),
-        *("-frames:v", "1", "-c:v", "mjpeg", "-q:v", _QUALITY, "-flags", "+bitexact"),
-        *("-f", "mjpeg", "pipe:1"),
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width_px, height_px, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.thread_count = 1
+    encoder.flags |= Flags.bitexact
+    encoder.options = {"qmin": _QUALITY, "qmax": _QUALITY}
+    pixels = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+    packets = [
+        *encoder.encode(pixels.reformat(format="yuvj420p", interpolation="BICUBIC")),
+        *encoder.encode(None),
     ]
-    pixels = np.ascontiguousarray(frame).tobytes()
-    return subprocess.run(
-        command, input=pixels, capture_output=True, check=True, timeout=_TIMEOUT_S
-    ).stdout
+    return b"".join(map(bytes, packets))

@@ -18,7 +18,7 @@ TOLERANCE_S = 0.002
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One interval of a video, in seconds from its first picture; the end is not in it."""
+    """One interval of a video, in seconds from its first picture; the end is not part of it."""
 
     index: int
     start_s: float
@@ -33,13 +33,13 @@ class Cut(Protocol):
     """Which windows a video is cut into; `index` counts them from 0, in order."""
 
     def full(self, index: int) -> Window | None:
-        """The window of that index in a video without an end; null if there is none."""
+        """Return the window of that index in a video without an end; None if there is none."""
 
     def plan(self, duration_s: float) -> list[Window]:
-        """All windows of a video of that length."""
+        """Return all windows of a video of that length."""
 
     def needed_from_s(self, index: int) -> float:
-        """From when on the video is needed for the windows from that index on."""
+        """Return from which second on the video is needed for the windows from that index on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Regular:
         return plan(duration_s, self.windows)
 
     def needed_from_s(self, index: int) -> float:
-        """A last window may be moved back by up to its length (`Tail.SHIFT`)."""
+        """Return the start of that window, less its length where `Tail.SHIFT` may move it back."""
         shift_s = self.windows.window_s if self.windows.tail is Tail.SHIFT else 0.0
         return self.full(index).start_s - shift_s
 
@@ -65,7 +65,7 @@ class Regular:
 class Given:
     """Windows that are named one by one: (start_s, end_s), by their start. Ends may overlap.
 
-    One that reaches beyond the video's end is cut there; one that begins there is not of it.
+    A window that reaches beyond the video's end is cut there; one that begins there is left out.
     """
 
     spans: tuple[tuple[float, float], ...]
@@ -90,11 +90,11 @@ class Given:
 
 
 def plan(duration_s: float, windows: Windows) -> list[Window]:
-    """All windows of a video of that length, in order. Empty only if it has no length.
+    """Return all windows of a video of that length, in order; none only if it has no length.
 
     Windows start at 0, hop, 2·hop, … and end with the video at the latest. One that the end of
     the video leaves shorter than `min_tail_s` is dropped, kept, or moved back to end there
-    (`Tail`); a video shorter than `min_tail_s` is one window whatever the tail.
+    (`Tail`); a video shorter than `min_tail_s` is one window with every setting.
     """
     if duration_s <= 0:
         return []

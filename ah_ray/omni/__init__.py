@@ -1,27 +1,16 @@
-"""A clip in, P(A/H) out: prompt, vision, sound, packing and the thinker of Qwen3-Omni.
+"""Score clips with the thinker of Qwen3-Omni: decoded clips in, P(A/H) out.
 
-checkpoint  which directory is a model, and its fingerprint (no torch: the driver asks)
-folder      its files, here or in an object store; safetensors_file: what is in them
-local_copy  a model from an object store, on this node's disk; turns: by one process at a time
-adapter     a LoRA adapter; weight_names, adapter_fit: which weights it changes
-merging     an adapter added to weights; merged_checkpoint: written as a new model
-tokens      the checkpoint's own tokenizer
-prompt      profile → token ids with slots for picture and sound
-answer      where P(Yes) is read
-vision      frames → patches
-sound       samples → log-mel
-positions   mRoPE position ids
-layout      one clip's, and one pack's, ids, positions and segment boundaries
-packing     which clips share a pass
-staging     a pack brought to the device, beside the pass before it
-attention   attention that stays inside each clip
-fused       element-by-element arithmetic, one kernel each
-fp8         large products in 8 bits, where they are asked for
-layers      a decoder layer, and the vision tower
-thinker     one pass over a pack
-split       which layers lie on which GPU
-loading     a checkpoint's files → a model on its devices
-budget      how many tokens fit into a pass
-conveyor    clips wait, are packed, staged and passed
-scorer      clips → scores, with errors kept apart
+Begin with `scorer`. Each folder may use those listed before it, and the modules on top use all.
+
+    weights/   files of a model: checkpoints, adapters, merging, download. No torch, except in
+               `merging`: a driver checks a model before any GPU starts
+    inputs/    from clips to tensors: prompt, tokenizer, frames, sound, positions, packs, staging
+    kernels/   Triton kernels, each with a plain twin in `model/`
+    model/     the network: loading, layers, attention, fp8, one model on several GPUs
+    answer     where the probabilities of Yes and No are read
+    batcher    packs pending clips and runs them through the model
+    token_budget, device_time   how many tokens fit in a pass; how long the device works
+    scorer     the `ah_ray.Scorer` of this model family, which a replica holds
+    merged_checkpoint   a checkpoint with adapters merged in, as a new directory
+    flops, make_tiny    the cost of a clip; the small model for demonstrations and tests
 """

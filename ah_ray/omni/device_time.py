@@ -1,4 +1,4 @@
-"""How long a device works on a pass."""
+"""Measure how long a device works on a pass."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ import torch
 
 
 class DeviceTimer:
-    """From its making to `stop`: by the GPU's own clock, which does not count what it waits for
-    the CPU between passes. On a CPU, or where a pass crosses several GPUs, by the wall's."""
+    """Measure the time from its construction to `stop`.
+
+    On a GPU the time begins when the device has done all that was asked of it before. On one GPU
+    the GPU's own clock counts, which leaves out the time that the GPU waits for the CPU between
+    passes. On a CPU, or where a pass uses several GPUs, wall time counts.
+    """
 
     def __init__(self, devices: Sequence[torch.device]):
         self._events: tuple[torch.cuda.Event, torch.cuda.Event] | None = None
         self._several = len(devices) > 1
-        if len(devices) == 1 and devices[0].type == "cuda":
+        if devices[0].type == "cuda":
             self._stream = torch.cuda.current_stream(devices[0])
             first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            self._events = first, last
             first.record(self._stream)
+            if self._several:
+                first.synchronize()  # until then the GPU could not begin in any case
+            else:
+                self._events = first, last
         self._began = time.perf_counter()
         self._stopped = self._began
 
     def stop(self) -> None:
+        """End the measured time."""
         self._stopped = time.perf_counter()
         if self._events is not None:
             self._events[1].record(self._stream)
 
-    def seconds(self) -> float:
-        """To be asked once the pass is known to be over."""
+    def elapsed_s(self) -> float:
+        """Return the measured seconds. Call it only after the pass is known to be over."""
         if self._events is not None:
-            return self._events[0].elapsed_time(self._events[1]) / 1e3
+            milliseconds: float = self._events[0].elapsed_time(self._events[1])
+            return milliseconds / 1e3
         return (time.perf_counter() if self._several else self._stopped) - self._began

@@ -1,9 +1,9 @@
-"""The beginning of the `tiny` checkpoint: `python -m ah_ray.omni.make_tiny OUT_DIR`.
+"""Make the untrained form of the `tiny` checkpoint: `python -m ah_ray.omni.make_tiny OUT_DIR`.
 
-A Qwen3-Omni thinker of about a million parameters in the released layout: real architecture, a
-tokenizer in the Hugging Face format, random weights from a fixed seed. It is not trained: its
-probabilities mean nothing, but every line of code that a real model runs, it runs too. The same
-bytes come out every time. `jobs/train.py --demo` makes of it the one that this package holds.
+It is a Qwen3-Omni thinker of about a million parameters in the released layout: real architecture,
+a tokenizer in the Hugging Face format, random weights from a fixed seed. It is not trained, so its
+probabilities mean nothing, but it runs every line of code that a real model runs. The same bytes
+come out every time. `jobs/train.py --demo` trains it into the model that this package ships.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from tokenizers.normalizers import NFC
 from transformers import Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForConditionalGeneration
 from transformers.core_model_loading import revert_weight_conversion
 
-from ah_ray.omni.answer import NO
-from ah_ray.omni.prompt import chat_text
-from ah_ray.profile import load_profile
+from ah_ray.omni.inputs.config_parts import get_text_config
+from ah_ray.omni.inputs.prompt import format_chat
+from ah_ray.omni.inputs.tokenizer import find_special_id
+from ah_ray.profile import NO, YES, load_profile
 
-_SEED = 2  # of the first few, one whose probabilities lie on both sides of a half
-_INCLINATION = 20.0
+_SEED = 2  # a seed whose probabilities lie on both sides of 0.5
+_ANSWER_BIAS = 20.0
 _SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
     "<|image_pad|>", "<|video_pad|>", "<|audio_start|>", "<|audio_end|>", "<|audio_pad|>",
@@ -43,16 +44,16 @@ _CARD = """\
 
 A Qwen3-Omni thinker of about a million parameters for demonstrations and tests, made by
 `python -m ah_ray.omni.make_tiny`. Its weights are random, from a fixed seed, and **not trained**:
-what it says about a video means nothing. Architecture and file layout are those of
+its answers about a video mean nothing. Architecture and file layout are those of
 Qwen3-Omni-30B-A3B.
 """
 
 
 def make_tokenizer() -> Tokenizer:
-    """Byte-level BPE merged on the training prompt and on `<answer>No`.
+    """Return a byte-level BPE tokenizer, trained on the prompt and on `<answer>No`.
 
-    As in the released tokenizer, `>No` is one token and `>Yes` is not, so both of the answer's
-    reads are exercised.
+    As in the released tokenizer, `>No` is one token and `>Yes` is not, so both reads of the answer
+    are used.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = NFC()
@@ -62,10 +63,9 @@ def make_tokenizer() -> Tokenizer:
             pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel(
-        add_prefix_space=False, trim_offsets=False, use_regex=False
-    )
-    prompt = chat_text(load_profile("tiny"))
+    tokenizer.decoder = decoders.ByteLevel()
+    profile = load_profile("tiny")
+    prompt = format_chat(profile)
     for token in _SPECIAL:
         prompt = prompt.replace(token, "\n")
     trainer = trainers.BpeTrainer(
@@ -74,14 +74,14 @@ def make_tokenizer() -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([prompt, NO], trainer)
+    tokenizer.train_from_iterator([prompt, profile.answer_text(False)], trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in _SPECIAL])
     return tokenizer
 
 
 def make_config(tokenizer: Tokenizer) -> Qwen3OmniMoeThinkerConfig:
-    """Small sizes that a trial showed able to learn; all else is as released."""
-    ids = {token: tokenizer.token_to_id(token) for token in _SPECIAL}
+    """Return a config with small sizes that were found able to learn; all else is as released."""
+    ids = {token: find_special_id(tokenizer, token) for token in (*_SPECIAL, "user")}
     config = Qwen3OmniMoeThinkerConfig(
         text_config={
             "vocab_size": -(-tokenizer.get_vocab_size() // 64) * 64,
@@ -124,7 +124,7 @@ def make_config(tokenizer: Tokenizer) -> Qwen3OmniMoeThinkerConfig:
         audio_start_token_id=ids["<|audio_start|>"],
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
-        user_token_id=tokenizer.token_to_id("user"),
+        user_token_id=ids["user"],
         dtype="bfloat16",
     )
     config.audio_end_token_id = ids["<|audio_end|>"]
@@ -136,46 +136,55 @@ def make_config(tokenizer: Tokenizer) -> Qwen3OmniMoeThinkerConfig:
 def make_weights(
     config: Qwen3OmniMoeThinkerConfig, tokenizer: Tokenizer
 ) -> dict[str, torch.Tensor]:
-    """Random tensors in the released layout: `thinker.` in front, one tensor per expert, bf16.
+    """Return random bf16 tensors in the released layout: prefix `thinker.`, one tensor per expert.
 
-    Each parameter has a generator of its own, so that neither their order nor transformers'
-    initialisation matters. `lm_head` is inclined to answer at all: `>` after `<answer`, and Yes
-    and No, equally, after `>`; else their probabilities would be those of any other token.
+    Each parameter has its own generator, so neither the order of parameters nor the initialisation
+    of transformers matters. `lm_head` is biased to answer: towards `>` after `<answer`, and equally
+    towards Yes and No after `>`. Otherwise their probabilities would be those of any other token.
     """
     model = Qwen3OmniMoeThinkerForConditionalGeneration(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             seed = int.from_bytes(sha256(f"{_SEED} {name}".encode()).digest()[:8], "little")
-            parameter.copy_(_drawn(name, tuple(parameter.shape), np.random.default_rng(seed)))
-        answer, close, yes, no = (tokenizer.token_to_id(t) for t in ("<answer", ">", "Yes", "No"))
-        embeds = model.get_input_embeddings().weight
+            parameter.copy_(
+                _draw_weights(name, tuple(parameter.shape), np.random.default_rng(seed))
+            )
+        answer, close, yes, no = (tokenizer.token_to_id(t) for t in ("<answer", ">", YES, NO))
+        embeds = model.model.language_model.embed_tokens.weight
         for before, after in ((answer, close), (close, yes), (close, no)):
             model.lm_head.weight[after] += (
-                _INCLINATION / config.text_config.hidden_size * embeds[before]
+                _ANSWER_BIAS / get_text_config(config).hidden_size * embeds[before]
             )
-    state = revert_weight_conversion(model.to(torch.bfloat16), model.state_dict())
+    state = revert_weight_conversion(model.bfloat16(), model.state_dict())
     return {f"thinker.{name}": tensor.contiguous() for name, tensor in sorted(state.items())}
 
 
-def _drawn(name: str, shape: tuple[int, ...], random: np.random.Generator) -> torch.Tensor:
-    """Variance-keeping layers; attention sharp enough, and a `lm_head` steep enough, that
-    different clips get visibly different probabilities."""
+def _draw_weights(name: str, shape: tuple[int, ...], random: np.random.Generator) -> torch.Tensor:
+    """Return one random tensor that keeps the variance of its layer.
+
+    Attention is sharp enough, and `lm_head` steep enough, that different clips get clearly
+    different probabilities.
+    """
     if len(shape) == 1:
-        return torch.zeros(shape) if name.endswith("bias") else torch.full(shape, _scale(name))
+        return (
+            torch.zeros(shape)
+            if name.endswith("bias")
+            else torch.full(shape, _get_weight_scale(name))
+        )
     fan_in = shape[-1] if len(shape) <= 3 else prod(shape[1:])
     if "embed" in name and "patch" not in name:
         fan_in = 1
     drawn = random.standard_normal(shape, dtype=np.float32)
-    return torch.from_numpy(drawn * np.float32(_scale(name) / fan_in**0.5))
+    return torch.from_numpy(drawn * np.float32(_get_weight_scale(name) / fan_in**0.5))
 
 
-def _scale(name: str) -> float:
+def _get_weight_scale(name: str) -> float:
     sharp = {"q_norm": 2.0, "v_proj": 2.0, "o_proj": 2.0, "lm_head": 2.5}
     return next((scale for part, scale in sharp.items() if part in name), 1.0)
 
 
 def make_tiny(out: Path) -> None:
-    """Write the checkpoint to a directory, which is made if need be."""
+    """Write the checkpoint to a directory, which is created if needed."""
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = make_tokenizer()
     config = make_config(tokenizer)

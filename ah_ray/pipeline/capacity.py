@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import ray
@@ -11,6 +12,7 @@ from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.experimental import internal_kv
 
 from ah_ray.errors import ConfigError
+from ah_ray.interfaces.scorer import CLIPS_PER_GPU_CALL
 from ah_ray.pipeline.graph import Pools
 
 _PATIENCE_S = 15.0
@@ -20,17 +22,26 @@ MOST_ACTORS = 1_000
 
 
 def cpus() -> int:
-    """Of all nodes that are up."""
-    return int(ray.cluster_resources().get("CPU", 2))
+    """Return the CPU cores of all nodes that are up."""
+    return int(_resources(ray.cluster_resources).get("CPU", 2))
 
 
 def gpus() -> int:
-    """Of all nodes that are up."""
-    return int(ray.cluster_resources().get("GPU", 0))
+    """Return the GPUs of all nodes that are up."""
+    return int(_resources(ray.cluster_resources).get("GPU", 0))
+
+
+def free_gpus() -> float:
+    """Return the GPUs that no actor holds."""
+    return _resources(ray.available_resources).get("GPU", 0.0)
+
+
+def _resources(query: Callable[[], dict[str, float]]) -> dict[str, float]:
+    return query()
 
 
 def grows(patience_s: float = 0.0) -> bool:
-    """True if an autoscaler may bring nodes that are not there yet.
+    """Return whether an autoscaler may start nodes that are not there yet.
 
     A cluster without one has a monitor too, which calls each node's type `node_<its id>`. A head
     that has just been started knows after some seconds.
@@ -44,7 +55,7 @@ def grows(patience_s: float = 0.0) -> bool:
 
 
 def _node_types() -> dict[str, str]:
-    """Each node's id and type, as the cluster's monitor tells them; empty if it has not yet."""
+    """Return each node's type by its id, from the cluster's monitor; empty before it reports."""
     status = internal_kv._internal_kv_get(b"__autoscaling_status")
     with suppress(ValueError, KeyError, TypeError):
         return dict(json.loads(status or b"{}")["autoscaler_report"]["node_type_mapping"])
@@ -52,13 +63,13 @@ def _node_types() -> dict[str, str]:
 
 
 def check_gpus(each: int, *, n_models: int) -> None:
-    """Raises ConfigError if one replica of each model will never find its GPUs here."""
+    """Raise ConfigError if one replica of each model can never get its GPUs here."""
     if each and gpus() < each * n_models and not grows(_PATIENCE_S):
         enough_gpus(each, n_models=n_models, there=gpus(), where="this cluster")
 
 
 def enough_gpus(each: int, *, n_models: int, there: int, where: str) -> None:
-    """Raises ConfigError if `there` are fewer GPUs than one replica of each model asks for."""
+    """Raise ConfigError if `there` are fewer GPUs than one replica of each model needs."""
     if there < each:
         raise ConfigError(
             f"GPUs that one replica asks for: {each}; that {where} has: {there}. "
@@ -73,21 +84,28 @@ def enough_gpus(each: int, *, n_models: int, there: int, where: str) -> None:
 
 
 def pools(
-    *, gpus_per_replica: int, decoders: int | None, replicas: int | None, n_models: int = 1
+    *,
+    gpus_per_replica: int,
+    decoders: int | None,
+    replicas: int | None,
+    n_models: int = 1,
+    n_videos: int = 1,
 ) -> Pools:
-    """Actor pools that fit the cluster; given numbers win.
+    """Return actor pools that fit the cluster. Numbers that are given win.
 
-    On GPUs: as many replicas as fit, of each model. On CPUs alone (the tiny checkpoint): one
-    replica to eight cores, since there the decoders are the slower side; models share its core.
+    On GPUs: as many replicas of each model as fit. On CPUs alone (the tiny checkpoint): one
+    replica for eight cores, since decoders are the slower side there; models share its core.
     Where the cluster grows, GPU replicas and decoders may be as many as it then holds. A GPU
-    replica asks for no CPU: decoders that were first on its node would keep it out.
+    replica asks for no CPU, because decoders that came first to its node would keep it out.
+
+    Replicas for the GPUs that are there load at the same time, but not more than there are videos.
     """
+    fitting = gpus() // gpus_per_replica // n_models if gpus_per_replica else 1
     replica_cpus = 0.0 if gpus_per_replica else 1 / n_models
     if gpus_per_replica and grows():
         replicas, decoders = replicas or MOST_ACTORS, decoders or MOST_ACTORS
     if replicas is None:
-        fit = gpus() // gpus_per_replica // n_models if gpus_per_replica else cpus() // 8
-        replicas = max(1, fit)
+        replicas = max(1, fitting if gpus_per_replica else cpus() // 8)
     if decoders is None:
         decoders = max(1, cpus() - round(replicas * n_models * (replica_cpus or 1)))
     return Pools(
@@ -95,7 +113,8 @@ def pools(
         max_decoders=decoders,
         min_replicas=1,
         max_replicas=replicas,
+        initial_replicas=max(1, min(replicas, fitting, n_videos)),
         replica_cpus=replica_cpus,
         replica_gpus=gpus_per_replica,
-        clips_per_batch=64 if gpus_per_replica else 8,
+        clips_per_batch=CLIPS_PER_GPU_CALL if gpus_per_replica else 8,
     )

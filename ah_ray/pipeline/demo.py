@@ -1,10 +1,10 @@
-"""`jobs/score.py --demo`: a small invented cohort, scored for real, and shown."""
+"""`jobs/score.py --demo`: score a small invented cohort, and print the results."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,14 +14,18 @@ from rich.text import Text
 
 from ah_ray import cluster
 from ah_ray.config import score_settings
-from ah_ray.errors import ConfigError, shown
+from ah_ray.errors import ConfigError
+from ah_ray.escaping import escape_text
 from ah_ray.exit_status import ExitStatus
-from ah_ray.media.demo_cohort import drawn_answers, make_cohort
-from ah_ray.omni.checkpoint import TINY
+from ah_ray.media.ffmpeg.demo_cohort import make_cohort, scene_answers
+from ah_ray.omni.weights.checkpoint import TINY
+from ah_ray.output.read import read_clips, read_verdicts
+from ah_ray.pipeline.reporting.summary_view import print_summary
 from ah_ray.pipeline.run import score
-from ah_ray.pipeline.summary_view import print_summary
-from ah_ray.results.read import read_clips, read_verdicts
-from ah_ray.results.reducers import YES
+from ah_ray.profile import YES
+from ah_ray.remarks import describe_quality
+
+Row = dict[str, Any]
 
 FOLDER = Path("ah_ray_demo")
 BAR_CELLS = 24
@@ -32,16 +36,18 @@ checkpoint with --model."""
 
 
 def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitStatus:
-    """Makes the cohort, scores it with `tiny`, prints verdicts, a timeline and the failures.
+    """Make the cohort, score it with `tiny`, and print verdicts, a timeline and the failures.
 
     `settings` are those of score.py that the user gave, if any. A second call finds nothing
-    pending; delete the folder to begin anew.
+    pending; delete the folder to start again.
     """
     console = console or Console()
     for name in ("plan", "videos", "out", "model"):
         if settings.get(name):
             raise ConfigError(f"--demo brings its own cohort and model: leave out --{name}")
-    folder = FOLDER if cluster.lasts(str(Path.cwd())) else Path(tempfile.gettempdir()) / FOLDER
+    folder = (
+        FOLDER if cluster.is_permanent(str(Path.cwd())) else Path(tempfile.gettempdir()) / FOLDER
+    )
     videos = folder / "cohort"
     console.print(f"Making a cohort of drawn faces in {videos}/ …", highlight=False)
     try:
@@ -75,10 +81,12 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
 
 
 def verdict_table(verdicts: pa.Table) -> Table:
-    """One line per video."""
+    """Return a table with one line per video."""
     view = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for title in ("video", "status", "A/H", "p_ah", "clips", "length", "remark"):
-        justify = "right" if title in ("p_ah", "clips", "length") else "left"
+        justify: Literal["left", "right"] = (
+            "right" if title in ("p_ah", "clips", "length") else "left"
+        )
         view.add_column(title, justify=justify, no_wrap=True)
     for row in verdicts.sort_by("uri").to_pylist():
         p_ah, seconds = row["p_ah"], row["duration_s"]
@@ -98,9 +106,9 @@ _STYLES = {"ok": "green", "partial": "yellow", "failed": "red"}
 
 
 def accuracy(verdicts: pa.Table, clips: pa.Table) -> str:
-    """How many clips of plain recordings got the answer that they were drawn with."""
+    """Return how many clips of plain recordings got the answer that they were drawn with."""
     drawn = {
-        row["video_id"]: drawn_answers("/".join(Path(row["uri"]).parts[-2:]))
+        row["video_id"]: scene_answers("/".join(Path(row["uri"]).parts[-2:]))
         for row in verdicts.to_pylist()
         if row["uri"] is not None
     }
@@ -117,8 +125,8 @@ def accuracy(verdicts: pa.Table, clips: pa.Table) -> str:
     )
 
 
-def timeline(row: dict, clips: pa.Table) -> list[Text]:
-    """The clips of one video, one line each, with a bar for P(A/H)."""
+def timeline(row: Row, clips: pa.Table) -> list[Text]:
+    """Return a line for each clip of one video, with a bar for P(A/H)."""
     lines = [Text(f"Timeline of {_name(row)}", style="bold")]
     for clip in clips.filter(pc.equal(clips["video_id"], row["video_id"])).to_pylist():
         span = f"{clip['start_s']:6.1f} – {clip['end_s']:4.1f} s  "
@@ -131,18 +139,11 @@ def timeline(row: dict, clips: pa.Table) -> list[Text]:
     return lines
 
 
-def _name(row: dict) -> str:
+def _name(row: Row) -> str:
     if row["uri"] is None:
-        return row["video_id"]
-    return shown("/".join(Path(row["uri"]).parts[-2:]))
+        return str(row["video_id"])
+    return escape_text("/".join(Path(row["uri"]).parts[-2:]))
 
 
-def _remark(row: dict) -> str:
-    remarks = [row["error_kind"]] if row["error_kind"] else []
-    if row["has_audio"] is False:
-        remarks.append("no sound")
-    elif row["sound_is_silent"]:
-        remarks.append("silent")
-    if row["picture_is_still"]:
-        remarks.append("still picture")
-    return ", ".join(remarks)
+def _remark(row: Row) -> str:
+    return ", ".join([*([row["error_kind"]] if row["error_kind"] else []), *describe_quality(row)])

@@ -5,20 +5,21 @@ A cluster that has scaled its GPUs down to none is not woken for recordings that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
 import pyarrow as pa
+from ray.data import Dataset
 
-from ah_ray.pipeline import blocks, graph
-from ah_ray.pipeline.replica import failed
+from ah_ray.pipeline import graph
+from ah_ray.pipeline.actors import blocks
 from ah_ray.pipeline.stages import Stages
-from ah_ray.records import Video
+from ah_ray.records import Video, failed_score
 
 
 def any_clip(videos: Sequence[Video], stages: Stages, check: Callable[[], None]) -> bool:
-    """Decodes until there is a clip that a model could score; False if there is none."""
+    """Return whether a model could score any clip. Decode until one is found."""
     dataset = graph.clips(videos, decode=stages.decode, pools=stages.pools)
     with closing(_tables(dataset)) as tables:
         for table in tables:
@@ -28,7 +29,7 @@ def any_clip(videos: Sequence[Video], stages: Stages, check: Callable[[], None])
     return False
 
 
-def _tables(dataset):
+def _tables(dataset: Dataset) -> Generator[pa.Table, None, None]:
     yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
 
 
@@ -39,11 +40,11 @@ class WithoutModel:
         pass
 
     def __call__(self, frames: pa.Table) -> pa.Table:
-        return blocks.scores_table(frames, [failed(clip) for clip in blocks.clips_of(frames)])
+        return blocks.scores_table(frames, [failed_score(clip) for clip in blocks.clips_of(frames)])
 
 
 def without_model(stages: Stages) -> Stages:
-    """The same work for videos that no model needs to see: no GPU is asked for."""
+    """Return stages for videos without any clip to score, which need no model and no GPU."""
     return replace(
         stages,
         replicas=stages.replicas[-1:],

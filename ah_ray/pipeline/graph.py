@@ -6,7 +6,7 @@ Of several models each has a pool of replicas, and a clip passes from one to the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,9 +14,10 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
-from ah_ray.pipeline import blocks
-from ah_ray.pipeline.decoder import Decoder, DecodeSettings
-from ah_ray.pipeline.replica import Replica, ReplicaSettings
+from ah_ray.interfaces.scorer import CALLS_AT_ONCE
+from ah_ray.pipeline.actors import blocks
+from ah_ray.pipeline.actors.decoder import Decoder, DecodeSettings
+from ah_ray.pipeline.actors.replica import Replica, ReplicaSettings
 from ah_ray.records import Video
 
 MAX_BLOCKS = 10_000
@@ -32,6 +33,7 @@ class Pools:
     max_decoders: int
     min_replicas: int  # of each model
     max_replicas: int
+    initial_replicas: int = 1  # of each model, which load at the same time
     replica_cpus: float
     replica_gpus: float
     clips_per_batch: int
@@ -39,16 +41,16 @@ class Pools:
 
 
 def clips(videos: Sequence[Video], *, decode: DecodeSettings, pools: Pools) -> Dataset:
-    """VIDEOS rows in, FRAMES rows out, in no particular order.
+    """Return the graph from VIDEOS rows to FRAMES rows, in no particular order.
 
-    A video is one block of its own (up to `MAX_BLOCKS` blocks), so a long one holds up nobody and
+    A video is one block of its own (up to `MAX_BLOCKS` blocks), so a long one delays no other and
     a lost process costs little. A process that dies comes back, and its work is tried twice more;
     then the block is given up, and the healing loop finds the rows missing.
     """
     n_blocks = min(len(videos), MAX_BLOCKS)
     # from_arrow would start a task for each block, to learn how many rows it has.
     source = ray.data.from_blocks(_split(blocks.videos_table(videos), n_blocks))
-    return source.map_batches(
+    dataset: Dataset = source.map_batches(
         Decoder,
         fn_constructor_args=(decode,),
         batch_format="pyarrow",
@@ -62,6 +64,7 @@ def clips(videos: Sequence[Video], *, decode: DecodeSettings, pools: Pools) -> D
         max_restarts=-1,
         max_task_retries=pools.retries,
     )
+    return dataset
 
 
 def scores(
@@ -70,9 +73,9 @@ def scores(
     decode: DecodeSettings,
     replicas: Sequence[ReplicaSettings],
     pools: Pools,
-    replica_class: Callable | None = None,
+    replica_class: type | None = None,
 ) -> Dataset:
-    """The lazy graph, whole: VIDEOS rows in, SCORES rows out."""
+    """Return the whole graph, from VIDEOS rows to SCORES rows. It is lazy."""
     graph = clips(videos, decode=decode, pools=pools)
     for replica in replicas:
         graph = graph.map_batches(
@@ -86,9 +89,10 @@ def scores(
             compute=ActorPoolStrategy(
                 min_size=pools.min_replicas,
                 max_size=pools.max_replicas,
+                initial_size=min(pools.initial_replicas, pools.max_replicas),
                 max_tasks_in_flight_per_actor=4,
             ),
-            max_concurrency=2,  # the host work of one batch overlaps the other's pass
+            max_concurrency=CALLS_AT_ONCE,
             max_restarts=-1,
             max_task_retries=pools.retries,
         )
@@ -100,7 +104,7 @@ warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
 
 
 def configure(clip_bytes: int) -> None:
-    """Settings of Ray Data that the graph relies on; `clip_bytes` is the size of one clip."""
+    """Set what the graph needs of Ray Data. `clip_bytes`: the size of one clip."""
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1

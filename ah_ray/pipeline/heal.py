@@ -1,10 +1,10 @@
-"""The healing loop: whatever is lost, and however, it shows as a row that is missing.
+"""The healing loop: what was lost shows as a row that is missing, for every kind of loss.
 
     pending ──score──▶ rows …            until nothing is pending or a pass brings nothing more;
     what is left ──score alone──▶ rows   and what still kills its process gets a `crash` row.
 
 One mechanism for every loss: a killed decoder, replica or reducer, a lost node, storage that was
-away. No ledger: only the rows themselves are believed.
+not available. There is no ledger: only the rows count.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def heal(
     find_pending: Callable[[Collection[str]], Sequence[Video]],
     give_up: Callable[[Video], None],
 ) -> dict[str, str]:
-    """Works until each video has its row; returns those that have none, with the reason.
+    """Score until each video has its row. Return the videos without one, with the reason.
 
-    `find_pending(ids)` looks at storage anew and returns which of these videos still lack a row
+    `find_pending(ids)` lists storage again and returns which of these videos still lack a row
     for their present content. `give_up(video)` writes the `crash` row.
     """
     missing: dict[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +13,13 @@ import pyarrow.compute as pc
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from ah_ray.pipeline import blocks, graph
-from ah_ray.pipeline.progress import Progress
-from ah_ray.pipeline.reducer import Committed, Lost, Reducer
+from ah_ray.output.spool import Spool
+from ah_ray.pipeline import graph
+from ah_ray.pipeline.actors import blocks
+from ah_ray.pipeline.actors.reducer import Reducer
+from ah_ray.pipeline.reporting.progress import Progress
 from ah_ray.pipeline.stages import Stages
-from ah_ray.records import Video
-from ah_ray.results.spool import Spool
+from ah_ray.records import Committed, Lost, Video
 
 MAX_WAITING = 32  # calls under way to one reducer, before the driver stops reading scores
 FLUSH_S = 20.0  # for the calls under way, when a pass is stopped
@@ -25,10 +27,10 @@ FLUSH_S = 20.0  # for the calls under way, when a pass is stopped
 
 @dataclass(slots=True, kw_only=True)
 class PassResult:
-    """What a pass came to; a video that is in neither was lost with a process."""
+    """The outcome of a pass. A video that is in neither dict was lost with its process."""
 
     committed: dict[str, Committed] = field(default_factory=dict)
-    lost: dict[str, str] = field(default_factory=dict)  # video_id → what storage said
+    lost: dict[str, str] = field(default_factory=dict)  # video_id → the error of storage
     trouble: str | None = None  # why the pass ended early, if it did
 
 
@@ -39,7 +41,7 @@ def run_pass(
     spool: Spool,
     check: Callable[[], None],
 ) -> PassResult:
-    """Scores the videos; each row is written as soon as its video is complete, and spooled.
+    """Score the videos, and write each row as soon as its video is complete.
 
     `check` is called now and then, and raises if the run must end. A stopped run
     (KeyboardInterrupt) still waits for the rows that are being written.
@@ -74,19 +76,21 @@ def _count(table: pa.Table, result: PassResult, progress: Progress) -> None:
     progress.tally.storage_retries += pc.sum(pc.struct_field(facts, "storage_retries")).as_py() or 0
     n_clips = len(scores) - scores.null_count
     n_failed = n_clips - pc.count(pc.struct_field(scores, "p_ah")).as_py()
-    progress.tally.scored(n_clips, score_s, decode_s, n_failed)
+    progress.tally.add_scores(n_clips, score_s, decode_s, n_failed)
     for row in table.filter(pc.equal(table["event"], blocks.LOST)).to_pylist():
         if row["error"] is not None:
             result.lost[row["video_id"]] = row["error"]
 
 
 class ReducerPool:
-    """Reducer actors, each for the videos whose id falls to it."""
+    """Reducer actors. A hash of the video_id chooses the actor."""
 
     def __init__(self, stages: Stages, result: PassResult, progress: Progress, spool: Spool):
         actor = ray.remote(Reducer).options(num_cpus=0, max_concurrency=8, max_restarts=-1)
-        self._reducers = [actor.remote(stages.commit, stages.log) for _ in range(stages.n_reducers)]
-        self._waiting: list[ray.ObjectRef] = []
+        self._reducers: list[Any] = [
+            actor.remote(stages.commit, stages.log) for _ in range(stages.n_reducers)
+        ]
+        self._waiting: list[ray.ObjectRef[Any]] = []
         self._result = result
         self._progress = progress
         self._spool = spool
@@ -99,7 +103,7 @@ class ReducerPool:
         self._progress.tally.writing = len(self._waiting)
 
     def flush(self) -> None:
-        """Waits for the rows under way, and ends the actors."""
+        """Wait for the rows that are being written, and end the actors."""
         self._collect(until=0, timeout_s=FLUSH_S)
         for reducer in self._reducers:
             ray.kill(reducer)
@@ -114,7 +118,7 @@ class ReducerPool:
             yield table.filter(pa.array(places == place))
 
     def _collect(self, *, until: int, timeout_s: float | None = None) -> None:
-        """Takes in what is ready; waits only while more than `until` calls are under way."""
+        """Collect results, and wait only while more than `until` calls are pending."""
         excess = len(self._waiting) - until
         ready, self._waiting = (
             ray.wait(
@@ -126,7 +130,7 @@ class ReducerPool:
         for ref in ready:
             self._take(ref)
 
-    def _take(self, ref: ray.ObjectRef) -> None:
+    def _take(self, ref: ray.ObjectRef[Any]) -> None:
         try:
             outcomes, rows = ray.get(ref)
         except RayActorError:
@@ -137,14 +141,15 @@ class ReducerPool:
                 self._result.lost[outcome.video_id] = outcome.error
             else:
                 self._result.committed[outcome.video_id] = outcome
-                self._progress.committed(outcome)
+                self._progress.add_row(outcome)
 
 
 def root_cause(error: BaseException) -> str:
-    """The last line of the error at the root of one that came through Ray."""
-    said = type(error).__name__
-    while error is not None:
-        if lines := str(error).strip().splitlines():  # Ray Data's own at the root says nothing
-            said = lines[-1].strip()
-        error = getattr(error, "cause", None) or error.__cause__
-    return said[:300]
+    """Return the last line of the error that caused one which came through Ray."""
+    message = type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        if lines := str(cause).strip().splitlines():  # Ray Data's own at the root is empty
+            message = lines[-1].strip()
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return message[:300]

@@ -12,23 +12,30 @@ from ah_ray.cohort import Cohort
 from ah_ray.cohort.id_key import read_id_key
 from ah_ray.config import Arithmetic, Device, OneModel, Reduction, ScoreSettings, Scoring
 from ah_ray.errors import ConfigError
-from ah_ray.omni.adapter import read_adapter
-from ah_ray.omni.adapter_fit import fit
-from ah_ray.omni.checkpoint import (
+from ah_ray.omni.inputs.tokenizer_check import check_tokenizers
+from ah_ray.omni.weights.adapter import read_adapter
+from ah_ray.omni.weights.adapter_base import check_base
+from ah_ray.omni.weights.adapter_fit import fit_adapters
+from ah_ray.omni.weights.checkpoint import (
     TINY,
     find_checkpoint,
     fingerprint,
-    model_name,
-    thinker_tensors,
+    list_thinker_tensors,
+    name_model,
 )
-from ah_ray.omni.folder import open_folder
-from ah_ray.omni.local_copy import local_adapter
-from ah_ray.omni.weight_names import weight_shapes
+from ah_ray.omni.weights.download import fetch_adapter
+from ah_ray.omni.weights.model_files import open_folder
+from ah_ray.omni.weights.training_record import choose_profile, models_learned_from
+from ah_ray.omni.weights.weight_names import collect_weight_shapes
 from ah_ray.pipeline.capacity import enough_gpus
-from ah_ray.profile import load_profile
-from ah_ray.results.calibration import calibrated, scored_by
-from ah_ray.results.ensembles import digest
-from ah_ray.results.reducers import parse_reducer
+from ah_ray.provenance.learned_from import LearnedFrom
+from ah_ray.results.calibration import (
+    apply_calibrations,
+    calibrations_learned_from,
+    scoring_members,
+)
+from ah_ray.results.ensembles import hash_parts
+from ah_ray.verdicts.reducers import parse_reducer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,26 +54,36 @@ class Resolved:
     settings: ScoreSettings
     scoring: Scoring
     reduction: Reduction
-    models: tuple[Model, ...]  # each of which scores every clip
+    models: tuple[Model, ...]  # each scores every clip
     gpus_per_replica: int  # 0: replicas run on CPUs
     id_key: bytes | None
+    learned_from: tuple[LearnedFrom, ...] = ()  # whose videos models and calibrations know
+    profile_reason: str = ""  # why it is this profile, where the user did not name one
 
 
 def resolve(settings: ScoreSettings) -> Resolved:
-    """Reads the profile, the checkpoints, their adapters and calibrations; raises ConfigError."""
+    """Read the profile, the checkpoints, their adapters and calibrations. Raise ConfigError if one
+    is wrong."""
     parse_reducer(settings.reducer)
-    profile = load_profile(settings.profile or (TINY if set(settings.model) == {TINY} else "seed"))
     gpus = _gpus_per_replica(settings)
     arithmetic = _arithmetic(settings, on_gpu=gpus > 0)
-    adapters = [local_adapter(adapter, model_cache(settings)) for adapter in settings.adapter]
-    models = [
-        _model(model, adapters, model_name(model, settings.adapter)) for model in settings.model
-    ]
+    adapters = [fetch_adapter(adapter, model_cache(settings)) for adapter in settings.adapter]
+    models = [_model(model, adapters, settings) for model in settings.model]
     _check_differ(settings.model, models)
+    chosen = choose_profile(
+        settings.profile,
+        [
+            (given, model.place, adapters)
+            for given, model in zip(settings.model, models, strict=True)
+        ],
+        anyway=settings.profile_anyway,
+    )
+    for model in models:
+        check_tokenizers(model.place, adapters, chosen.profile)
     scoring = Scoring(
         model=" + ".join(model.name for model in models),
         model_fingerprint=_model_fingerprint(models, adapters),
-        profile=profile,
+        profile=chosen.profile,
         windows=settings.windows,
         arithmetic=arithmetic,
         models=tuple(OneModel(name=model.name, fingerprint=model.fingerprint) for model in models)
@@ -76,24 +93,34 @@ def resolve(settings: ScoreSettings) -> Resolved:
     return Resolved(
         settings=settings,
         scoring=scoring,
-        reduction=calibrated(settings.reduction, settings.calibration, scored_by(scoring)),
+        reduction=apply_calibrations(
+            settings.reduction, settings.calibration, scoring_members(scoring)
+        ),
         models=tuple(models),
         gpus_per_replica=gpus,
         id_key=read_id_key(settings.id_key),
+        learned_from=(
+            *models_learned_from(*(model.place for model in models), *adapters),
+            *calibrations_learned_from(settings.calibration),
+        ),
+        profile_reason=chosen.reason,
     )
 
 
-def _model(model: str, adapters: Sequence[Path], name: str) -> Model:
+def _model(model: str, adapters: Sequence[Path], settings: ScoreSettings) -> Model:
     place = find_checkpoint(model)
     _check_fit(place, adapters)
-    return Model(place=place, name=name, fingerprint=fingerprint(place))
+    own = fingerprint(place)
+    if adapters and not settings.any_base:
+        check_base(place, [read_adapter(each) for each in adapters], base_fingerprint=own)
+    return Model(place=place, name=name_model(model, settings.adapter), fingerprint=own)
 
 
 def _model_fingerprint(models: Sequence[Model], adapters: Sequence[Path]) -> str:
     if adapters:
         return fingerprint(models[0].place, adapters)
     prints = [model.fingerprint for model in models]
-    return prints[0] if len(prints) == 1 else digest(prints)
+    return prints[0] if len(prints) == 1 else hash_parts(prints)
 
 
 def _check_differ(given: Sequence[str], models: Sequence[Model]) -> None:
@@ -112,11 +139,11 @@ def model_cache(settings: ScoreSettings) -> Path | None:
 
 
 def _check_fit(checkpoint: Path | str, adapters: Sequence[Path]) -> None:
-    """Every key of the adapters finds its place in the model, or a ConfigError names it."""
+    """Raise ConfigError that names a key of an adapter which the model does not have."""
     if adapters:
-        tensors = thinker_tensors(open_folder(checkpoint))
-        shapes = weight_shapes((tensor.name, tensor.shape) for tensor in tensors)
-        fit([read_adapter(adapter) for adapter in adapters], shapes)
+        tensors = list_thinker_tensors(open_folder(checkpoint))
+        shapes = collect_weight_shapes((tensor.name, tensor.shape) for tensor in tensors)
+        fit_adapters([read_adapter(adapter) for adapter in adapters], shapes)
 
 
 def _gpus_per_replica(settings: ScoreSettings) -> int:
@@ -128,7 +155,7 @@ def _gpus_per_replica(settings: ScoreSettings) -> int:
         return each
     if settings.gpus_per_replica is not None:
         raise ConfigError(
-            "--gpus-per-replica: this run would use no GPU; leave it out, or say --device gpu"
+            "--gpus-per-replica: this run would use no GPU; leave it out, or give --device gpu"
         )
     return 0
 
@@ -150,7 +177,7 @@ def _arithmetic(settings: ScoreSettings, *, on_gpu: bool) -> Arithmetic:
 
 
 def open_cohort(resolved: Resolved, out: str) -> Cohort:
-    """The cohort as it is now."""
+    """Return the cohort as it is now."""
     settings = resolved.settings
     return cohorts.open_cohort(
         settings.videos, endings=settings.endings, id_key=resolved.id_key, exclude=out

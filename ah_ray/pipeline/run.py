@@ -1,45 +1,51 @@
-"""A run, told in order: settings, cohort, lease, work, tables, summary, exit status."""
+"""A run in its order: settings, cohort, lease, work, tables, summary, exit status."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from rich.console import Console
 
 from ah_ray import cluster, logs, storage
 from ah_ray import cohort as cohorts
+from ah_ray.cli import screen
 from ah_ray.cohort import Cohort, Plan
 from ah_ray.config import Arithmetic, ScoreSettings
-from ah_ray.errors import ConfigError
+from ah_ray.errors import ConfigError, StorageError
 from ah_ray.exit_status import ExitStatus
+from ah_ray.interfaces.callbacks import MessageCallback, ignore_message
 from ah_ray.logs import LogSettings
-from ah_ray.media.ffmpeg import ffmpeg_version
+from ah_ray.media.libav_version import libav_version
+from ah_ray.media.sandbox.cage import describe_missing, missing_guards
+from ah_ray.naming import hide_names, hide_paths
+from ah_ray.output.config import check_config, claim_output
+from ah_ray.output.lease import Lease
+from ah_ray.output.lease_guard import make_guard
+from ah_ray.output.row import Provenance, ah_ray_version
+from ah_ray.output.runs import RunSummary, new_run_id
+from ah_ray.output.spool import Spool
 from ah_ray.pipeline.capacity import check_gpus
 from ah_ray.pipeline.comparison import Comparison
-from ah_ray.pipeline.plan_view import print_plan
+from ah_ray.pipeline.finish import finish_run
+from ah_ray.pipeline.reporting.plan_view import print_plan
+from ah_ray.pipeline.reporting.run_summary import plan_fields
+from ah_ray.pipeline.reporting.summary_view import print_summary
+from ah_ray.pipeline.reporting.tally import Tally
 from ah_ray.pipeline.resolve import Resolved, open_cohort, resolve
 from ah_ray.pipeline.stopping import Bounds, Stopper, next_time
-from ah_ray.pipeline.sum_up import sum_up, told
-from ah_ray.pipeline.summary_view import print_summary
-from ah_ray.pipeline.tally import Tally
 from ah_ray.pipeline.work import Work, WriteRow
-from ah_ray.results.failures import known_failures
-from ah_ray.results.lease import Lease
-from ah_ray.results.outputs import check, claim
-from ah_ray.results.row import Provenance, ah_ray_version
-from ah_ray.results.runs import RunSummary, new_run_id, write_summary
-from ah_ray.results.spool import Spool
-from ah_ray.results.tables import write_tables
+from ah_ray.results.failures import read_failures
+from ah_ray.temporary import remove_abandoned_folders
 
 
 def run(settings: ScoreSettings, console: Console | None = None) -> ExitStatus:
-    """Scores what is pending, and shows it; returns how the process should exit.
+    """Score what is pending and print the outcome. Return the exit status of the process.
 
-    Raises ConfigError before any replica starts, OutputBusy if another run holds OUT.
+    Raise ConfigError before any replica starts, OutputBusy if another run holds OUT.
     """
     console = console or Console(quiet=settings.log_json)
     if settings.plan:
@@ -52,7 +58,7 @@ def run(settings: ScoreSettings, console: Console | None = None) -> ExitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A finished run: its summary, and what is only for the eyes of who started it."""
+    """A finished run: its summary, and reasons that only its own terminal shows."""
 
     out: str
     summary: RunSummary
@@ -60,70 +66,89 @@ class Outcome:
 
 
 def plan_only(settings: ScoreSettings) -> tuple[Resolved, Plan, str]:
-    """What a run would do. Nothing is written, and no lease is taken."""
+    """Return what a run would do. Nothing is written, and no lease is taken."""
     resolved = resolve(settings)
-    out = _checked(resolved)
+    out = _check_output(resolved)
     return resolved, _plan(resolved, out, open_cohort(resolved, out)), out
 
 
 def score(settings: ScoreSettings, console: Console) -> Outcome:
-    """The run itself, with progress but no closing words."""
+    """Score what is pending, with progress on the console. Return the outcome."""
     started_at = datetime.now(UTC)
     run_id = new_run_id(started_at)
     log = LogSettings(json=settings.log_json, hide_uris=settings.hide_uris, run_id=run_id)
-    say = _voice(log, console)
+    hide_names(settings.hide_uris)
+    say = _notice_function(log, console)
+    remove_abandoned_folders()
     resolved = resolve(settings)
-    out = _checked(resolved)
+    if resolved.profile_reason:
+        say(f"profile {resolved.scoring.profile.name}: {resolved.profile_reason}")
+    out = _check_output(resolved)
     storage.check_writable(out)
     stopper = Stopper()
-    with cluster.joined():
+    with cluster.join_cluster():
+        _check_cage(settings)
         if cluster.on_cluster():
             check_gpus(resolved.gpus_per_replica, n_models=len(resolved.models))
         cohort = open_cohort(resolved, out)
         with (
             stopper.listening(say),
-            Lease.acquire(out, run_id, say=say) as lease,
+            _lease(settings, out, run_id, say) as lease,
             Spool() as spool,
         ):
-            claim(
+            claim_output(
                 out,
                 resolved.scoring,
                 resolved.reduction,
                 rescore=settings.rescore,
                 hide_uris=settings.hide_uris,
+                learned_from=resolved.learned_from,
+                confirm=lease.confirm,
             )
-            plan = _plan(resolved, out, cohort)
-            logs.event("plan", **told(plan))
+            plan = _plan(resolved, out, cohort, say)
+            fields: dict[str, Any] = plan_fields(plan)
+            logs.event("plan", **fields)
             work = _work(resolved, out, lease, console, cohort, log, stopper, spool)
             lease.report = work.report
-            trouble = _do(work, plan)
-            work.tally.stage = "writing tables"
-            counts = write_tables(out, _current(work.cohort, resolved), spool)
-            storage.remove(storage.join(out, "videos", name) for name in plan.leftover)
-            summary = sum_up(started_at, work, plan, counts, trouble)
-            write_summary(out, summary)
+            summary = finish_run(work, plan, spool, started_at, _run_work(work, plan))
             logs.event("summary", **summary.as_fields())
-    return Outcome(out=out, summary=summary, missing=work.missing)
+    missing = {video_id: hide_paths(why) for video_id, why in work.missing.items()}
+    hide_names(False)
+    return Outcome(out=out, summary=summary, missing=missing)
 
 
-def _voice(log: LogSettings, console: Console) -> Callable[[str], None]:
-    """How sentences reach who started the run: on the terminal, or as events."""
+def _lease(settings: ScoreSettings, out: str, run_id: str, say: MessageCallback) -> Lease:
+    if settings.no_lease:
+        say(f"No lease on {out} (--no-lease): make sure that no other run writes there.")
+        return Lease.without(out, run_id)
+    return Lease.acquire(out, run_id, say=say)
+
+
+def _check_cage(settings: ScoreSettings) -> None:
+    """Raise ConfigError if this machine, which decodes, lacks what `--require-cage` asks for."""
+    missing = missing_guards()
+    if settings.require_cage and missing and not cluster.on_cluster():
+        raise ConfigError(f"--require-cage: {describe_missing(missing)}")
+
+
+def _notice_function(log: LogSettings, console: Console) -> MessageCallback:
+    """Return the function that prints notices, or logs them as events."""
     if not log.json:
-        return console.print
+        return lambda text: screen.say(console, hide_paths(text))
     logs.start(log, sys.stdout)
     return partial(logs.event, "notice")
 
 
-def _checked(resolved: Resolved) -> str:
+def _check_output(resolved: Resolved) -> str:
     settings = resolved.settings
     out = storage.normalise(settings.out)
-    if not cluster.lasts(out):
+    if not cluster.is_permanent(out):
         raise ConfigError(
             f"--out {settings.out}: that is in the copy of the working directory that Ray made for "
             "this job, and deletes; give a bucket, or a whole path elsewhere"
         )
     storage.check_readable(settings.videos)
-    check(
+    check_config(
         out,
         resolved.scoring,
         resolved.reduction,
@@ -133,12 +158,14 @@ def _checked(resolved: Resolved) -> str:
     return out
 
 
-def _plan(resolved: Resolved, out: str, cohort: Cohort) -> Plan:
+def _plan(
+    resolved: Resolved, out: str, cohort: Cohort, say: MessageCallback = ignore_message
+) -> Plan:
     committed = cohorts.committed_names(out)
-    return cohorts.plan(
+    return cohorts.make_plan(
         cohort,
         committed,
-        known_failures(out, committed),
+        read_failures(out, committed, say),
         config_fingerprint=resolved.scoring.fingerprint,
         retry_failed=resolved.settings.retry_failed,
         limit=resolved.settings.limit,
@@ -159,13 +186,15 @@ def _work(
     provenance = Provenance(
         run_id=lease.holder.run_id,
         ah_ray_version=ah_ray_version(),
-        ffmpeg_version=ffmpeg_version(),
+        ffmpeg_version=libav_version(),
         hide_uris=settings.hide_uris,
     )
     return Work(
         resolved=resolved,
         out=out,
-        write_row=WriteRow(out=out, resolved=resolved, provenance=provenance),
+        write_row=WriteRow(
+            out=out, resolved=resolved, provenance=provenance, guard=make_guard(lease)
+        ),
         lease=lease,
         console=console,
         cohort=cohort,
@@ -190,17 +219,13 @@ def _comparison(resolved: Resolved, out: str) -> Comparison | None:
     return Comparison(out=out, config_fingerprint=resolved.scoring.fingerprint)
 
 
-def _do(work: Work, plan: Plan) -> str | None:
-    """Works off the plan; returns why it ended early, if it did."""
+def _run_work(work: Work, plan: Plan) -> str | None:
+    """Do the work of the plan. Return why it ended early, or None."""
     try:
         work.do(list(plan))
     except KeyboardInterrupt as stop:
         return str(stop) or "stopped by a signal"
+    except StorageError as error:
+        work.lease.check()  # without it nothing more may be written
+        return str(error)
     return None
-
-
-def _current(cohort: Cohort, resolved: Resolved) -> Iterator[str]:
-    """The names of the rows that this cohort should have."""
-    fingerprint = resolved.scoring.fingerprint
-    for video in cohort:
-        yield cohorts.row_name(video.video_id, video.etag, fingerprint)

@@ -1,15 +1,16 @@
-"""What the stages of a pass are made of, from the settings of the run."""
+"""The stages of a pass, from the settings of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ah_ray.interfaces.callbacks import MessageCallback
 from ah_ray.logs import LogSettings
-from ah_ray.omni.local_copy import Say
-from ah_ray.pipeline.decoder import DecodeSettings
+from ah_ray.media.resize import most_pixels
+from ah_ray.pipeline.actors.decoder import DecodeSettings
+from ah_ray.pipeline.actors.reducer import Commit
+from ah_ray.pipeline.actors.replica import ReplicaSettings
 from ah_ray.pipeline.graph import Pools
-from ah_ray.pipeline.reducer import Commit
-from ah_ray.pipeline.replica import ReplicaSettings
 from ah_ray.pipeline.resolve import Resolved, model_cache
 
 MOST_REDUCERS = 8
@@ -34,15 +35,19 @@ def stages_of(
     commit: Commit,
     *,
     log: LogSettings | None = None,
-    say: Say = print,
+    say: MessageCallback = print,
     replica_class: type | None = None,
 ) -> Stages:
-    """The stages of a run with these settings."""
+    """Return the stages of a run with these settings."""
     scoring, settings = resolved.scoring, resolved.settings
     log = log or LogSettings()
     return Stages(
         decode=DecodeSettings(
-            profile=scoring.profile, windows=scoring.windows, limits=settings.limits, log=log
+            scoring=scoring,
+            limits=settings.limits,
+            require_cage=settings.require_cage,
+            say=say,
+            log=log,
         ),
         replicas=tuple(
             ReplicaSettings(
@@ -50,8 +55,7 @@ def stages_of(
                 base_fingerprint=model.fingerprint,
                 adapters=settings.adapter,
                 cache=model_cache(settings),
-                profile=scoring.profile,
-                arithmetic=scoring.arithmetic,
+                scoring=scoring,
                 n_gpus=resolved.gpus_per_replica,
                 is_last=model is resolved.models[-1],
                 say=say,
@@ -68,7 +72,7 @@ def stages_of(
 
 
 def clip_bytes(resolved: Resolved) -> int:
-    """Bytes of a full clip, at most."""
+    """Return the largest size of a clip in bytes."""
     profile, window_s = resolved.scoring.profile, resolved.scoring.windows.window_s
     n_frames = max(profile.min_frames, round(window_s * profile.fps))
-    return round(n_frames * profile.max_pixels * 3 + window_s * 16_000 * 4)
+    return round(n_frames * most_pixels(profile) * 3 + window_s * 16_000 * 4)

@@ -18,25 +18,25 @@ from ah_ray.exit_status import ExitStatus
 
 
 class Stop(KeyboardInterrupt):
-    """The run is to end now, and why."""
+    """The run must end now; the message is the reason."""
 
 
 class Stopper:
-    """One run's way to be stopped from another thread: at most once, with a reason."""
+    """Stops one run from another thread, at most once, with a reason."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
         self._handled = False  # signals of this process reach the run
 
     def ask(self, reason: str) -> None:
-        """Stops the run at its next chance; the first reason counts."""
+        """Stop the run as soon as possible. The first reason counts."""
         if self.reason is None:
             self.reason = reason
             if self._handled:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     def check(self) -> None:
-        """Raises Stop if the run was asked to end. For runs that signals do not reach."""
+        """Raise Stop if the run was asked to end. For runs that signals do not reach."""
         if self.reason is not None and not self._handled:
             raise Stop(self.reason)
 
@@ -72,13 +72,13 @@ class Stopper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """When a run ends whether or not all is done."""
+    """When a run ends, even if work is left."""
 
     deadline: datetime | None = None
     gpu_hours: float | None = None
 
-    def met(self, now: datetime, gpu_s: float) -> str | None:
-        """Which bound has been reached, if any."""
+    def find_reached(self, now: datetime, gpu_s: float) -> str | None:
+        """Return the bound that has been reached, or None."""
         if self.deadline is not None and now >= self.deadline:
             return f"the deadline {self.deadline:%H:%M} has come"
         if self.gpu_hours is not None and gpu_s >= 3600 * self.gpu_hours:
@@ -87,8 +87,8 @@ class Bounds:
 
 
 def next_time(clock: str, now: datetime) -> datetime:
-    """The next moment after `now` at which a clock of its zone shows HH:MM; or that very moment,
-    if it is one in ISO 8601."""
+    """Return the next moment after `now` at which a clock of its zone shows HH:MM. A `clock` in
+    ISO 8601 is that moment itself."""
     if "T" in clock:
         return datetime.fromisoformat(clock)
     hour, minute = map(int, clock.split(":"))

@@ -1,12 +1,14 @@
-"""The work of one run: what is pending gets its rows, whatever fails on the way."""
+"""The work of one run: each pending video gets its row, even if parts of the run fail."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from rich.console import Console
@@ -14,27 +16,29 @@ from rich.console import Console
 from ah_ray import cluster
 from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
-from ah_ray.errors import ErrorKind
+from ah_ray.errors import ErrorKind, StorageError
 from ah_ray.logs import LogSettings
+from ah_ray.output.lease import Lease
+from ah_ray.output.lease_guard import LeaseGuard
+from ah_ray.output.row import Provenance, verdict_row
+from ah_ray.output.row_files import commit_row as commit_row
+from ah_ray.output.spool import Spool
 from ah_ray.pipeline import capacity, graph
+from ah_ray.pipeline.actors.actor_messages import Messenger, Notices
+from ah_ray.pipeline.actors.blocks import Row
+from ah_ray.pipeline.actors.reducer import committed_row
 from ah_ray.pipeline.comparison import Comparison
 from ah_ray.pipeline.first_clip import any_clip, without_model
 from ah_ray.pipeline.heal import heal
-from ah_ray.pipeline.meter import Meter, machines
-from ah_ray.pipeline.metrics import Metrics
-from ah_ray.pipeline.notices import Messenger, Notices
 from ah_ray.pipeline.passes import PassResult, run_pass
-from ah_ray.pipeline.progress import Progress
-from ah_ray.pipeline.reducer import committed_row
+from ah_ray.pipeline.reporting.metrics import Metrics
+from ah_ray.pipeline.reporting.monitor import Monitor, count_machines
+from ah_ray.pipeline.reporting.progress import Progress
+from ah_ray.pipeline.reporting.tally import WAITING, Tally, report
 from ah_ray.pipeline.resolve import Resolved, open_cohort
 from ah_ray.pipeline.stages import Stages, clip_bytes, stages_of
 from ah_ray.pipeline.stopping import Bounds, Stopper
-from ah_ray.pipeline.tally import WAITING, Tally, report
 from ah_ray.records import Scored, Video, VideoFacts
-from ah_ray.results.commit import commit as commit_row
-from ah_ray.results.lease import Lease
-from ah_ray.results.row import Provenance, verdict_row
-from ah_ray.results.spool import Spool
 
 COMMITS_AT_ONCE = 16
 
@@ -46,15 +50,16 @@ class WriteRow:
     out: str
     resolved: Resolved
     provenance: Provenance
+    guard: LeaseGuard | None = None  # of the run's lease
 
-    def __call__(self, scored: Scored) -> dict:
+    def __call__(self, scored: Scored) -> Row:
         row = verdict_row(
             scored,
             reduction=self.resolved.reduction,
             scoring=self.resolved.scoring,
             provenance=self.provenance,
         )
-        commit_row(self.out, row, stale=scored.video.stale)
+        commit_row(self.out, row, stale=scored.video.stale, guard=self.guard)
         return row
 
 
@@ -77,7 +82,7 @@ class Work:
     missing: dict[str, str] = field(default_factory=dict)  # video_id → why it has no row
 
     def do(self, pending: Sequence[Video]) -> None:
-        """Gives each pending video its row; starts Ray only if one must be opened."""
+        """Write the row of each pending video. Start Ray only if a recording must be opened."""
         self.tally.total = len(pending)
         openable = [video for video in pending if video.problem_kind is None]
         self._write_unopened(video for video in pending if video.problem_kind is not None)
@@ -89,50 +94,51 @@ class Work:
                 decoders=self.resolved.settings.decoders,
                 replicas=self.resolved.settings.replicas,
                 n_models=len(self.resolved.models),
+                n_videos=len(openable),
             )
             graph.configure(clip_bytes(self.resolved))
-            with self._watched(pools) as (progress, say):
+            with self._show_progress(pools) as (progress, say):
                 stages = stages_of(self.resolved, pools, self.write_row, log=self.log, say=say)
-                stages = self._as_needed(openable, stages)
+                stages = self._needed_stages(openable, stages)
                 self._compare(openable, stages, progress)
-                self.missing = heal(
+                self.missing |= heal(
                     openable,
                     score=lambda videos: run_pass(videos, stages, progress, self.spool, self.check),
-                    score_alone=lambda video: self._alone(video, stages, progress),
+                    score_alone=lambda video: self._score_alone(video, stages, progress),
                     find_pending=self._find_pending,
                     give_up=self._give_up,
                 )
 
     def report(self) -> dict[str, Any]:
-        """How far it is; the lease carries it to those who look from elsewhere."""
+        """Return the progress, which the lease carries for jobs/status.py."""
         return report(self.tally, time.monotonic())
 
     def check(self) -> None:
-        """Raises if the run must end: its lease is lost, or it was asked to stop."""
+        """Raise if the run must end: its lease is lost, or it was asked to stop."""
         self.lease.check()
         self.stopper.check()
 
     @contextmanager
-    def _watched(self, pools: graph.Pools) -> Iterator[tuple[Progress, Messenger]]:
-        """All that shows and counts what goes on."""
+    def _show_progress(self, pools: graph.Pools) -> Iterator[tuple[Progress, Messenger]]:
+        """Show and count the progress, as long as the context is entered."""
         n_models = len(self.resolved.models)
         most_replicas = pools.max_replicas * n_models
         self.tally.n_decoders = min(pools.max_decoders, capacity.cpus())
         progress = Progress(self.console, self.tally, as_events=self.log.json)
-        meter = Meter(
+        monitor = Monitor(
             self.tally,
             Metrics(self.lease.holder.run_id),
-            lambda: machines(self.resolved.gpus_per_replica, most_replicas),
+            lambda: count_machines(self.resolved.gpus_per_replica, most_replicas),
             needed_gpus=self.resolved.gpus_per_replica * n_models,
             bounds=self.bounds,
             stopper=self.stopper,
         )
-        with progress, Notices(self._shown_by(progress)) as notices, meter:
+        with progress, Notices(self._print_function(progress)) as notices, monitor:
             yield progress, notices.messenger
 
-    def _shown_by(self, progress: Progress):
-        """What replicas say, shown to who started the run; sentences that name a path are not,
-        where paths are to be hidden."""
+    def _print_function(self, progress: Progress) -> Callable[[str], None]:
+        """Return the function that prints messages of actors. With --hide-uris it leaves out those
+        that hold a path."""
         hide = self.resolved.settings.hide_uris
 
         def show(text: str) -> None:
@@ -141,8 +147,8 @@ class Work:
 
         return show
 
-    def _as_needed(self, videos: Sequence[Video], stages: Stages) -> Stages:
-        """Without GPUs, if there are none yet and no recording can be decoded anyhow."""
+    def _needed_stages(self, videos: Sequence[Video], stages: Stages) -> Stages:
+        """Return stages without GPUs, if there are none yet and no recording can be decoded."""
         each = self.resolved.gpus_per_replica
         if not each or capacity.gpus() >= each * len(self.resolved.models):
             return stages
@@ -153,24 +159,25 @@ class Work:
         return stages
 
     def _compare(self, videos: Sequence[Video], stages: Stages, progress: Progress) -> None:
-        if self.comparison is None or self.comparison.known() is not None:
+        if self.comparison is None or self.comparison.find_earlier() is not None:
             return
         self.tally.stage = "scoring some in bf16, to compare"
-        trouble = self.comparison.score_plainly(videos, stages, self.check)
+        trouble = self.comparison.score_in_bf16(videos, stages, self.check)
         if trouble:
             progress.say(f"The comparison with bf16 ended early: {trouble}")
 
-    def _alone(self, video: Video, stages: Stages, progress: Progress) -> PassResult:
+    def _score_alone(self, video: Video, stages: Stages, progress: Progress) -> PassResult:
         progress.tally.stage = "trying alone"
         alone = replace(stages.pools, max_decoders=1, max_replicas=1, retries=1)
         stages = replace(stages, pools=alone)
         return run_pass([video], stages, progress, self.spool, self.check)
 
     def _find_pending(self, ids: Collection[str]) -> list[Video]:
-        """Lists cohort and rows anew: content may have changed, videos may have gone."""
+        """List cohort and rows again, since recordings may have changed or been removed."""
         self.tally.stage = "looking for what was lost"
+        self.lease.confirm()
         self.cohort = open_cohort(self.resolved, self.out)
-        plan = cohorts.plan(
+        plan = cohorts.make_plan(
             self.cohort,
             cohorts.committed_names(self.out),
             failures={},
@@ -181,20 +188,29 @@ class Work:
         return [video for video in pending if video.problem_kind is None]
 
     def _write_unopened(self, videos: Iterable[Video]) -> None:
-        """Rows of videos that listing already found missing, or denied."""
-        scored = (
-            Scored(
-                video=video,
-                facts=VideoFacts(n_clips=0, error_kind=video.problem_kind, error=video.problem),
-            )
-            for video in videos
-        )
-        with ThreadPoolExecutor(COMMITS_AT_ONCE) as pool:
-            for row in pool.map(self.write_row, scored):
-                self.tally.committed([committed_row(row)])
+        """Write the rows of videos that listing already found missing or denied.
+
+        A few at a time, so that the deadline, Ctrl-C and a lost lease end it soon.
+        """
+        left = iter(videos)
+        while some := list(islice(left, COMMITS_AT_ONCE)):
+            self.lease.check()
+            if reason := self.bounds.find_reached(datetime.now().astimezone(), self.tally.gpu_s):
+                self.stopper.ask(reason)
+            self.check()
+            with ThreadPoolExecutor(COMMITS_AT_ONCE) as pool:
+                list(pool.map(self._write_failed, some))
 
     def _give_up(self, video: Video) -> None:
         error = "it killed the process that worked on it, each time; scored alone it did so again"
-        facts = VideoFacts(n_clips=0, error_kind=ErrorKind.CRASH, error=error)
-        row = self.write_row(Scored(video=video, facts=facts))
-        self.tally.committed([committed_row(row)])
+        self._write_failed(replace(video, problem_kind=ErrorKind.CRASH, problem=error))
+
+    def _write_failed(self, video: Video) -> None:
+        """Write the row of a video that is not opened. If storage fails, only this row is lost."""
+        facts = VideoFacts(n_clips=0, error_kind=video.problem_kind, error=video.problem)
+        try:
+            row = self.write_row(Scored(video=video, facts=facts))
+        except StorageError as error:
+            self.missing[video.video_id] = str(error)
+            return
+        self.tally.add_rows([committed_row(row)])

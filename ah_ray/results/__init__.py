@@ -1,1 +1,1 @@
-"""From clip scores to what analysts read: verdicts, committed rows, final tables, run summaries."""
+"""Work on finished outputs: new verdicts, ensembles, calibrations, status and removal."""

@@ -1,13 +1,13 @@
-"""A calibration file: how one model's scores become verdicts, as learned from labelled videos.
+"""A calibration file: how one model's scores become verdicts, fitted to labelled videos.
 
-`jobs/evaluate.py --write-calibration` writes it; score.py and reduce.py take it. It holds a
-reducer, a scaling of the video's probability and a threshold, what scored the videos that they were
-fitted to, and on which labels. It fits these scores alone: those of another model, profile, window
-or arithmetic mean something else, so there it is refused.
+`jobs/evaluate.py --write-calibration` writes it; score.py and reduce.py read it. It holds a
+reducer, a scaling of the video's probability and a threshold, and the scores and labels that they
+were fitted to. It is valid for these scores only: scores of another model, profile, window or
+arithmetic mean something else, so the file is refused for them.
 
-Rows formed by it carry its fingerprint, of all that the verdicts follow from. It stands in the file
-too, so that an edit of any of that is noticed. `scoring` is no part of it: it tells a person what
-scored, and which scores the file fits is decided by `config_fingerprint`.
+Rows that it formed hold its fingerprint, which covers everything that changes a verdict. The
+fingerprint is in the file too, so that edits are noticed. It does not cover `scoring`, which tells
+people what scored the videos; `config_fingerprint` decides which scores the file is valid for.
 """
 
 from __future__ import annotations
@@ -18,26 +18,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ah_ray import storage
-from ah_ray.config import Ensemble, Reduction, Scoring
+from ah_ray.config import Scoring
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.profile import first_problem
-from ah_ray.reduction import Scaling
-from ah_ray.results.ensembles import digest
-from ah_ray.results.outputs import Member, scoring_changes
-from ah_ray.results.reducers import parse_reducer
-from ah_ray.units import counted
+from ah_ray.output.config import Member, describe_changes
+from ah_ray.provenance.learned_from import LearnedFrom
+from ah_ray.results.ensembles import hash_parts
+from ah_ray.units import format_count
+from ah_ray.validation import FrozenModel, first_problem
+from ah_ray.verdicts.reducers import parse_reducer
+from ah_ray.verdicts.reduction import Ensemble, IsotonicScaling, Reduction, Scaling
 
 _SCHEMA_VERSION = 1
-_NOT_HASHED = {"fitted_at", "ah_ray_version", "scoring"}  # config_fingerprint stands for scoring
+_NOT_HASHED = {"fitted_at", "ah_ray_version", "scoring"}  # config_fingerprint covers scoring
 
 
-class FittedOn(BaseModel):
-    """Which labelled videos."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class FittedOn(FrozenModel):
+    """The labelled videos that a calibration was fitted to."""
 
     data_fingerprint: str  # of the labelled manifest
     split: str
@@ -46,32 +45,33 @@ class FittedOn(BaseModel):
     n_ah: int
 
 
-class Calibration(BaseModel):
-    """What the file says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Calibration(FrozenModel):
+    """The content of a calibration file."""
 
     schema_version: int = _SCHEMA_VERSION
     reducer: str
-    scaling: Scaling | None  # null: probabilities stay as they are
-    scaling_by: str  # none, temperature, platt
+    scaling: Scaling | IsotonicScaling | None  # null: probabilities stay as they are
+    scaling_by: str  # none, temperature, platt, isotonic
     threshold: float = Field(ge=0, le=1)  # of the scaled probability
     threshold_by: str  # fixed, macro-f1, base-rate
     config_fingerprint: str  # of the scores that it was fitted to
     scoring: Scoring
     fitted_on: FittedOn
+    learned_from: LearnedFrom | None = None  # null in files of earlier versions
     ah_ray_version: str
     fitted_at: datetime
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits: the same if it is fitted again to the same scores and labels."""
-        content = self.model_dump(mode="json", exclude=_NOT_HASHED)
+        """Return 16 hex digits, equal if it is fitted again to the same scores and labels."""
+        unknown = {"learned_from"} if self.learned_from is None else set()
+        content = self.model_dump(mode="json", exclude=_NOT_HASHED | unknown)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def reduction(self) -> Reduction:
+        """Return how one model's clips become verdicts by this calibration."""
         return Reduction(
             reducer=self.reducer,
             threshold=self.threshold,
@@ -85,7 +85,7 @@ class _File(Calibration):
 
 
 def write_calibration(uri: str, calibration: Calibration) -> None:
-    """One JSON file, whole. Raises ConfigError if it cannot be written."""
+    """Write a calibration to a JSON file. Raise ConfigError if it cannot be written."""
     file = _File(**calibration.model_dump(), fingerprint_of_this=calibration.fingerprint)
     try:
         storage.write_whole(storage.normalise(uri), file.model_dump_json(indent=2).encode() + b"\n")
@@ -94,7 +94,7 @@ def write_calibration(uri: str, calibration: Calibration) -> None:
 
 
 def is_calibration(content: bytes) -> bool:
-    """Whether these bytes are such a file, edited or not."""
+    """Return whether these bytes are a calibration file, edited or not."""
     try:
         _File(**json.loads(content))
     except (ValueError, TypeError, RecursionError):
@@ -103,9 +103,9 @@ def is_calibration(content: bytes) -> bool:
 
 
 def read_calibration(uri: str) -> Calibration:
-    """Raises ConfigError if it is none, is newer than this ah_ray, or was edited.
+    """Return the calibration in a file. Raise ConfigError if it is none, too new, or was edited.
 
-    An edit of what verdicts do not follow from is no harm, and not noticed.
+    Edits of fields that do not change verdicts are harmless, and are not noticed.
     """
     try:
         fields = json.loads(storage.read_bytes(storage.normalise(uri)))
@@ -114,15 +114,15 @@ def read_calibration(uri: str) -> Calibration:
     except StorageError as error:
         raise ConfigError(f"--calibration {uri} cannot be read: {error}") from None
     except ValidationError as error:
-        raise _no_calibration(uri, first_problem(error)) from None
+        raise _not_a_calibration(uri, first_problem(error)) from None
     except (ValueError, TypeError, RecursionError):
-        raise _no_calibration(uri, "not JSON as jobs/evaluate.py writes it") from None
+        raise _not_a_calibration(uri, "not JSON as jobs/evaluate.py writes it") from None
     found = Calibration(**file.model_dump(exclude={"fingerprint_of_this"}))
     parse_reducer(found.reducer)
     if found.fingerprint != file.fingerprint_of_this:
         raise ConfigError(
             f"--calibration {uri} was edited since jobs/evaluate.py wrote it: what it says is no "
-            "longer what was fitted; write it anew, with --threshold and --scaling as wanted"
+            "longer what was fitted; write it again, with --threshold and --scaling as wanted"
         )
     return found
 
@@ -133,15 +133,18 @@ def _check_version(uri: str, fields: Any) -> None:
         raise ConfigError(f"--calibration {uri} was written by a newer ah_ray: update this one")
 
 
-def _no_calibration(uri: str, problem: str) -> ConfigError:
+def _not_a_calibration(uri: str, problem: str) -> ConfigError:
     return ConfigError(f"--calibration {uri} is no calibration file ({problem})")
 
 
-def calibrated(wanted: Reduction, files: Sequence[str], scored_by: Sequence[Member]) -> Reduction:
-    """`wanted`, with verdicts formed by these files, one for each of the models that scored.
+def apply_calibrations(
+    wanted: Reduction, files: Sequence[str], scored_by: Sequence[Member]
+) -> Reduction:
+    """Return `wanted` with these calibration files applied, one for each model that scored.
 
-    A file brings reducer and threshold, so they may not be asked for besides; but a mean of several
-    has a threshold of its own. Without files, `wanted` as it is. Raises ConfigError.
+    A file sets reducer and threshold, so `wanted` must not set them too; but a mean of several
+    models has a threshold of its own. Without files, return `wanted`. Raise ConfigError if the
+    files do not fit.
     """
     if not files:
         return wanted
@@ -152,18 +155,27 @@ def calibrated(wanted: Reduction, files: Sequence[str], scored_by: Sequence[Memb
             raise ConfigError(f"--calibration says the {name}: leave out --{name}")
     if len(files) != len(scored_by):
         raise ConfigError(
-            f"--calibration is wanted {counted(len(scored_by), 'time')} and given "
-            f"{counted(len(files), 'time')}: one for each model that scored, in their order"
+            f"--calibration is wanted {format_count(len(scored_by), 'time')} and given "
+            f"{format_count(len(files), 'time')}: one for each model that scored, in their order"
         )
-    each = tuple(_fitting(uri, scored) for uri, scored in zip(files, scored_by, strict=True))
+    each = tuple(_read_fitting(uri, scored) for uri, scored in zip(files, scored_by, strict=True))
     if not several:
         return each[0]
-    fingerprint = digest([one.calibration_fingerprint for one in each])
+    fingerprint = hash_parts([one.calibration_fingerprint or "" for one in each])
     return wanted.model_copy(update={"members": each, "calibration_fingerprint": fingerprint})
 
 
-def scored_by(scoring: Scoring, config_fingerprint: str | None = None) -> list[Member]:
-    """The model that scored (as config.json tells it); or each of several, as if it had alone."""
+def calibrations_learned_from(files: Sequence[str]) -> tuple[LearnedFrom, ...]:
+    """Return whose videos calibration files were fitted to. Raise ConfigError."""
+    return tuple(
+        one.learned_from.model_copy(update={"by": f"calibration {one.fingerprint}"})
+        for one in map(read_calibration, files)
+        if one.learned_from is not None
+    )
+
+
+def scoring_members(scoring: Scoring, config_fingerprint: str | None = None) -> list[Member]:
+    """Return the model that scored (as in config.json), or each of several as if alone."""
     if not scoring.models:
         return [
             Member(scoring=scoring, config_fingerprint=config_fingerprint or scoring.fingerprint)
@@ -171,10 +183,10 @@ def scored_by(scoring: Scoring, config_fingerprint: str | None = None) -> list[M
     return [Member(scoring=one, config_fingerprint=one.fingerprint) for one in scoring.each_alone()]
 
 
-def _fitting(uri: str, scored: Member) -> Reduction:
+def _read_fitting(uri: str, scored: Member) -> Reduction:
     found = read_calibration(uri)
     if found.config_fingerprint != scored.config_fingerprint:
-        changes = scoring_changes(found.scoring, scored.scoring) or "by another version of ah_ray"
+        changes = describe_changes(found.scoring, scored.scoring) or "by another version of ah_ray"
         raise ConfigError(
             f"--calibration {uri} was fitted to other scores than those of model "
             f"{scored.scoring.model} ({changes}): fit one to these, with jobs/evaluate.py "

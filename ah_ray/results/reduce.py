@@ -1,8 +1,8 @@
 """New verdicts from finished clips: another reducer, threshold or calibration, or an ensemble.
 
-No model and no video is needed. The inputs stay as they are; the result is an output of its own,
-in the same contract. Where it exists already, only rows that would differ are written, so it may
-be stopped and run again, and be run every night after the inputs have grown.
+It needs no model and no video. The inputs do not change; the result is an output of its own, with
+the same layout. If the output exists, only rows that differ are written. So the job can be stopped
+and run again, or run every night after the inputs have grown.
 """
 
 from __future__ import annotations
@@ -18,31 +18,36 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.cohort.identity import row_name
-from ah_ray.config import Reduction
-from ah_ray.errors import ConfigError, StorageError, shown
+from ah_ray.errors import ConfigError, StorageError
+from ah_ray.escaping import escape_text
 from ah_ray.exit_status import ExitStatus
+from ah_ray.output.config import OutputConfig, match_config, require_config, write_config
+from ah_ray.output.counts import Counts
+from ah_ray.output.lease import Lease
+from ah_ray.output.lease_guard import LeaseGuard, make_guard
+from ah_ray.output.row import ah_ray_version
+from ah_ray.output.row_files import commit_row
+from ah_ray.output.runs import RunSummary, TableCounts, new_run_id, write_summary
+from ah_ray.output.spool import Spool
+from ah_ray.output.stream import Content, align_streams, stream_contents, stream_rows
+from ah_ray.output.table_files import open_tables
+from ah_ray.output.tables import write_tables
 from ah_ray.records import VERDICT
-from ah_ray.results.commit import commit
-from ah_ray.results.ensembles import combined_row
-from ah_ray.results.lease import Lease
-from ah_ray.results.outputs import OutputConfig, matches, read_config, write_config
-from ah_ray.results.reduced_config import reduced_config
-from ah_ray.results.row import ah_ray_version
-from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
-from ah_ray.results.spool import Spool
-from ah_ray.results.stream import Content, side_by_side, stream_contents, stream_rows
-from ah_ray.results.table_files import open_tables
-from ah_ray.results.tables import Counts, write_tables
-from ah_ray.results.verdict import with_verdict
-from ah_ray.units import counted, named
+from ah_ray.results.ensembles import combine_rows
+from ah_ray.results.reduced_config import plan_reduction
+from ah_ray.units import format_count, format_names
+from ah_ray.verdicts.reduction import Reduction
+from ah_ray.verdicts.verdict import Row, with_verdict
+
+_Write = tuple[Future[str], Row]
 
 _WRITERS = 16
-_UNDER_WAY = 64  # writes that may wait, so that memory stays bounded
+_UNDER_WAY = 64  # unfinished writes, so that memory stays bounded
 
 
 @dataclass(slots=True, kw_only=True)
 class Reduced:
-    """What came of it."""
+    """The result of the job."""
 
     run_id: str
     config: OutputConfig
@@ -61,41 +66,50 @@ def reduce_outputs(
     reduction: Reduction,
     calibrations: Sequence[str] = (),
 ) -> Reduced:
-    """Forms OUT from one input, or an ensemble from several.
+    """Form OUT from one input, or an ensemble from several.
 
-    Several inputs, or one that several models scored, are a vote unless `reduction` says
-    otherwise. `calibrations` are files, one for each model that scored; they say reducer and
-    threshold, which `reduction` then leaves open. Raises ConfigError before anything is written,
-    OutputBusy if another run holds OUT. If it is interrupted, or storage fails, the tables still
-    say what is there, and `exit_status` is MISSING_ROWS.
+    Several inputs, or one that several models scored, are combined by vote unless `reduction` says
+    otherwise. `calibrations` are files, one for each model that scored; they set reducer and
+    threshold, which `reduction` then leaves unset. Raise ConfigError before anything is written,
+    OutputBusy if another run holds OUT. After an interruption or a storage fault, the tables hold
+    what was written, and `exit_status` is MISSING_ROWS.
     """
     inputs, out = [storage.normalise(uri) for uri in inputs], storage.normalise(out)
-    config = reduced_config(inputs, out, reduction, calibrations)
-    matches(out, config)
+    config = plan_reduction(inputs, out, reduction, calibrations)
+    match_config(out, config)
     contents = _check_contents(inputs)
     storage.check_writable(out)
     run_id, started_at = new_run_id(), datetime.now(UTC)
     reduced = Reduced(run_id=run_id, config=config, counts=Counts(n_videos=contents))
-    with Lease.acquire(out, run_id), Spool() as spool:
-        if not matches(out, config):
-            write_config(out, config)
+    with Lease.acquire(out, run_id) as lease, Spool() as spool:
+        if not match_config(out, config):
+            write_config(out, config, lease.confirm)
         try:
-            _write_rows(inputs, out, reduced, spool)
+            _write_rows(inputs, out, reduced, spool, make_guard(lease))
             reduced.exit_status = ExitStatus.COMPLETE
         except (KeyboardInterrupt, StorageError) as error:
-            reduced.trouble = shown(str(error)) or "stopped"
-        reduced.counts = write_tables(out, _row_names(inputs, config), spool)
+            lease.confirm()  # without the lease, nothing more may be written
+            reduced.trouble = escape_text(str(error)) or "stopped"
+        try:
+            names = _row_names(inputs, config)
+            reduced.counts = write_tables(out, names, spool, lease.confirm)
+        except StorageError as error:
+            lease.check()
+            reduced.trouble = "; ".join(filter(None, (reduced.trouble, escape_text(str(error)))))
         if reduced.counts.n_missing:
             reduced.exit_status = ExitStatus.MISSING_ROWS
-        write_summary(out, _summary(reduced, started_at))
+        lease.confirm()
+        write_summary(out, _make_summary(reduced, started_at))
+        lease.confirm()
     return reduced
 
 
 def _check_contents(inputs: Sequence[str]) -> int:
-    """How many videos there are in all. Raises ConfigError if the inputs do not fit together."""
-    fingerprints = {uri: read_config(uri).config_fingerprint for uri in inputs}
-    n_videos, differing, alone = 0, [], set(inputs)
-    for video_id, contents in _contents(inputs):
+    """Return the number of videos. Raise ConfigError if the inputs do not fit together."""
+    fingerprints = {uri: require_config(uri).config_fingerprint for uri in inputs}
+    n_videos, alone = 0, set(inputs)
+    differing: list[str] = []
+    for video_id, contents in _align_contents(inputs):
         n_videos += 1
         found = {uri: one for uri, one in zip(inputs, contents, strict=True) if one is not None}
         if len(found) > 1:
@@ -115,48 +129,50 @@ def _check_contents(inputs: Sequence[str]) -> int:
         )
     if differing:
         raise ConfigError(
-            f"the inputs scored different content of {counted(len(differing), 'video')} "
-            f"({named(differing)}): run score.py again for the older ones"
+            f"the inputs scored different content of {format_count(len(differing), 'video')} "
+            f"({format_names(differing)}): run score.py again for the older ones"
         )
     return n_videos
 
 
-def _contents(inputs: Sequence[str]) -> Iterator[tuple[str, list[Content | None]]]:
-    return side_by_side([stream_contents(uri) for uri in inputs], attrgetter("video_id"))
+def _align_contents(inputs: Sequence[str]) -> Iterator[tuple[str, list[Content | None]]]:
+    return align_streams([stream_contents(uri) for uri in inputs], attrgetter("video_id"))
 
 
 def _row_names(inputs: Sequence[str], config: OutputConfig) -> Iterator[str]:
-    for video_id, contents in _contents(inputs):
+    for video_id, contents in _align_contents(inputs):
         etags = (content.etag for content in contents if content is not None)
         etag = next((etag for etag in etags if etag is not None), None)
         yield row_name(video_id, etag, config.config_fingerprint)
 
 
-def _write_rows(inputs: Sequence[str], out: str, reduced: Reduced, spool: Spool) -> None:
+def _write_rows(
+    inputs: Sequence[str], out: str, reduced: Reduced, spool: Spool, guard: LeaseGuard | None
+) -> None:
     streams = [stream_rows(uri) for uri in inputs]
     with open_tables(out) as tables:
         streams.append(iter(()) if tables is None else stream_rows(out))
     with ThreadPoolExecutor(_WRITERS) as pool:
-        under_way: deque[tuple[Future, dict]] = deque()
-        for _, (*members, before) in side_by_side(streams, itemgetter("video_id")):
+        under_way: deque[_Write] = deque()
+        for _, (*members, before) in align_streams(streams, itemgetter("video_id")):
             if not any(members):
-                continue  # it has left the inputs: it leaves the tables
-            _note(members, reduced.notes)
-            row = _formed(members, reduced.config)
-            if before is not None and _same(row, before):
+                continue  # it is no longer in the inputs, and leaves the tables
+            _count_gaps(members, reduced.notes)
+            row = _form_row(members, reduced.config)
+            if before is not None and _is_same_row(row, before):
                 reduced.unchanged += 1
                 continue
-            stale = [] if before is None else [_name(before)]
+            stale = [] if before is None else [_row_name(before)]
             row |= {"run_id": reduced.run_id}
-            under_way.append((pool.submit(commit, out, row, stale=stale), row))
+            under_way.append((pool.submit(commit_row, out, row, stale=stale, guard=guard), row))
             reduced.written += 1
             if len(under_way) >= _UNDER_WAY:
-                _finish(under_way, _UNDER_WAY // 2, spool)
-        _finish(under_way, 0, spool)
+                _finish_writes(under_way, _UNDER_WAY // 2, spool)
+        _finish_writes(under_way, 0, spool)
 
 
-def _finish(under_way: deque[tuple[Future, dict]], until: int, spool: Spool) -> None:
-    """Waits for the oldest writes, until so many are left."""
+def _finish_writes(under_way: deque[_Write], until: int, spool: Spool) -> None:
+    """Wait for the oldest writes, until this many are left."""
     rows = []
     while len(under_way) > until:
         write, row = under_way.popleft()
@@ -165,22 +181,22 @@ def _finish(under_way: deque[tuple[Future, dict]], until: int, spool: Spool) -> 
     spool.add(pa.Table.from_pylist(rows, schema=VERDICT))
 
 
-def _formed(members: Sequence[dict | None], config: OutputConfig) -> dict:
-    if config.members:
-        return combined_row(members, config)
+def _form_row(members: Sequence[Row | None], config: OutputConfig) -> Row:
+    if config.members or members[0] is None:
+        return combine_rows(members, config)
     return with_verdict(members[0], config.reduction)
 
 
-def _same(row: dict, before: dict) -> bool:
+def _is_same_row(row: Row, before: Row) -> bool:
     return {**row, "run_id": None} == {**before, "run_id": None}
 
 
-def _name(row: dict) -> str:
+def _row_name(row: Row) -> str:
     return row_name(row["video_id"], row["etag"], row["config_fingerprint"])
 
 
-def _note(members: Sequence[dict | None], notes: Counter[str]) -> None:
-    """Counts what an ensemble does without, so that it is said."""
+def _count_gaps(members: Sequence[Row | None], notes: Counter[str]) -> None:
+    """Count the rows that an ensemble lacks, for the summary."""
     if len(members) == 1:
         return
     if None in members:
@@ -192,7 +208,7 @@ def _note(members: Sequence[dict | None], notes: Counter[str]) -> None:
             notes[f"failed in input {number}"] += 1
 
 
-def _summary(reduced: Reduced, started_at: datetime) -> RunSummary:
+def _make_summary(reduced: Reduced, started_at: datetime) -> RunSummary:
     config = reduced.config
     reduction = config.reduction
     return RunSummary(
@@ -215,5 +231,5 @@ def _summary(reduced: Reduced, started_at: datetime) -> RunSummary:
         counts=TableCounts.of(reduced.counts),
         notes=dict(reduced.notes) | {"unchanged": reduced.unchanged},
         videos_done=reduced.written,
-        storage_retries=storage.retries(),
+        storage_retries=storage.count_retries(),
     )

@@ -1,16 +1,16 @@
-"""What came of reducing, as a person reads it."""
+"""Prints the result of jobs/reduce.py."""
 
 from __future__ import annotations
 
 from rich.console import Console
 
+from ah_ray.cli.screen import print_table, say
 from ah_ray.results.reduce import Reduced
-from ah_ray.results.verdict import in_words
-from ah_ray.screen import print_table, say
+from ah_ray.verdicts.verdict import describe_reduction
 
 
 def print_reduced(console: Console, out: str, reduced: Reduced) -> None:
-    """How verdicts are formed now, and how many videos there are of each kind."""
+    """Print how verdicts are formed, and how many videos there are of each status."""
     counts = reduced.counts
     numbers = {
         **dict(sorted(counts.by_status.items(), reverse=True)),
@@ -18,7 +18,7 @@ def print_reduced(console: Console, out: str, reduced: Reduced) -> None:
         "written now": reduced.written,
         **reduced.notes,
     }
-    say(console, f"{out}: {in_words(reduced.config.reduction)}")
+    say(console, f"{out}: {describe_reduction(reduced.config.reduction)}")
     print_table(console, ("<videos", "n"), [[name, f"{n:,}"] for name, n in numbers.items()])
     if reduced.trouble:
         say(console, f"Stopped early: {reduced.trouble}. Run it again to go on.")

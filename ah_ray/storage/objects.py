@@ -1,4 +1,4 @@
-"""Each operation on an object, handed to the store that its URI names."""
+"""Each operation on an object, passed to the store that its URI names."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ah_ray.errors import ErrorKind, ObjectMissing, VideoError
-from ah_ray.storage import local, other, s3
 from ah_ray.storage.entry import Entry
+from ah_ray.storage.local import store as local
+from ah_ray.storage.local.errors import full_disk_named
 from ah_ray.storage.uri import normalise, scheme
 
 
 class _Store(Protocol):
-    """What each of local.py, s3.py and other.py offers. URIs come to it normalised."""
+    """The operations of local/store.py, s3/store.py and other.py. They take normalised URIs."""
 
     def list_pages(self, prefix: str) -> Iterator[list[Entry]]: ...
+    def list_folders(self, prefix: str) -> Iterator[str]: ...
     def stat(self, uri: str) -> Entry: ...
     def read_bytes(self, uri: str) -> bytes: ...
     def read_versioned(self, uri: str) -> tuple[bytes, str]: ...
@@ -27,6 +29,7 @@ class _Store(Protocol):
     ) -> None: ...
     def write_whole(self, uri: str, data: bytes) -> None: ...
     def write_file(self, uri: str, path: Path) -> None: ...
+    def replace_file(self, uri: str, path: Path, etag: str | None) -> None: ...
     def create_exclusive(self, uri: str, data: bytes) -> str: ...
     def replace_if(self, uri: str, data: bytes, etag: str) -> str: ...
     def remove_if(self, uri: str, etag: str) -> None: ...
@@ -34,26 +37,46 @@ class _Store(Protocol):
 
 
 def _store(uri: str) -> _Store:
-    return {"file": local, "s3": s3}.get(scheme(uri), other)
+    """Return the module of a URI's store. Only its use imports the libraries of a remote store."""
+    kind = scheme(uri)
+    if kind == "file":
+        return local
+    if kind == "s3":
+        from ah_ray.storage.s3 import store as s3
+
+        return s3
+    from ah_ray.storage import other
+
+    return other
 
 
 def list_pages(prefix: str) -> Iterator[list[Entry]]:
-    """All objects below a folder, at any depth, about 1,000 at a time, in the order of their keys.
+    """Yield all objects below a folder, at any depth, about 1,000 at a time, sorted by key.
 
-    Raises ObjectMissing if there is no such folder (on S3: if nothing is below it), ObjectDenied
-    if it may not be listed. Objects that come or go while it lists may be in it or not.
+    Raise ObjectMissing if there is no such folder (on S3: if nothing is below it), ObjectDenied if
+    it may not be listed. Objects that are added or removed meanwhile may be included or not.
     """
     uri = normalise(prefix)
     return _store(uri).list_pages(uri)
 
 
+def list_folders(prefix: str) -> Iterator[str]:
+    """Yield the names of the folders right below a folder, without opening any of them.
+
+    Raise ObjectMissing if there is no such folder, ObjectDenied if it may not be listed.
+    """
+    uri = normalise(prefix)
+    return _store(uri).list_folders(uri)
+
+
 def stat(uri: str) -> Entry:
-    """What is known of one object. Raises ObjectMissing or ObjectDenied."""
+    """Return the entry of one object. Raise ObjectMissing or ObjectDenied."""
     uri = normalise(uri)
     return _store(uri).stat(uri)
 
 
 def exists(uri: str) -> bool:
+    """Return whether the object is there. Raise ObjectDenied or another StorageError."""
     try:
         stat(uri)
     except ObjectMissing:
@@ -62,26 +85,29 @@ def exists(uri: str) -> bool:
 
 
 def read_bytes(uri: str) -> bytes:
-    """The whole of a small object."""
+    """Return the content of a small object."""
     uri = normalise(uri)
     return _store(uri).read_bytes(uri)
 
 
 def read_versioned(uri: str) -> tuple[bytes, str]:
-    """The whole of a small object, and the etag that `replace_if` and `remove_if` take."""
+    """Return the content of a small object, and the etag that `replace_if` and `remove_if` take."""
     uri = normalise(uri)
     return _store(uri).read_versioned(uri)
 
 
 def read_range(uri: str, start: int, stop: int, *, etag: str | None = None) -> bytes:
-    """The bytes from start to stop. Raises ObjectChanged if it is not the object with this etag
-    (where a store can tell without another request: S3)."""
+    """Return the bytes from start to stop.
+
+    Raise ObjectChanged if the object does not have this etag (on S3; other stores would need
+    another request to find out).
+    """
     uri = normalise(uri)
     return _store(uri).read_range(uri, start, stop, etag=etag)
 
 
 def open_read(uri: str) -> BinaryIO:
-    """A seekable file, for readers that pick what they need (Parquet)."""
+    """Open a seekable file, for readers that read only parts (Parquet)."""
     uri = normalise(uri)
     return _store(uri).open_read(uri)
 
@@ -94,11 +120,10 @@ def download(
     size_bytes: int | None,
     max_bytes: int | None = None,
 ) -> None:
-    """Copies one object to the local file `path`, streamed, its length verified.
+    """Stream one object to the local file `path`, and verify its length.
 
-    Raises ObjectChanged if it is not, or no longer, the one with this etag (and size), and
-    VideoError(REFUSED) before anything is read if it is larger than `max_bytes`. For local
-    sources, `local_path` saves the copy.
+    Raise ObjectChanged if the object does not have this etag and size, and VideoError(REFUSED),
+    before reading, if it is larger than `max_bytes`. For local files, `local_path` avoids the copy.
     """
     uri = normalise(uri)
     if max_bytes is not None:
@@ -107,50 +132,63 @@ def download(
             raise VideoError(
                 ErrorKind.REFUSED, f"{known_bytes} bytes are over the limit max_bytes={max_bytes}"
             )
-    _store(uri).download(uri, path, etag=etag, size_bytes=size_bytes)
+    store = _store(uri)
+    # Only objects of other stores may be longer than their listing says.
+    more = {} if scheme(uri) in ("file", "s3") else {"max_bytes": max_bytes}
+    with full_disk_named(path):
+        store.download(uri, path, etag=etag, size_bytes=size_bytes, **more)
 
 
 def write_whole(uri: str, data: bytes) -> None:
-    """Writes an object so that a reader meets all of it or none. Folders are made as needed."""
+    """Write an object so that readers see all of it or nothing. Create folders as needed."""
     uri = normalise(uri)
     _store(uri).write_whole(uri, data)
 
 
 def write_file(uri: str, path: Path) -> None:
-    """The same with the content of a local file, which need not fit into memory."""
+    """Write the content of a local file as `write_whole` does. It need not fit into memory."""
     uri = normalise(uri)
     _store(uri).write_file(uri, path)
 
 
-def create_exclusive(uri: str, data: bytes) -> str:
-    """Writes an object that is not there yet; returns its etag for `replace_if`.
+def replace_file(uri: str, path: Path, etag: str | None) -> None:
+    """Replace the object that has this etag (from its Entry) by the content of a local file.
 
-    Raises PreconditionFailed if it is there. No two writers may bring the same `data` (a run's
-    id in it will do): by that a writer knows its own object, if the answer to its write was lost.
+    With None, the object must not exist yet. Raise PreconditionFailed if the object has changed.
+    """
+    uri = normalise(uri)
+    _store(uri).replace_file(uri, path, etag)
+
+
+def create_exclusive(uri: str, data: bytes) -> str:
+    """Write an object that does not exist yet. Return its etag for `replace_if`.
+
+    Raise PreconditionFailed if it exists. No two writers may write the same `data` (include a run
+    id): a writer whose response was lost recognises its own object by its content.
     """
     uri = normalise(uri)
     return _store(uri).create_exclusive(uri, data)
 
 
 def replace_if(uri: str, data: bytes, etag: str) -> str:
-    """Replaces the object that has this etag; returns the new one.
+    """Replace the object that has this etag. Return its new etag.
 
-    `etag` comes from `read_versioned`, `create_exclusive` or this, and `data` is unlike that
-    of other writers. Raises PreconditionFailed if the object is another by now, ObjectMissing if
-    it is gone.
+    `etag` comes from `read_versioned`, `create_exclusive` or this function; `data` differs from
+    that of other writers. Raise PreconditionFailed if the object has changed, ObjectMissing if it
+    no longer exists.
     """
     uri = normalise(uri)
     return _store(uri).replace_if(uri, data, etag)
 
 
 def remove_if(uri: str, etag: str) -> None:
-    """Removes the object if it still has this etag. Raises as `replace_if` does."""
+    """Remove the object if it still has this etag. Raise the errors of `replace_if`."""
     uri = normalise(uri)
     _store(uri).remove_if(uri, etag)
 
 
 def remove(uris: Iterable[str]) -> None:
-    """Removes objects, in bulk where the store can. What is not there is fine."""
+    """Remove objects, in bulk where the store can. Missing objects are no error."""
     for _, found in groupby(map(normalise, uris), key=scheme):
         same = list(found)
         _store(same[0]).remove(same)

@@ -1,13 +1,13 @@
-"""Any other store, by the file system that fsspec has for it (gs://, az://, memory://, …).
+"""Any other store, through its fsspec file system (gs://, az://, memory://, …).
 
-The common ground of these has no conditional write but "create", so two writers that meet within
-the same instant are told apart only as far as the store's own driver does.
+Their common interface has no conditional writes, so two writers that write at the same moment are
+kept apart only as far as the store's own driver does.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,60 +17,74 @@ import fsspec
 
 from ah_ray.errors import (
     ConfigError,
+    ErrorKind,
     ObjectChanged,
     ObjectDenied,
     ObjectMissing,
     PreconditionFailed,
     StorageError,
-    shown,
+    VideoError,
 )
+from ah_ray.naming import name_in_message
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
+from ah_ray.storage.redirects import ONE_HOST, find_redirect
 from ah_ray.storage.uri import as_folder, parent, scheme
 
 
 def _files(uri: str) -> fsspec.AbstractFileSystem:
     name = scheme(uri)
+    settings = ONE_HOST if name in ("http", "https") else {}
     try:
-        return fsspec.filesystem(name, use_listings_cache=False)
+        return fsspec.filesystem(name, use_listings_cache=False, **settings)
     except ImportError as error:
-        raise ConfigError(f"{uri} needs a package that is not installed: {error}") from None
+        raise ConfigError(
+            f"{name_in_message(uri)} needs a package that is not installed: {error}"
+        ) from None
 
 
 @contextmanager
-def _told(doing: str, uri: str) -> Iterator[None]:
-    what = f"{doing} {shown(uri)}"
+def _translate_errors(doing: str, uri: str) -> Iterator[None]:
+    what = f"{doing} {name_in_message(uri)}"
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise ObjectMissing(f"{what}: there is no such object") from error
-    except PermissionError as error:
-        raise ObjectDenied(f"{what}: {error}; give the job's account access") from error
-    except FileExistsError as error:
-        raise PreconditionFailed(f"{what}: it exists already") from error
-    except (ConnectionError, TimeoutError) as error:
-        raise retry.Transient(str(error) or type(error).__name__) from error
     except OSError as error:
-        raise StorageError(f"{what}: {error}") from error
+        if (redirected := find_redirect(error)) is None:
+            raise _translate_error(what, error) from error
+        raise ObjectDenied(
+            f"{what}: {redirected}, which is not followed; give the URL that it leads to"
+        ) from error
 
 
-def _call(doing: str, uri: str, action) -> Any:
-    """`action(file system, path)`, with retries."""
+def _translate_error(what: str, error: OSError) -> Exception:
+    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+        return ObjectMissing(f"{what}: there is no such object")
+    if isinstance(error, PermissionError):
+        return ObjectDenied(f"{what}: {error}; give the job's account access")
+    if isinstance(error, FileExistsError):
+        return PreconditionFailed(f"{what}: it exists already")
+    if isinstance(error, ConnectionError | TimeoutError):
+        return retry.Transient(str(error) or type(error).__name__)
+    return StorageError(f"{what}: {error}")
 
-    def attempt():
-        with _told(doing, uri):
+
+def _call(doing: str, uri: str, action: Callable[[fsspec.AbstractFileSystem, str], Any]) -> Any:
+    """Return `action(file system, path)`, with retries."""
+
+    def attempt() -> Any:
+        with _translate_errors(doing, uri):
             files = _files(uri)
             return action(files, files._strip_protocol(uri))
 
-    return retry.call(attempt, f"{doing} {shown(uri)}")
+    return retry.retry_call(attempt, f"{doing} {name_in_message(uri)}")
 
 
-def _entry(uri: str, key: str, found: dict) -> Entry:
-    changed = _first(found, "mtime", "updated", "LastModified", "last_modified", "created")
+def _entry(uri: str, key: str, found: dict[str, Any]) -> Entry:
+    changed = _first_known(found, "mtime", "updated", "LastModified", "last_modified", "created")
     if isinstance(changed, int | float):
         changed = datetime.fromtimestamp(changed, UTC)
     size_bytes = found.get("size")
-    etag = _first(found, "etag", "ETag", "md5Hash")
+    etag = _first_known(found, "etag", "ETag", "md5Hash")
     etag = etag or hashlib.sha256(f"{size_bytes} {changed}".encode()).hexdigest()[:16]
     return Entry(
         uri=uri,
@@ -81,19 +95,20 @@ def _entry(uri: str, key: str, found: dict) -> Entry:
     )
 
 
-def _first(found: dict, *names: str) -> Any:
-    """Drivers do not agree on what they call these."""
+def _first_known(found: dict[str, Any], *names: str) -> Any:
+    """Return the first of these fields that is set. Drivers use different names."""
     return next((found[name] for name in names if found.get(name)), None)
 
 
 def list_pages(prefix: str) -> Iterator[list[Entry]]:
-    """One page for each folder."""
+    """Yield one page for each folder."""
     yield from _walk(as_folder(prefix), "")
 
 
 def _walk(folder: str, key: str) -> Iterator[list[Entry]]:
     found = _call("listing", folder, lambda files, path: files.ls(path, detail=True))
-    page, folders = [], []
+    page: list[Entry] = []
+    folders: list[str] = []
     for child in sorted(found, key=lambda child: child["name"]):
         name = child["name"].rstrip("/").rpartition("/")[2]
         if child["type"] == "directory":
@@ -106,15 +121,22 @@ def _walk(folder: str, key: str) -> Iterator[list[Entry]]:
         yield from _walk(folder + name, key + name)
 
 
+def list_folders(prefix: str) -> Iterator[str]:
+    found = _call("listing", prefix, lambda files, path: files.ls(path, detail=True))
+    folders = (child["name"] for child in found if child["type"] == "directory")
+    yield from sorted(name.rstrip("/").rpartition("/")[2] for name in folders)
+
+
 def stat(uri: str) -> Entry:
     found = _call("reading", uri, lambda files, path: files.info(path))
     if found["type"] == "directory":
-        raise ObjectMissing(f"reading {uri}: it is a folder")
+        raise ObjectMissing(f"reading {name_in_message(uri)}: it is a folder")
     return _entry(uri, uri.rpartition("/")[2], found)
 
 
 def read_bytes(uri: str) -> bytes:
-    return _call("reading", uri, lambda files, path: files.cat_file(path))
+    data: bytes = _call("reading", uri, lambda files, path: files.cat_file(path))
+    return data
 
 
 def read_versioned(uri: str) -> tuple[bytes, str]:
@@ -123,28 +145,43 @@ def read_versioned(uri: str) -> tuple[bytes, str]:
 
 
 def read_range(uri: str, start: int, stop: int, *, etag: str | None) -> bytes:
-    return _call("reading", uri, lambda files, path: files.cat_file(path, start, stop))
+    data: bytes = _call("reading", uri, lambda files, path: files.cat_file(path, start, stop))
+    return data
 
 
 def open_read(uri: str) -> BinaryIO:
-    return _call("reading", uri, lambda files, path: files.open(path, "rb"))
+    file: BinaryIO = _call("reading", uri, lambda files, path: files.open(path, "rb"))
+    return file
 
 
-def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
-    def copy(files, source_path):
+def download(
+    uri: str,
+    path: Path,
+    *,
+    etag: str | None,
+    size_bytes: int | None,
+    max_bytes: int | None = None,
+) -> None:
+    def copy(files: fsspec.AbstractFileSystem, source_path: str) -> None:
         with files.open(source_path, "rb") as source, path.open("wb") as target:
             while piece := source.read(1 << 20):
                 target.write(piece)
+                if max_bytes is not None and target.tell() > max_bytes:
+                    raise VideoError(
+                        ErrorKind.REFUSED, f"it has more bytes than the limit max_bytes={max_bytes}"
+                    )
                 if size_bytes is not None and target.tell() > size_bytes:  # it may never end
-                    raise ObjectChanged(f"{shown(uri)} is longer than it was when it was listed")
+                    raise ObjectChanged(
+                        f"{name_in_message(uri)} is longer than it was when it was listed"
+                    )
 
     _call("reading", uri, copy)
     if size_bytes not in (None, path.stat().st_size) or etag not in (None, stat(uri).etag):
-        raise ObjectChanged(f"{uri} is no longer the object that was listed")
+        raise ObjectChanged(f"{name_in_message(uri)} is no longer the object that was listed")
 
 
 def write_whole(uri: str, data: bytes) -> None:
-    def write(files, path):
+    def write(files: fsspec.AbstractFileSystem, path: str) -> None:
         files.makedirs(parent(path), exist_ok=True)
         files.pipe_file(path, data)
 
@@ -152,17 +189,27 @@ def write_whole(uri: str, data: bytes) -> None:
 
 
 def write_file(uri: str, path: Path) -> None:
-    def write(files, target):
+    def write(files: fsspec.AbstractFileSystem, target: str) -> None:
         files.makedirs(parent(target), exist_ok=True)
         files.put_file(str(path), target)
 
     _call("writing", uri, write)
 
 
+def replace_file(uri: str, path: Path, etag: str | None) -> None:
+    try:
+        now = stat(uri).etag
+    except ObjectMissing:
+        now = None
+    if now != etag:
+        raise PreconditionFailed(f"{name_in_message(uri)} was changed by another writer")
+    write_file(uri, path)
+
+
 def create_exclusive(uri: str, data: bytes) -> str:
     with suppress(ObjectMissing):
         stat(uri)
-        raise PreconditionFailed(f"{uri} exists already")
+        raise PreconditionFailed(f"{name_in_message(uri)} exists already")
     write_whole(uri, data)
     return hashlib.sha256(data).hexdigest()[:32]
 
@@ -180,7 +227,7 @@ def remove_if(uri: str, etag: str) -> None:
 
 def _check_content(uri: str, etag: str) -> None:
     if read_versioned(uri)[1] != etag:
-        raise PreconditionFailed(f"{uri} was changed by another writer")
+        raise PreconditionFailed(f"{name_in_message(uri)} was changed by another writer")
 
 
 def remove(uris: Iterable[str]) -> None:

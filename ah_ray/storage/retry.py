@@ -1,6 +1,6 @@
-"""Trying again what may pass: backoff with jitter, bounded, and counted.
+"""Retries of faults that may pass: with backoff and jitter, bounded, and counted.
 
-Stores raise `Transient` for what may pass, and the project's own errors for what will not.
+Stores raise `Transient` for faults that may pass, and the errors of errors.py for all others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Transient(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to go on. The defaults ride out a minute of SlowDown."""
+    """How long to retry. The defaults outlast a minute of SlowDown responses."""
 
     attempts: int = 8
     budget_s: float = 60.0  # no further attempt begins after this
@@ -37,18 +37,19 @@ class Patience:
 _USUAL = Patience()
 
 HASTY = Patience(attempts=3, budget_s=4.0, call_timeout_s=4.0)
-"""For settings that a user waits to see checked."""
+"""For checks of settings, while a user waits."""
 
 _patience: ContextVar[Patience] = ContextVar("patience", default=_USUAL)
 
 
 def current_patience() -> Patience:
+    """Return the patience of this thread."""
     return _patience.get()
 
 
 @contextmanager
 def patience(value: Patience) -> Iterator[None]:
-    """Within this block, in this thread, storage is as patient as `value` says."""
+    """Use this patience for storage operations within this block, in this thread."""
     token = _patience.set(value)
     try:
         yield
@@ -57,41 +58,41 @@ def patience(value: Patience) -> Iterator[None]:
 
 
 _lock = threading.Lock()
-_retries = _told = 0
+_retries = _reported = 0
 
 
-def retries() -> int:
-    """How often this process tried a storage call again, so far."""
+def count_retries() -> int:
+    """Return how many storage requests this process has retried so far."""
     return _retries
 
 
-def new_retries() -> int:
-    """How often since this was last asked: what an actor adds to the count of its run."""
-    global _told
+def take_new_retries() -> int:
+    """Return the number of retries since the last call. Actors add it to their run's count."""
+    global _reported
     with _lock:
-        new, _told = _retries - _told, _retries
+        new, _reported = _retries - _reported, _retries
     return new
 
 
 class Attempts:
-    """The patience that is left for one operation."""
+    """The attempts at one operation, and the time they may still take."""
 
     def __init__(self, doing: str):
         self._doing = doing
         self.reset()
 
     def reset(self) -> None:
-        """Starts afresh: the operation has got further, so the store is not down."""
+        """Start again with full patience, because the operation made progress."""
         self._patience = _patience.get()
         self._made = 1
         self._began = time.monotonic()
 
     def after(self, fault: Transient) -> None:
-        """Waits before the next attempt. Raises StorageError if there shall be none."""
+        """Wait before the next attempt. Raise StorageError if there are no attempts left."""
         global _retries
         limits = self._patience
         pause_s = min(limits.first_pause_s * 2 ** (self._made - 1), limits.longest_pause_s)
-        pause_s *= random.uniform(0.5, 1.0)  # so that many workers do not come back as one
+        pause_s *= random.uniform(0.5, 1.0)  # so that many workers do not retry at once
         elapsed_s = time.monotonic() - self._began
         if self._made >= limits.attempts or elapsed_s + pause_s > limits.budget_s:
             times = f"{self._made} times in {elapsed_s:.0f} s"
@@ -102,10 +103,11 @@ class Attempts:
         time.sleep(pause_s)
 
 
-def call(action: Callable[[], T], doing: str) -> T:
-    """The result of `action`, tried again after each `Transient`.
+def retry_call(action: Callable[[], T], doing: str) -> T:
+    """Return the result of `action`. Retry after each `Transient`.
 
-    `doing` begins the message of the StorageError that ends it, as in "reading s3://bucket/key".
+    Raise StorageError after the last attempt. `doing` begins its message, for example
+    "reading s3://bucket/key".
     """
     attempts = Attempts(doing)
     while True:

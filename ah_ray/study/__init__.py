@@ -1,9 +1,9 @@
-"""Labelled work: which videos were judged by people, and what is learned from them and measured.
+"""Labelled work: videos that people judged, and what is learned from them and measured by them.
 
     prepare ──▶ a labelled manifest (labels) ──▶ evaluation ──▶ report
        ▲                                                          │ moments
        └────────── reviewers' answers ◀── review ◀────────────────┘
 
-People are known by pseudonyms in all that is written, unless they are invented or public
-(`--plain-participants`). Only faults, on the screen of who has the labels, name them as written.
+People have pseudonyms in everything that is written, unless they are invented or public
+(`--plain-participants`). Only messages about faults show names, to whoever has the labels.
 """

@@ -1,4 +1,4 @@
-"""The same work on many videos: some at a time, with a bar that shows how far it is."""
+"""The same work on many videos: several at a time, with a progress bar."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def in_threads(
     n_threads: int, work: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """Results in order. Who is interrupted, or fails, does not wait for what has not begun."""
+    """Yield results in order. After an interrupt or an error, no more work is started."""
     threads = ThreadPoolExecutor(n_threads)
     try:
         yield from threads.map(work, items)
@@ -26,7 +27,7 @@ def in_threads(
 
 @contextmanager
 def progress(what: str, total: int, console: Console) -> Iterator[Callable[[], None]]:
-    """A bar, on a terminal; yields what moves it on by one."""
+    """Show a progress bar on a terminal; yield a function that advances it by one."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     with shown:

@@ -1,6 +1,7 @@
-"""Who is seen: the source's own names for participants, their pseudonyms, and their splits. Pure.
+"""Participants: the source's own names for them, their pseudonyms, and their splits. Pure.
 
-Whoever is in training is never in test: splits are of participants, not of videos.
+Nobody is in training and in test: splits are of participants, not of videos. Names are compared in
+their normal form (participant_names.py), so that one person who is written in two ways is one.
 """
 
 from __future__ import annotations
@@ -11,26 +12,26 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ah_ray.errors import ConfigError
-from ah_ray.study.faults import Faults, Place
-from ah_ray.study.labels import SPLITS
-
-NO_PSEUDONYMS = (
-    "participants need pseudonyms: give --id-key FILE (16 bytes or more that nobody can guess), or "
-    "--plain-participants if the people are invented or public"
-)
+from ah_ray.study.label_errors import Faults, Place
+from ah_ray.study.labelled_manifest import SPLITS
+from ah_ray.study.participant_names import normal_form, show_spellings
 
 _IN_NAME = re.compile(r"(.+?)_Question_")
 
 
 def pseudonym(participant: str, key: bytes | None) -> str:
-    """16 hex digits that only the key's owner can connect with a name; without one, the name."""
+    """Return 16 hex digits that only the key's owner can connect with a name.
+
+    All spellings of a name have the same pseudonym. Without a key, return the name itself.
+    """
     if key is None:
         return participant
-    return hmac.digest(key, f"participant\0{participant}".encode(), "sha256").hex()[:16]
+    name = normal_form(participant)
+    return hmac.digest(key, f"participant\0{name}".encode(), "sha256").hex()[:16]
 
 
 def compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """Raises ConfigError if it is no regular expression."""
+    """Return the pattern of --participant-pattern. Raise ConfigError if it is not valid."""
     try:
         return re.compile(pattern) if pattern else None
     except re.error as error:
@@ -38,10 +39,11 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
 
 
 def participant_in(path: str, pattern: re.Pattern[str] | None) -> str | None:
-    """Whose video it is, by its path in the data set; None if that does not say, or says two.
+    """Return the participant's name from a video's path in the data set.
 
-    By default, as BAH names videos: <participant>/<visit>/<participant>_Question_<n>_<date>.mp4,
-    and both must agree. `pattern` finds it otherwise: its group `participant`, or the first.
+    By default paths are those of BAH: <participant>/<visit>/<participant>_Question_<n>_<date>.mp4,
+    and both names must agree. With `pattern`, it is the group `participant`, or the first group.
+    Return None if the path has no name, or two that differ.
     """
     if pattern is not None:
         found = pattern.search(path)
@@ -54,53 +56,67 @@ def participant_in(path: str, pattern: re.Pattern[str] | None) -> str | None:
     in_name = _IN_NAME.match(name)
     if in_name is None:
         return folders[0] if folders else None
-    return in_name[1] if not folders or in_name[1] in folders else None
+    agree = not folders or normal_form(in_name[1]) in map(normal_form, folders)
+    return in_name[1] if agree else None
 
 
 def check_splits(known: Iterable[tuple[str, str, Place]], faults: Faults) -> None:
-    """Tells of every participant who is in two splits; of (participant, split, where it says so).
+    """Add a fault for every participant who is in two splits.
 
-    None of it can be left out: which of the splits is meant would be a guess.
+    `known` are (participant, split, where that is written). Such a fault cannot be skipped: which
+    of the splits is right would be a guess.
     """
-    first: dict[str, dict[str, Place]] = {}
-    for participant, split, place in known:
-        first.setdefault(participant, {}).setdefault(split, place)
-    for participant, places in first.items():
-        if len(places) > 1:
-            where = " and ".join(f"in {split} ({place})" for split, place in places.items())
+    found: dict[str, list[tuple[str, str, Place]]] = {}
+    for one in known:
+        found.setdefault(normal_form(one[0]), []).append(one)
+    for entries in found.values():
+        first: dict[str, Place] = {}
+        for _, split, place in entries:
+            first.setdefault(split, place)
+        if len(first) > 1:
+            who = show_spellings(name for name, _, _ in entries)
+            where = " and ".join(f"in {split} ({place})" for split, place in first.items())
             faults.add(
-                next(iter(places.values())),
-                f"participant {participant} is {where}",
+                next(iter(first.values())),
+                f"participant {who} is {where}",
                 "keep all videos of a participant in one split",
             )
 
 
 def shares_of(value: object) -> tuple[float, float, float] | None:
-    """The shares of train, val and test, of `0.7,0.1,0.2` or three numbers. Raises ValueError."""
+    """Return the shares of train, val and test from `0.7,0.1,0.2` or three numbers.
+
+    Raise ValueError if they are not three shares that sum to 1.
+    """
     if value is None:
         return None
-    if isinstance(value, str):
-        value = tuple(part.strip() for part in value.split(","))
+    parts = value.split(",") if isinstance(value, str) else value
     try:
-        shares = tuple(float(part) for part in value)
+        shares = tuple(float(part) for part in parts) if isinstance(parts, Iterable) else ()
     except (TypeError, ValueError):
         shares = ()
-    if len(shares) != 3 or not (shares[0] > 0 <= min(shares) and abs(sum(shares) - 1) < 1e-6):
-        raise ValueError("give the shares of train, val and test, which sum to 1: 0.7,0.1,0.2")
-    return shares
+    match shares:
+        case (train, val, test) if train > 0 <= min(val, test) and abs(sum(shares) - 1) < 1e-6:
+            return train, val, test
+    raise ValueError("give the shares of train, val and test, which sum to 1: 0.7,0.1,0.2")
 
 
 def draw_splits(participants: Iterable[str], shares: Sequence[float], seed: int) -> dict[str, str]:
-    """participant → split: as many participants in each as its share says, drawn with the seed.
+    """Return participant → split, with as many participants in each split as its share says.
 
-    Numbers are rounded by the largest remainders; a split whose share is not 0 gets one at least
-    while there are enough.
+    Numbers are rounded by the largest remainders; a split whose share is not 0 gets at least one
+    while there are enough. All spellings of a name are in the same split.
     """
-    drawn = sorted(set(participants))
-    random.Random(seed).shuffle(drawn)
-    sizes = _sizes(len(drawn), shares)
-    names = [split for split, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
-    return dict(zip(drawn, names, strict=True))
+    people: dict[str, list[str]] = {}
+    for participant in sorted(set(participants)):
+        people.setdefault(normal_form(participant), []).append(participant)
+    order = sorted(people, key=lambda person: people[person][0])
+    random.Random(seed).shuffle(order)
+    sizes = _sizes(len(order), shares)
+    splits = [split for split, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
+    return {
+        name: split for person, split in zip(order, splits, strict=True) for name in people[person]
+    }
 
 
 def _sizes(n: int, shares: Sequence[float]) -> list[int]:

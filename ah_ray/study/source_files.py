@@ -1,4 +1,4 @@
-"""Files of labels, read whole: they may come from somebody else, so not without a limit."""
+"""Files of labels, read whole, up to a limit, since they may come from anybody."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_BYTES = 1 << 30
 
 
 def read_source(uri: str) -> bytes:
-    """Raises ConfigError if it is too large, StorageError as storage does."""
+    """Return the content of a file. Raise ConfigError if it is too large; raise StorageError."""
     if (storage.stat(uri).size_bytes or 0) > MAX_BYTES:
         raise ConfigError(f"{uri} is over {MAX_BYTES >> 30} GiB, which no file of labels is")
     return storage.read_bytes(uri)

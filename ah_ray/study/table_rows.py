@@ -1,4 +1,4 @@
-"""Rows of a CSV or Parquet file as texts, whatever their types: None where nothing is written."""
+"""Rows of a CSV or Parquet file as texts of any type; None for an empty cell."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import csv
 import io
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ah_ray import storage
-from ah_ray.cohort.manifest import bounded_lines
-from ah_ray.cohort.parquet_rows import parquet_rows
+from ah_ray.cohort.manifest import read_bounded_lines
+from ah_ray.cohort.parquet_rows import read_parquet_rows
 from ah_ray.errors import ConfigError
 
 MAX_ROWS = 5_000_000
@@ -25,10 +26,10 @@ Row = dict[str, str | None]
 def read_rows(
     uri: str, needed: Collection[str], known: Collection[str]
 ) -> Iterator[tuple[int, Row]]:
-    """(line of a CSV or row of a Parquet file, its cells by the column's name in lower case).
+    """Yield the line of a CSV, or row of a Parquet file, and its cells by column in lower case.
 
-    Columns that are neither needed nor known are not read. Raises ConfigError if it is no such
-    file, lacks a column that is needed, or is too large.
+    Other columns than `needed` and `known` are not read. Raise ConfigError if the file is neither,
+    lacks a needed column, or is too large.
     """
     if (storage.stat(uri).size_bytes or 0) > _MAX_BYTES:
         raise _too_large(uri)
@@ -55,9 +56,11 @@ def _rows(uri: str, needed: Collection[str], wanted: set[str]) -> Iterator[tuple
             yield from _of_parquet(uri, file, needed, wanted)
 
 
-def _of_csv(uri: str, file, needed: Collection[str], wanted: set[str]) -> Iterator[tuple[int, Row]]:
+def _of_csv(
+    uri: str, file: BinaryIO, needed: Collection[str], wanted: set[str]
+) -> Iterator[tuple[int, Row]]:
     try:
-        lines = bounded_lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+        lines = read_bounded_lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
         header = next(lines, "")
         # Spreadsheets of countries that write 1,5 put semicolons between columns.
         delimiter = ";" if ";" in header and "," not in header else ","
@@ -77,7 +80,7 @@ def _of_csv(uri: str, file, needed: Collection[str], wanted: set[str]) -> Iterat
 
 
 def _of_parquet(
-    uri: str, file, needed: Collection[str], wanted: set[str]
+    uri: str, file: BinaryIO, needed: Collection[str], wanted: set[str]
 ) -> Iterator[tuple[int, Row]]:
     name_of: dict[str, str] = {}
 
@@ -88,7 +91,7 @@ def _of_parquet(
         _check_size(uri, table.metadata, columns)
         return columns, [one for one in columns if pa.types.is_string(schema.field(one).type)]
 
-    for number, row in parquet_rows(uri, file, choose, batch_rows=_BATCH_ROWS):
+    for number, row in read_parquet_rows(uri, file, choose, batch_rows=_BATCH_ROWS):
         yield number, _row(map(name_of.__getitem__, row), row.values(), wanted)
 
 
@@ -104,15 +107,17 @@ def _names(uri: str, written: list[str], needed: Collection[str]) -> list[str]:
     names = [name.strip().lower() for name in written]
     if missing := [name for name in needed if name not in names]:
         shown = ", ".join(names) or "none"
-        mend = "; put commas between columns" if any(";" in one for one in names) else ""
-        raise ConfigError(f"{uri} has no column {', '.join(missing)} (its columns: {shown}){mend}")
+        remedy = "; put commas between columns" if any(";" in one for one in names) else ""
+        raise ConfigError(
+            f"{uri} has no column {', '.join(missing)} (its columns: {shown}){remedy}"
+        )
     if twice := {name for name in names if names.count(name) > 1}:
         raise ConfigError(f"{uri} has the column {', '.join(sorted(twice))} twice")
     return names
 
 
 def _row(names: Iterable[str], cells: Iterable[object], wanted: set[str]) -> Row:
-    """A URI stays as it is written: a blank may be part of a name, and names are hashed."""
+    """Return the cells as texts. A URI keeps its blanks, which may be part of a name."""
     return {
         name: text if name == "uri" else (text.strip() or None if text else None)
         for name, text in zip(names, map(_text, cells), strict=False)

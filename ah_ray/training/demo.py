@@ -1,8 +1,8 @@
-"""`jobs/train.py --demo`: teaches the tiny model on drawn talking faces, from nothing.
+"""Train the tiny model on drawn talking faces, from random weights: `jobs/train.py --demo`.
 
-A/H shows where face and voice disagree, so neither alone tells. Asked that alone, a model that has
-learnt nothing yet stays at a guess; so it is first asked two simpler questions about the same
-clips (does the face turn to a smile, does the voice rise), then all three.
+A/H shows where face and voice disagree, so neither alone is enough. A model that starts from
+nothing and is asked only that question keeps guessing. So it is first asked two simpler questions
+about the same clips (does the face begin to smile, does the voice rise), and then all three.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from rich.progress import track
 from ah_ray import cluster
 from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
-from ah_ray.media.synthetic import Scene, random_scenes, write_video
+from ah_ray.media.ffmpeg.synthetic import Scene, random_scenes, write_video
 from ah_ray.omni.make_tiny import make_tiny
 from ah_ray.profile import load_profile
-from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, fingerprint, write_labels
+from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, fingerprint, write_labels
+from ah_ray.training.ray_errors import convert_ray_errors
 from ah_ray.training.run import train
 from ah_ray.training.settings import train_settings
 
@@ -57,9 +58,9 @@ RECIPE: dict[str, Any] = {
 
 
 def train_demo(settings: dict[str, Any], console: Console | None = None) -> ExitStatus:
-    """Draws videos, makes a tiny model with seeded weights, and trains it; all below --out.
+    """Draw videos, make a tiny model with random weights, and train it; all below --out.
 
-    `settings` are those that the user gave; what is there already is not made again.
+    `settings` are those that the user gave. Files that exist already are not made again.
     """
     console = console or Console(highlight=False, soft_wrap=True)
     for name in ("labels", "model"):
@@ -68,8 +69,8 @@ def train_demo(settings: dict[str, Any], console: Console | None = None) -> Exit
     if not settings.get("out"):
         raise ConfigError("--out is missing: a folder for videos, labels and the model")
     out = Path(settings["out"]).expanduser().resolve()
-    with cluster.connected():
-        draw(out / "videos", N_VIDEOS, console)
+    with cluster.connected(), convert_ray_errors():
+        draw_videos(out / "videos", N_VIDEOS, console)
         write_demo_labels(out / "labels", out / "videos", N_VIDEOS)
         if not (out / "tiny-seeded" / "MODEL_CARD.md").exists():
             make_tiny(out / "tiny-seeded")
@@ -78,41 +79,41 @@ def train_demo(settings: dict[str, Any], console: Console | None = None) -> Exit
         return train(checked, console, purpose=_PURPOSE)
 
 
-def scenes_of(split: str, number: int) -> list[Scene]:
-    """The scenes of a video: 2 to 8, drawn by its split and number."""
+def make_scenes(split: str, number: int) -> list[Scene]:
+    """Return the scenes of a video: 2 to 8, chosen by its split and number."""
     seed = {"train": 1, "val": 2, "test": 3}[split] * 1_000_000 + number
     n_scenes = int(np.random.default_rng([seed, 7]).integers(FEWEST, MOST + 1))
     return random_scenes(n_scenes, seed)
 
 
-def draw(folder: Path, n_videos: dict[str, int], console: Console) -> None:
-    """Draws and encodes the videos that the folder lacks, on all cores."""
+def draw_videos(folder: Path, n_videos: dict[str, int], console: Console) -> None:
+    """Draw and encode the videos that the folder lacks, on all cores."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [(split, n) for split, count in n_videos.items() for n in range(count)]
-    lacking = [one for one in wanted if not _path(folder, *one).exists()]
-    drawing = [ray.remote(_draw).remote(folder, split, number) for split, number in lacking]
+    lacking = [one for one in wanted if not _get_video_path(folder, *one).exists()]
+    drawing = [ray.remote(_draw_video).remote(folder, split, number) for split, number in lacking]
     for done in track(drawing, "drawing ", console=console, disable=not drawing):
         ray.get(done)
 
 
-def _draw(folder: Path, split: str, number: int) -> None:
-    path = _path(folder, split, number)
+def _draw_video(folder: Path, split: str, number: int) -> None:
+    path = _get_video_path(folder, split, number)
     partial = path.with_name(f".{path.name}")
-    write_video(partial, scenes_of(split, number))
+    write_video(partial, make_scenes(split, number))
     partial.rename(path)
 
 
-def _path(folder: Path, split: str, number: int) -> Path:
+def _get_video_path(folder: Path, split: str, number: int) -> Path:
     return folder / f"{split}-{number:04d}.mp4"
 
 
 def write_demo_labels(out: Path, videos: Path, n_videos: dict[str, int]) -> None:
-    """A labelled manifest of the drawn videos, with three questions about each scene."""
+    """Write a labelled manifest of the drawn videos, with three questions about each scene."""
     user = load_profile("tiny").user
     windows, rows = [], []
     for split, count in n_videos.items():
         for number in range(count):
-            path, scenes = _path(videos, split, number), scenes_of(split, number)
+            path, scenes = _get_video_path(videos, split, number), make_scenes(split, number)
             same = {
                 "uri": str(path),
                 "video_id": path.stem,

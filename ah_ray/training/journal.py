@@ -1,8 +1,9 @@
-"""What a training says while it runs: rows from the first worker to whoever looks."""
+"""Carry messages and metrics of a training from its first worker to the driver."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import ray
 
 from ah_ray import storage
+from ah_ray.output.guarded_write import write_guarded
 
 METRICS = pa.schema(
     [
@@ -35,26 +37,35 @@ METRICS = pa.schema(
         ("val_n_windows", pa.int64()),
     ]
 )
-"""OUT/metrics.parquet: a row a step, and one an evaluation."""
+"""OUT/metrics.parquet: one row for each step, and one for each evaluation."""
 
 METRICS_FILE = "metrics.parquet"
 
 
-def write_metrics(out: str, rows: list[dict[str, Any]]) -> None:
+def write_metrics(
+    out: str, rows: list[dict[str, Any]], confirm: Callable[[], None] = lambda: None
+) -> None:
+    """Write OUT/metrics.parquet; `confirm` raises if OUT has been taken by another training."""
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=METRICS), buffer, compression="zstd")
-    storage.write_whole(storage.join(out, METRICS_FILE), buffer.getvalue())
+    write_guarded(storage.join(out, METRICS_FILE), buffer.getvalue(), confirm)
 
 
-@ray.remote(num_cpus=0)
 class Journal:
-    """Rows and words of a running training."""
+    """The messages and metrics of a running training."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[str, Any]] = []
+        self._entries: list[tuple[str, Any]] = []
 
-    def tell(self, kind: str, what: Any) -> None:
-        self._told.append((kind, what))
+    def add(self, kind: str, what: Any) -> None:
+        """Add an entry: its kind, and its content."""
+        self._entries.append((kind, what))
 
-    def since(self, n: int) -> list[tuple[str, Any]]:
-        return self._told[n:]
+    def read_since(self, n: int) -> list[tuple[str, Any]]:
+        """Return the entries after the first n."""
+        return self._entries[n:]
+
+
+def start_journal() -> Any:
+    """Start the actor that keeps the journal of a training, and return its handle."""
+    return ray.remote(num_cpus=0)(Journal).remote()

@@ -1,4 +1,4 @@
-"""A training from its settings to a model on disk: read labels, plan, start Ray Train, export."""
+"""Run a training: read labels, plan, start Ray Train, export the model."""
 
 from __future__ import annotations
 
@@ -15,21 +15,36 @@ from rich.console import Console
 from transformers import Qwen3OmniMoeThinkerConfig
 
 from ah_ray import cluster, storage
-from ah_ray.errors import AhRayError, ConfigError, ObjectMissing, StorageError
+from ah_ray.cli.screen import say
+from ah_ray.errors import ConfigError, ObjectMissing, TrainingStopped
 from ah_ray.exit_status import ExitStatus
-from ah_ray.omni.checkpoint import TINY, find_checkpoint, thinker_config
-from ah_ray.profile import load_profile
-from ah_ray.results.lease import Lease
-from ah_ray.results.runs import new_run_id
-from ah_ray.study.labels import read_windows
+from ah_ray.omni.inputs.tokenizer_check import check_tokenizers
+from ah_ray.omni.weights.checkpoint import find_checkpoint, load_thinker_config
+from ah_ray.omni.weights.training_record import LEARNED_FROM, choose_profile, models_learned_from
+from ah_ray.output.guarded_write import write_guarded
+from ah_ray.output.lease import Lease
+from ah_ray.output.lease_guard import make_guard
+from ah_ray.output.runs import new_run_id
+from ah_ray.study.labelled_manifest import read_windows
+from ah_ray.study.leak_records import record_training
 from ah_ray.training import plan
-from ah_ray.training.assigned import Machines, assign, labelled_windows, machines_for
-from ah_ray.training.card import PURPOSE
-from ah_ray.training.exported import ADAPTER, MODEL
-from ah_ray.training.journal import Journal, write_metrics
+from ah_ray.training.data.assignment import (
+    Assignment,
+    Machines,
+    make_assignment,
+    make_order,
+    plan_machines,
+    select_windows,
+)
+from ah_ray.training.data.label_check import check_epochs, check_labels
+from ah_ray.training.export import ADAPTER, MODEL
+from ah_ray.training.journal import start_journal, write_metrics
+from ah_ray.training.model_card import PURPOSE
+from ah_ray.training.progress import ProgressView, make_plan_table
+from ah_ray.training.ray_errors import convert_ray_errors, find_cause
 from ah_ray.training.settings import Method, TrainSettings
-from ah_ray.training.shown import Shown, plan_table
-from ah_ray.training.worker import Assignment, work
+from ah_ray.training.steps.lost_windows import write_lost_windows
+from ah_ray.training.worker import run_worker
 
 STATE, SETTINGS_FILE = "state", "settings.json"
 
@@ -37,44 +52,63 @@ STATE, SETTINGS_FILE = "state", "settings.json"
 def train(
     settings: TrainSettings, console: Console | None = None, *, purpose: str = PURPOSE
 ) -> ExitStatus:
-    """Trains, or goes on with a training in OUT that was broken off.
+    """Start a training, or continue one in OUT that was interrupted.
 
-    `purpose` is what the model card says the model is for.
-
-    Raises ConfigError before any worker starts if something is wrong, OutputBusy if another
-    training writes to OUT.
+    `purpose` is what the model card says that the model is for. Raise ConfigError before any worker
+    starts if something is wrong, and OutputBusy if another training writes to OUT.
     """
     console = console or Console(highlight=False, soft_wrap=True)
     out = storage.normalise(settings.out)
     settings = settings.model_copy(update={"out": out})
     base = find_checkpoint(settings.model)
-    profile = load_profile(settings.profile or ("tiny" if settings.model == TINY else "seed"))
+    chosen = choose_profile(settings.profile, [(settings.model, base, ())], binding=False)
+    profile = chosen.profile
+    if chosen.reason:
+        say(console, f"profile {profile.name}: {chosen.reason}")
+    check_tokenizers(base, (), profile)
     labels = read_windows(settings.labels)
-    train_rows, val_rows = (labelled_windows(labels, split, settings) for split in ("train", "val"))
-    if not train_rows:
-        raise ConfigError(f"--labels {settings.labels}: no window of the split `train`")
-    with cluster.connected():
-        machines = machines_for(settings)
-        assignment = assign(settings, base, profile, labels, train_rows, val_rows, machines)
+    train_rows, val_rows = (select_windows(labels, split, settings) for split in ("train", "val"))
+    check_labels(settings, train_rows, val_rows)
+    check_epochs(make_order(settings, train_rows, workers=1))
+    with cluster.connected(), convert_ray_errors():
+        machines = plan_machines(settings)
+        assignment = make_assignment(
+            settings, base, profile, labels, train_rows, val_rows, machines
+        )
         assignment.about["purpose"] = purpose
-        _plan(assignment, machines, console)
+        known = (*models_learned_from(base), *record_training(settings.labels))
+        assignment.about[LEARNED_FROM] = [one.model_dump(mode="json") for one in known]
+        _show_plan(assignment, machines, console)
         if settings.plan:
             return ExitStatus.COMPLETE
         storage.check_writable(out)
-        if _is_done(out, settings):
+        if _count_lost_windows(out, settings) == 0:
             console.print(f"{out} holds the model of these settings already: nothing to do")
             return ExitStatus.COMPLETE
-        with Lease.acquire(out, new_run_id(), say=console.print):
-            _claim(out, assignment)
-            return _fit(assignment, machines, console)
+        with Lease.acquire(out, new_run_id(), say=console.print) as lease:
+            _claim_output(out, assignment, lease)
+            if n_lost := _count_lost_windows(out, settings):
+                console.print(
+                    f"The model in {out} was trained without {n_lost:,} windows that could not be "
+                    "decoded: training again from the start"
+                )
+                lease.confirm()
+                _remove_results(out, settings)
+            return _run_workers(assignment, machines, lease, console)
 
 
-def _fit(assignment: Assignment, machines: Machines, console: Console) -> ExitStatus:
+def _run_workers(
+    assignment: Assignment, machines: Machines, lease: Lease, console: Console
+) -> ExitStatus:
+    """Train, and write what was measured and lost. Raise OutputBusy if another training has taken
+    OUT, StorageError if the lease is lost otherwise, TrainingStopped if there is no model."""
     settings, out = assignment.settings, assignment.settings.out
-    journal = Journal.remote()
+    journal = start_journal()
     trainer = _Trainer(
-        work,
-        train_loop_config={"assignment": replace(assignment, journal=journal)},
+        run_worker,
+        train_loop_config={
+            "assignment": replace(assignment, journal=journal, guard=make_guard(lease))
+        },
         scaling_config=ScalingConfig(
             num_workers=machines.workers,
             use_gpu=machines.gpu,
@@ -94,19 +128,30 @@ def _fit(assignment: Assignment, machines: Machines, console: Console) -> ExitSt
             failure_config=FailureConfig(max_failures=settings.max_failures),
         ),
     )
-    with closing(Shown(journal, assignment, console)) as shown:
-        try:
+    try:
+        with closing(ProgressView(journal, assignment, lease, console)) as view:
             trainer.fit()
-        except TrainingFailedError as error:
-            raise _cause(error) from None
-    write_metrics(out, shown.rows)
-    name = ADAPTER if settings.method is not Method.FULL else MODEL
-    shown.finished(name)
+    except TrainingFailedError as error:
+        lease.confirm()  # if it is lost, that is why
+        raise find_cause(error) from None
+    except KeyboardInterrupt:
+        lease.check()
+        raise
+    write_metrics(out, view.rows, lease.confirm)
+    windows = {"train": assignment.train, "val": assignment.val}
+    write_lost_windows(out, view.lost_windows, windows, lease.confirm)
+    lease.confirm()
+    if view.stopped is not None:
+        _remove_results(out, settings)
+        raise TrainingStopped(view.stopped)
+    if _count_lost_windows(out, settings) is None:
+        raise TrainingStopped("the workers ended without a model")
+    view.report_result(_get_result_name(settings))
     return ExitStatus.COMPLETE
 
 
 class _Trainer(TorchTrainer):
-    """Leaves Ctrl-C to us: Ray's own handler would end the process with status 1, and say nothing.
+    """Leave Ctrl-C to this project: Ray's own handler would end the process with 1 and no message.
 
     Its actors end with the driver.
     """
@@ -115,26 +160,15 @@ class _Trainer(TorchTrainer):
         pass
 
 
-def _cause(error: TrainingFailedError) -> AhRayError:
-    """What a worker said, as one of ours."""
-    failures = getattr(error, "worker_failures", {}) or {}
-    for failure in failures.values():
-        while failure is not None:
-            if isinstance(failure, AhRayError):
-                return failure
-            failure = getattr(failure, "cause", None) or failure.__cause__
-    first = next(iter(failures.values()), error)
-    line = next((ln for ln in reversed(str(first).splitlines()) if ln.strip()), repr(first))
-    return StorageError(f"the training stopped: {line.strip()[:300]}")
-
-
-def _plan(assignment: Assignment, machines: Machines, console: Console) -> None:
-    """Says what it will take; raises ConfigError if it cannot fit."""
+def _show_plan(assignment: Assignment, machines: Machines, console: Console) -> None:
+    """Show what the training needs. Raise ConfigError if it cannot fit."""
     settings = assignment.settings
-    config = Qwen3OmniMoeThinkerConfig.from_dict(thinker_config(find_checkpoint(settings.model)))
+    config = Qwen3OmniMoeThinkerConfig.from_dict(
+        load_thinker_config(find_checkpoint(settings.model))
+    )
     checkpointing = machines.gpu if settings.checkpointing is None else settings.checkpointing
-    found = plan.sizes(config, settings)
-    needed = plan.memory(
+    found = plan.count_parameters(config, settings)
+    needed = plan.estimate_memory(
         config,
         found,
         settings,
@@ -145,10 +179,10 @@ def _plan(assignment: Assignment, machines: Machines, console: Console) -> None:
     )
     hours = None
     if machines.gpu:
-        gpu_bytes = ray.get(ray.remote(num_gpus=1)(_gpu_bytes).remote())
+        gpu_bytes = ray.get(ray.remote(num_gpus=1)(_measure_gpu_bytes).remote())
         plan.check_fits(needed, settings, gpu_bytes=gpu_bytes, workers=machines.workers)
         seconds = sum(row.end_s - row.start_s for row in assignment.train) * settings.epochs
-        hours = plan.hours(
+        hours = plan.estimate_hours(
             config,
             assignment.profile,
             settings,
@@ -157,21 +191,21 @@ def _plan(assignment: Assignment, machines: Machines, console: Console) -> None:
             workers=machines.workers,
             checkpointing=checkpointing,
         )
-    console.print(plan_table(assignment, machines, found, needed, hours))
+    console.print(make_plan_table(assignment, machines, found, needed, hours))
 
 
-def _gpu_bytes() -> int:
+def _measure_gpu_bytes() -> int:
     import torch
 
     return torch.cuda.mem_get_info()[1]
 
 
-def _claim(out: str, assignment: Assignment) -> None:
-    """Notes whose training this is. Raises ConfigError if OUT holds one of other settings."""
-    ours = json.dumps(_identity(assignment), indent=2, sort_keys=True).encode() + b"\n"
-    theirs = _read(storage.join(out, SETTINGS_FILE))
+def _claim_output(out: str, assignment: Assignment, lease: Lease) -> None:
+    """Note whose training this is. Raise ConfigError if OUT holds one of other settings."""
+    ours = json.dumps(_describe_training(assignment), indent=2, sort_keys=True).encode() + b"\n"
+    theirs = _read_if_there(storage.join(out, SETTINGS_FILE))
     if theirs is None:
-        storage.write_whole(storage.join(out, SETTINGS_FILE), ours)
+        write_guarded(storage.join(out, SETTINGS_FILE), ours, lease.confirm, is_probably_new=True)
     elif theirs != ours:
         before, now = json.loads(theirs), json.loads(ours)
         names = [
@@ -186,16 +220,34 @@ def _claim(out: str, assignment: Assignment) -> None:
         )
 
 
-def _identity(assignment: Assignment) -> dict[str, Any]:
-    return {part: assignment.about[part] for part in ("base", "labels", "settings")}
+def _describe_training(assignment: Assignment) -> dict[str, Any]:
+    return {part: assignment.about[part] for part in ("base", "labels", "profile", "settings")}
 
 
-def _is_done(out: str, settings: TrainSettings) -> bool:
-    name = MODEL if settings.method is Method.FULL else ADAPTER
-    return _read(storage.join(out, name, "training.json")) is not None
+def _get_result_name(settings: TrainSettings) -> str:
+    return MODEL if settings.method is Method.FULL else ADAPTER
 
 
-def _read(uri: str) -> bytes | None:
+def _count_lost_windows(out: str, settings: TrainSettings) -> int | None:
+    """Return how many windows the result in OUT was trained without; None if there is no result."""
+    text = _read_if_there(storage.join(out, _get_result_name(settings), "training.json"))
+    return None if text is None else sum(json.loads(text).get("lost", {}).values())
+
+
+def _remove_results(out: str, settings: TrainSettings) -> None:
+    """Remove what a training that lost windows wrote: checkpoints, and the record of its result.
+
+    The record is removed first, so that nothing left after a kill looks complete.
+    """
+    storage.remove([storage.join(out, _get_result_name(settings), "training.json")])
+    try:
+        pages = list(storage.list_pages(storage.as_folder(storage.join(out, STATE))))
+    except ObjectMissing:
+        return
+    storage.remove(entry.uri for page in pages for entry in page)
+
+
+def _read_if_there(uri: str) -> bytes | None:
     try:
         return storage.read_bytes(uri)
     except ObjectMissing:

@@ -7,10 +7,11 @@ import sys
 from dataclasses import replace
 
 import pytest
+from ordinary_user import as_ordinary_user
 
 from ah_ray import storage
 from ah_ray.cohort import committed_names, open_cohort, video_id_of
-from ah_ray.cohort.listing import NO_ENDING, NOT_UTF8, OTHERS, Ignored
+from ah_ray.cohort.listing import NO_ENDING, NOT_UTF8, OF_MACOS, OTHERS, Ignored
 from ah_ray.errors import ConfigError, ErrorKind
 from ah_ray.storage import join
 
@@ -103,6 +104,48 @@ def test_a_link_to_nothing_is_a_missing_video(tmp_path):
     (video,) = open_cohort(str(tmp_path))
     assert (video.problem_kind, video.etag) == (ErrorKind.MISSING, None)
     assert "link to nothing" in video.problem
+
+
+def test_bad_entries_are_videos_with_a_problem(tmp_path):
+    fill(str(tmp_path), ["good.mp4", "closed.mp4", "closed/a.mp4", "._good.mp4", "x/._b.mp4"])
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "closed.mp4").chmod(0)
+    (tmp_path / "closed").chmod(0)
+    cohort = as_ordinary_user(lambda: open_cohort(str(tmp_path)), tmp_path)
+    (tmp_path / "closed").chmod(0o755)
+    assert {video.uri.removeprefix(f"{tmp_path}/"): video.problem_kind for video in cohort} == {
+        "closed": ErrorKind.DENIED,
+        "closed.mp4": ErrorKind.DENIED,
+        "good.mp4": None,
+        "loop.mp4": ErrorKind.MISSING,
+        "pipe.mp4": ErrorKind.MISSING,
+    }
+    assert cohort.ignored.count == {OF_MACOS: 2}
+
+
+def test_bad_entries_of_a_manifest_are_videos_with_a_problem(tmp_path):
+    fill(str(tmp_path), ["good.mp4", "closed.mp4"])
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "closed.mp4").chmod(0)
+    os.mkfifo(tmp_path / "pipe.mp4")
+    names = ["good.mp4", "closed.mp4", "loop.mp4", "loop/x.mp4", "pipe.mp4", "good.mp4/x.mp4"]
+    (tmp_path / "m.csv").write_text("\n".join(["uri", *names]))
+    cohort = as_ordinary_user(lambda: open_cohort(str(tmp_path / "m.csv")), tmp_path)
+    denied, missing = ErrorKind.DENIED, ErrorKind.MISSING
+    kinds = [video.problem_kind for video in cohort]
+    assert kinds == [None, denied, missing, missing, missing, missing]
+
+
+@pytest.mark.parametrize("name", ["loop", "pipe", "pipe.csv", "closed"])
+def test_a_source_that_cannot_be_read_is_one_sentence(tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(ConfigError, match="cannot be read: "):
+        as_ordinary_user(lambda: storage.check_readable(str(tmp_path / name)), tmp_path)
 
 
 def test_an_empty_cohort_is_a_wrong_setting(tmp_path, bucket):

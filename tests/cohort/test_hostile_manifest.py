@@ -17,14 +17,14 @@ from ah_ray.cohort.manifest import read_manifest
 from ah_ray.errors import ConfigError
 
 
-def told(path: Path) -> str:
+def error_of(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
         read_manifest(str(path), video_id_of)
     assert len(str(caught.value)) < 10_000
     return str(caught.value)
 
 
-def written(path: Path, *entries: str) -> Path:
+def write_manifest(path: Path, *entries: str) -> Path:
     path.write_text("\n".join(["uri", *entries]))
     return path
 
@@ -42,13 +42,13 @@ def written(path: Path, *entries: str) -> Path:
     ],
 )
 def test_a_manifest_does_not_choose_which_host_is_asked(tmp_path, entry):
-    message = told(written(tmp_path / "m.csv", "a.mp4", entry))
+    message = error_of(write_manifest(tmp_path / "m.csv", "a.mp4", entry))
     assert "m.csv: line 3: " in message
     assert "asks a host that the manifest chooses; give a bucket" in message
 
 
 def test_terminal_sequences_in_an_entry_are_shown_not_obeyed(tmp_path):
-    message = told(written(tmp_path / "m.csv", "../\x1b]0;owned\x07\u202e.mp4"))
+    message = error_of(write_manifest(tmp_path / "m.csv", "../\x1b]0;owned\x07\u202e.mp4"))
     assert message.isprintable() and "leaves the manifest's folder" in message
 
 
@@ -56,24 +56,26 @@ def test_terminal_sequences_in_an_entry_are_shown_not_obeyed(tmp_path):
 def test_an_entry_as_long_as_a_book_is_refused_and_not_repeated(tmp_path, name):
     entry = "x" * 100_000
     if name == "m.csv":
-        written(tmp_path / name, entry)
+        write_manifest(tmp_path / name, entry)
     else:
         pq.write_table(pa.table({"uri": [entry]}), tmp_path / name)
-    assert "m." in told(tmp_path / name)
+    assert "m." in error_of(tmp_path / name)
 
 
 def test_a_line_without_end_is_not_read_whole(tmp_path):
     (tmp_path / "m.csv").write_text('uri\n"' + "x" * 50_000_000)
-    assert "it has a line of over 1048576 characters" in told(tmp_path / "m.csv")
+    assert "it has a line of over 1048576 characters" in error_of(tmp_path / "m.csv")
 
 
 def test_more_entries_than_any_cohort_has(tmp_path, monkeypatch):
     monkeypatch.setattr(manifest, "MAX_ENTRIES", 100)
     names = [f"{n}.mp4" for n in range(101)]
     pq.write_table(pa.table({"uri": names}), tmp_path / "m.parquet")
-    for path in (tmp_path / "m.parquet", written(tmp_path / "m.csv", *names)):
-        assert "is too large for a manifest: over 100 entries" in told(path)
-    assert len(read_manifest(str(written(tmp_path / "m.csv", *names[1:])), video_id_of)) == 100
+    for path in (tmp_path / "m.parquet", write_manifest(tmp_path / "m.csv", *names)):
+        assert "is too large for a manifest: over 100 entries" in error_of(path)
+    assert (
+        len(read_manifest(str(write_manifest(tmp_path / "m.csv", *names[1:])), video_id_of)) == 100
+    )
 
 
 def test_a_file_of_kilobytes_that_stands_for_billions_of_rows(tmp_path):
@@ -84,7 +86,7 @@ def test_a_file_of_kilobytes_that_stands_for_billions_of_rows(tmp_path):
             writer.write_table(table)
     assert (tmp_path / "m.parquet").stat().st_size < 100_000
     started = time.process_time()
-    assert "is too large for a manifest" in told(tmp_path / "m.parquet")
+    assert "is too large for a manifest" in error_of(tmp_path / "m.parquet")
     assert time.process_time() - started < 1
 
 

@@ -84,10 +84,6 @@ def test_parquet_with_any_byte_changed(tmp_path, compression):
     ("entry", "message"),
     [
         ("", "uri is empty"),
-        ("nosuch://x", "no storage is known by nosuch://"),
-        ("simplecache::s3://b/x", "chains URLs"),
-        ("zip://x::s3://b/y", "no storage is known by zip://"),
-        ("data:// x", "no storage is known by data://"),
         ("../other/x.mp4", "leaves the manifest's folder; give the whole URI"),
         ("a/../../x.mp4", "leaves the manifest's folder"),
         ("s3:///x", "names no bucket"),
@@ -98,6 +94,25 @@ def test_hostile_entries_are_refused_by_line(csv, entry, message):
     told = problems(csv(f'uri,n\ngood.mp4,1\n"{entry}",2\n'))
     assert "m.csv: line 3: " in told
     assert message in told
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("nosuch://x", "no storage is known by nosuch://"),
+        ("simplecache::s3://b/x", "chains URLs"),
+        ("zip://x::s3://b/y", "no storage is known by zip://"),
+        ("data:// x", "no storage is known by data://"),
+    ],
+)
+def test_a_store_that_is_not_known_costs_that_entry_alone(csv, entry, message):
+    path = csv(f'uri,n\ngood.mp4,1\n"{entry}",2\n')
+    (Path(path).parent / "good.mp4").write_bytes(b"x")
+    good, bad = open_cohort(path)
+    assert good.problem_kind is None
+    assert (bad.problem_kind, bad.uri) == (ErrorKind.REFUSED, entry)
+    assert message in bad.problem
+    assert message in problems(csv(f'uri,n\n"{entry}",2\n')), "of the whole manifest: no cohort"
 
 
 @pytest.mark.parametrize("entry", ["/etc/passwd", "file:///etc/passwd"])
@@ -112,7 +127,7 @@ def test_a_video_id_that_is_no_file_name_is_refused(csv, video_id):
     assert f"video_id {video_id!r} is not of [A-Za-z0-9._-], 1 to 64 characters" in told
 
 
-def test_all_wrong_lines_are_told_at_once(csv):
+def test_all_wrong_lines_are_reported_at_once(csv):
     lines = ["x.mp4,same", "y.mp4,same", "z.mp4,", *(f"../{n}.mp4,id{n}" for n in range(20))]
     told = problems(csv("uri,video_id\n" + "\n".join(lines)))
     assert "line 3: the same video_id as line 2; name it once" in told

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.cohort import Cohort, Ignored, State, decide, plan, row_name
-from ah_ray.cohort.cohort import _batch
+from ah_ray.cohort import Cohort, Ignored, State, decide_state, make_plan, row_name
+from ah_ray.cohort.cohort import _make_batch
 from ah_ray.errors import MAX_ATTEMPTS, ErrorKind
 from ah_ray.records import Video
 
@@ -26,7 +26,7 @@ def video(name: str = "v", etag: str | None = "e1") -> Video:
 
 
 def cohort(*videos: Video) -> Cohort:
-    return Cohort(source="s3://bucket", ignored=Ignored(), batches=(_batch(videos),))
+    return Cohort(source="s3://bucket", ignored=Ignored(), batches=(_make_batch(videos),))
 
 
 def row(name: str = "v", etag: str | None = "e1", config: str = NOW) -> str:
@@ -34,7 +34,7 @@ def row(name: str = "v", etag: str | None = "e1", config: str = NOW) -> str:
 
 
 def decision(names: tuple[str, ...], failures=None, **options):
-    return decide(video(), names, failures or {}, config_fingerprint=NOW, **options)
+    return decide_state(video(), names, failures or {}, config_fingerprint=NOW, **options)
 
 
 def test_without_a_row_it_is_new():
@@ -46,7 +46,7 @@ def test_the_row_of_this_content_and_configuration_is_the_commit():
 
 
 @pytest.mark.parametrize("old", [row(etag="e0"), row(config="before"), row(etag=None)])
-def test_other_content_or_configuration_is_scored_anew_and_its_row_is_stale(old):
+def test_other_content_or_configuration_is_scored_again_and_its_row_is_stale(old):
     made = decision((old,), {old: (ErrorKind.CRASH, 2)})
     assert (made.state, made.stale, made.attempts) == (State.CHANGED, (old,), 0)
 
@@ -70,8 +70,8 @@ def test_what_may_pass_is_tried_up_to_three_times(kind, attempts):
 
 def test_a_missing_video_has_a_row_of_its_own():
     gone = video(etag=None)
-    assert decide(gone, (row(etag=None),), {}, config_fingerprint=NOW).state is State.DONE
-    assert decide(gone, (row(),), {}, config_fingerprint=NOW).state is State.CHANGED
+    assert decide_state(gone, (row(etag=None),), {}, config_fingerprint=NOW).state is State.DONE
+    assert decide_state(gone, (row(),), {}, config_fingerprint=NOW).state is State.CHANGED
 
 
 def test_a_plan_counts_all_and_gives_the_pending_in_order():
@@ -84,7 +84,7 @@ def test_a_plan_counts_all_and_gives_the_pending_in_order():
         "not in the cohort": ("x",),
     }
     failures = {row("failed"): (ErrorKind.DECODE, 1), row("retry"): (ErrorKind.TIMEOUT, 2)}
-    made = plan(cohort(*videos), committed, failures, config_fingerprint=NOW)
+    made = make_plan(cohort(*videos), committed, failures, config_fingerprint=NOW)
     assert made.counts == {"new": 2, "done": 1, "changed": 1, "failed": 1, "retry": 1}
     pending = list(made)
     assert [one.video_id for one in pending] == ["new", "old", "retry", "new2"]
@@ -99,7 +99,7 @@ def test_a_plan_counts_all_and_gives_the_pending_in_order():
 @given(st.integers(0, 12))
 def test_a_limit_puts_the_rest_off(limit):
     videos = [video(str(n)) for n in range(10)]
-    made = plan(cohort(*videos), {"3": (row("3"),)}, {}, config_fingerprint=NOW, limit=limit)
+    made = make_plan(cohort(*videos), {"3": (row("3"),)}, {}, config_fingerprint=NOW, limit=limit)
     assert len(made) == len(list(made)) == min(limit, 9)
     assert made.put_off == 9 - len(made)
     assert made.counts[State.NEW] == 9
@@ -114,6 +114,6 @@ def test_a_video_comes_out_of_the_columns_as_it_went_in():
 
 
 def test_a_million_videos_are_held_in_columns():
-    batch = _batch([video(f"{n:016x}") for n in range(1_000)])
+    batch = _make_batch([video(f"{n:016x}") for n in range(1_000)])
     assert isinstance(batch, pa.RecordBatch)
     assert batch.nbytes < 200 * 1_000

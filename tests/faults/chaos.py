@@ -1,36 +1,64 @@
-"""Runs over a cluster of several raylets, disturbed by real kills that a seed chooses.
+"""Runs over a cluster of several raylets, disturbed by real kills and stops that a seed chooses.
 
     python tests/faults/chaos.py --seeds 1-30 [--videos 40]
 
-Each run meets 1 to 4 kills (SIGKILL) of a decoder, a replica, a reducer, a worker's raylet or the
-driver, at moments that the seed chooses by the rows that are there. If the run does not end well,
-the operator's restart follows: the same command, once. Then the tables must equal those of an
-undisturbed run but for times, with no video lost and none twice. Prints a table; exits with 1 if a
-run failed.
+Each run meets 1 to 4 faults at moments that the seed chooses by the rows that are there: a kill
+(SIGKILL) of a decoder, a replica, a reducer, a worker's raylet or the driver. From seed 31 on also:
+a stop (SIGSTOP) of the driver or of an actor for longer than the stale time of the lease, where a
+second run takes over from a stopped driver, and a driver whose clock is a day ahead. If the run
+does not end well, the operator's restart follows: the same command, once. Then the tables must
+equal those of an undisturbed run but for times, with no video lost and none twice. Prints a table;
+exits with 1 if a run failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import psutil
 import ray
 from machines import Machines
 from outputs import clips, row_files, score_job, verdicts
 
-from ah_ray.media.demo_cohort import make_cohort
+from ah_ray.media.ffmpeg.demo_cohort import make_cohort
 
 VICTIMS = ("decoder", "replica", "reducer", "raylet", "driver")
+STOPPED = ("stopped decoder", "stopped replica", "stopped reducer", "stopped driver")
+FIRST_WITH_STOPS = 31  # so that the seeds before choose what they always chose
+STALE_S = 4.0
+JOB = """
+import datetime as real, runpy, sys
+from ah_ray.output import lease
+from ah_ray.pipeline import run
+lease.STALE_S, days = float(sys.argv[1]), int(sys.argv[2])
+
+class Ahead(real.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return real.datetime.now(tz) + real.timedelta(days=days)
+
+if days:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ah_ray") and getattr(module, "datetime", None) is real.datetime:
+            module.datetime = Ahead
+sys.argv = sys.argv[3:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""jobs/score.py with a short stale time, and perhaps a clock that is ahead."""
 TITLES = {"decoder": "(Decoder)", "replica": "(Replica)", "reducer": "ray::Reducer"}
 LIMIT_S = 600.0
 
@@ -67,14 +95,15 @@ def make_videos(folder: Path, n_videos: int) -> Path:
 class Run:
     """jobs/score.py on these machines."""
 
-    def __init__(self, machines: Machines, cohort: Path, out: Path):
+    def __init__(self, machines: Machines, cohort: Path, out: Path, days_ahead: int = 0):
         self.out = out
-        command = score_job(
+        python, *job = score_job(
             "--videos", cohort, "--out", out, "--model", "tiny", "--max-failed", 1,
             "--decoders", 2, "--replicas", 2,
         )  # fmt: skip
         environment = os.environ | {"RAY_ADDRESS": machines.address}
         self.log = (out.parent / f"{out.name}.log").open("a")
+        command = [python, "-c", JOB, str(STALE_S), str(days_ahead), *job]
         self.process = subprocess.Popen(
             command, env=environment, stdout=self.log, stderr=subprocess.STDOUT
         )
@@ -105,14 +134,26 @@ def disturb(seed: int, machines: Machines, cohort: Path, out: Path, n_videos: in
     dice = random.Random(seed)
     outcome = Outcome(seed)
     began = time.monotonic()
-    victims = [dice.choice(VICTIMS) for _ in range(dice.randint(1, 4))]
+    with_stops = seed >= FIRST_WITH_STOPS
+    kinds = VICTIMS + STOPPED if with_stops else VICTIMS
+    victims = [dice.choice(kinds) for _ in range(dice.randint(1, 4))]
     moments = sorted(dice.randrange(0, n_videos - 4) for _ in victims)
-    run = Run(machines, cohort, out)
+    days_ahead = dice.choice((0, 1)) if with_stops else 0
+    run = Run(machines, cohort, out, days_ahead)
+    if days_ahead:
+        outcome.kills.append("clock a day ahead")
     for victim, rows in zip(victims, moments, strict=True):
-        if victim == "driver" and outcome.restarts:
+        if victim.endswith("driver") and outcome.restarts:
             continue  # the operator comes once
         if not run.wait(rows, began + LIMIT_S):
             break
+        if victim == "stopped driver":
+            outcome.kills.append(f"{victim} at {rows}")
+            outcome.restarts += 1
+            run, outcome.problem = taken_over(run, machines, cohort)
+            if outcome.problem:
+                return outcome
+            continue
         if not kill(victim, run, machines, dice):
             continue
         outcome.kills.append(f"{victim} at {rows}")
@@ -131,6 +172,21 @@ def disturb(seed: int, machines: Machines, cohort: Path, out: Path, n_videos: in
     return outcome
 
 
+def taken_over(stopped: Run, machines: Machines, cohort: Path) -> tuple[Run, str | None]:
+    """The run that takes the place of one whose driver is stopped for a while, and what is wrong
+    with how that one ends, if anything is."""
+    stopped.process.send_signal(signal.SIGSTOP)
+    run = Run(machines, cohort, stopped.out)
+    until = time.monotonic() + 60
+    lease = stopped.out / "lease.json"
+    before = json.loads(lease.read_bytes())["run_id"]
+    while json.loads(lease.read_bytes())["run_id"] == before and time.monotonic() < until:
+        time.sleep(0.2)
+    stopped.process.send_signal(signal.SIGCONT)
+    status = stopped.end(time.monotonic() + 120)
+    return run, None if status in (3, 4) else f"the stopped run ended with {status}"
+
+
 def kill(victim: str, run: Run, machines: Machines, dice: random.Random) -> bool:
     """False if there is none of them at this moment."""
     if victim == "driver":
@@ -139,13 +195,21 @@ def kill(victim: str, run: Run, machines: Machines, dice: random.Random) -> bool
     if victim == "raylet":
         return machines.kill_worker(dice)
     until = time.monotonic() + 20
-    while not (found := machines.actors(TITLES[victim])) and time.monotonic() < until:
+    title = TITLES[victim.removeprefix("stopped ")]
+    while not (found := machines.actors(title)) and time.monotonic() < until:
         if run.process.poll() is not None:
             return False
         time.sleep(0.05)
     if not found:
         return False
-    dice.choice(found).kill()
+    chosen = dice.choice(found)
+    if not victim.startswith("stopped "):
+        chosen.kill()
+        return True
+    with suppress(psutil.Error):
+        chosen.suspend()
+        time.sleep(2 * STALE_S)
+        chosen.resume()
     return True
 
 

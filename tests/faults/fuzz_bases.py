@@ -70,6 +70,12 @@ def make_bases(folder: Path) -> dict[str, list[Path]]:
     }
 
 
+def make_one(folder: Path, container: str) -> Path:
+    """Make the first of a container's files."""
+    base = RECIPES[container][0]
+    return _make(folder / base.name, base)
+
+
 def _make(path: Path, base: Base) -> Path:
     return videos.make_numbered(
         path,

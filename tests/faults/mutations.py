@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from container_marks import FIELDS, INDEXES, MARKS
 
@@ -32,12 +34,23 @@ _TEXTS = (
 )
 
 
+_LINES = (
+    b"[dec:h264 @ 0x1] decoder -> pts:0 duration:1 keyframe:1 time_base:1/0",
+    b"[vf#0:0 @ 0x1] filter_raw -> pts:1 time_base:1/0",
+    b"corrupt decoded frame",
+    b"Stream mapping:",
+    b"partial file",
+    b"Cannot allocate memory",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a mutation may look at beside the bytes: their container, and other valid files."""
 
     container: str
     others: tuple[bytes, ...]
+    siblings: tuple[bytes, ...] = ()  # of the same container
 
 
 Mutation = Callable[[bytes, random.Random, Seen], bytes]
@@ -50,7 +63,7 @@ def _span(data: bytes, rng: random.Random, longest: int) -> tuple[int, int]:
     return start, start + length
 
 
-def _written(data: bytes, at: int, content: bytes) -> bytes:
+def _overwrite(data: bytes, at: int, content: bytes) -> bytes:
     return (data[:at] + content + data[at + len(content) :])[: max(len(data), at)]
 
 
@@ -64,7 +77,7 @@ def flip_bits(data: bytes, rng: random.Random, seen: Seen) -> bytes:
 def overwrite(data: bytes, rng: random.Random, seen: Seen) -> bytes:
     start, stop = _span(data, rng, 4000)
     content = rng.choice((rng.randbytes, lambda n: b"\0" * n, lambda n: b"\xff" * n))
-    return _written(data, start, content(stop - start))
+    return _overwrite(data, start, content(stop - start))
 
 
 def truncate(data: bytes, rng: random.Random, seen: Seen) -> bytes:
@@ -112,7 +125,7 @@ def zero_index(data: bytes, rng: random.Random, seen: Seen) -> bytes:
     """Nothing but zeros where the container says what lies where."""
     found = [at for mark in INDEXES if (at := data.find(mark)) >= 0]
     at = rng.choice(found) + 4 if found else rng.randrange(len(data))
-    return _written(data, at, b"\0" * rng.choice((4, 16, 200, 2000)))
+    return _overwrite(data, at, b"\0" * rng.choice((4, 16, 200, 2000)))
 
 
 def extreme_integer(data: bytes, rng: random.Random, seen: Seen) -> bytes:
@@ -121,7 +134,7 @@ def extreme_integer(data: bytes, rng: random.Random, seen: Seen) -> bytes:
     for at, mark in rng.sample(places, min(len(places), rng.choice((1, 1, 1, 4, 16)))):
         width = rng.choice((1, 2, 4, 4, 8))
         offset = at + len(mark) + rng.randrange(0, 48)
-        data = _written(data, offset, _integer(rng, width))
+        data = _overwrite(data, offset, _integer(rng, width))
     return data
 
 
@@ -137,18 +150,18 @@ def lie(data: bytes, rng: random.Random, seen: Seen) -> bytes:
         value = struct.pack(">d", rng.choice((1e7, 1e10, 1e13, 1e300, -1.0, 0.0, math.inf)))
     else:
         value = _integer(rng, width, "<" if seen.container == "avi" else ">")
-    return _written(data, at + len(mark) + offset, value)
+    return _overwrite(data, at + len(mark) + offset, value)
 
 
 def wrong_size(data: bytes, rng: random.Random, seen: Seen) -> bytes:
     """A box, element or chunk that says it is longer or shorter than it is."""
     at, mark = rng.choice(_places(data, rng, seen))
     if seen.container in ("mp4", "mov"):
-        return _written(data, max(0, at - 4), _integer(rng, 4, ">"))
+        return _overwrite(data, max(0, at - 4), _integer(rng, 4, ">"))
     if seen.container == "avi":
-        return _written(data, at + 4, _integer(rng, 4, "<"))
+        return _overwrite(data, at + 4, _integer(rng, 4, "<"))
     vint = rng.choice((b"\x80", b"\xff", b"\x01" + b"\xff" * 7, b"\x08\xff\xff\xff\xfe", b"\x00"))
-    return _written(data, at + len(mark), vint)
+    return _overwrite(data, at + len(mark), vint)
 
 
 def nest(data: bytes, rng: random.Random, seen: Seen) -> bytes:
@@ -170,11 +183,130 @@ def nest(data: bytes, rng: random.Random, seen: Seen) -> bytes:
 def rename(data: bytes, rng: random.Random, seen: Seen) -> bytes:
     """One kind of box or element in the place of another."""
     at, _ = rng.choice(_places(data, rng, seen))
-    return _written(data, at, rng.choice(MARKS[seen.container]))
+    return _overwrite(data, at, rng.choice(MARKS[seen.container]))
 
 
 def repeat(data: bytes, rng: random.Random, seen: Seen) -> bytes:
     return data * rng.choice((2, 5))
+
+
+def swap_boxes(data: bytes, rng: random.Random, seen: Seen) -> bytes:
+    """A whole box, element or chunk of another file in the place of the one of the same kind."""
+    other = rng.choice(seen.siblings or seen.others)
+    places = _places(data, rng, seen)
+    for at, mark in rng.sample(places, min(len(places), rng.choice((1, 1, 2, 5)))):
+        found = other.find(mark)
+        if not mark or found < 0 or at >= len(data):
+            continue
+        start, stop = _extent(data, at, mark, rng, seen)
+        other_start, other_stop = _extent(other, found, mark, rng, seen)
+        data = data[:start] + other[other_start:other_stop] + data[stop:]
+    return data
+
+
+def _extent(data: bytes, at: int, mark: bytes, rng: random.Random, seen: Seen) -> tuple[int, int]:
+    """Where what begins with that mark begins and ends, as it says itself; a guess elsewhere."""
+    if seen.container in ("mp4", "mov") and at >= 4:
+        size = int.from_bytes(data[at - 4 : at], "big")
+        return at - 4, min(len(data), at - 4 + max(8, size))
+    if seen.container == "avi":
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        return at, min(len(data), at + 8 + size)
+    if seen.container == "mpegts":
+        return at, at + 188
+    length = 9 - (data[at + len(mark)] if at + len(mark) < len(data) else 0x80).bit_length()
+    field = data[at + len(mark) : at + len(mark) + length]
+    size = int.from_bytes(field, "big") & (1 << 7 * length) - 1
+    return at, min(len(data), at + len(mark) + length + min(size, 1 << 20))
+
+
+def odd_structure(data: bytes, rng: random.Random, seen: Seen) -> bytes:
+    """What is allowed and rare: padding, empty and unknown boxes, another order, long sizes."""
+    tops = _tops(data, seen.container)
+    if len(tops) < 2:
+        return prepend(data, rng, seen)
+    how = rng.choice(("pad", "pad", "shuffle", "repeat", "long size", "open end"))
+    if how == "shuffle":
+        rng.shuffle(tops)
+    elif how == "repeat":
+        tops.insert(rng.randrange(len(tops) + 1), rng.choice(tops))
+    elif how == "long size" and seen.container in ("mp4", "mov"):
+        n = rng.randrange(len(tops))
+        box = tops[n]
+        tops[n] = struct.pack(">I4sQ", 1, box[4:8], len(box) + 8) + box[8:]
+    elif how == "open end" and seen.container in ("mp4", "mov"):
+        tops[-1] = bytes(4) + tops[-1][4:]
+    else:
+        for _ in range(rng.choice((1, 1, 3, 40))):
+            tops.insert(rng.randrange(len(tops) + 1), _padding(rng, seen.container))
+    return b"".join(tops)
+
+
+def _padding(rng: random.Random, container: str) -> bytes:
+    content = rng.randbytes(rng.choice((0, 1, 8, 300)))
+    if container in ("mp4", "mov"):
+        name = rng.choice(
+            (b"free", b"skip", b"wide", b"uuid", b"udta", b"mdat", b"\xa9xyz", b"styp")
+        )
+        return struct.pack(">I4s", 8 + len(content), name) + content
+    if container == "avi":
+        content += b"\0" * (len(content) % 2)
+        return rng.choice((b"JUNK", b"IDIT", b"xxxx")) + struct.pack("<I", len(content)) + content
+    if container == "mpegts":
+        pid = rng.choice((b"\x1f\xff", b"\x00\x11", b"\x41\x00"))
+        return (b"\x47" + pid + b"\x20\xb7" + content[:183]).ljust(188, b"\xff")
+    name = rng.choice((b"\xec", b"\xbf", b"\x42\x54", b"\x1b\x53\x86\x67"))
+    return name + (0x4000 | len(content)).to_bytes(2, "big") + content
+
+
+def _tops(data: bytes, container: str) -> list[bytes]:
+    """The file in the pieces that it is made of: boxes, packets, or clusters and what is around."""
+    if container == "mpegts":
+        return [data[at : at + 188] for at in range(0, len(data), 188)]
+    if container in ("mp4", "mov"):
+        tops, at = [], 0
+        while at + 8 <= len(data) and len(tops) < 1000:
+            size = max(8, int.from_bytes(data[at : at + 4], "big"))
+            tops.append(data[at : at + size])
+            at += size
+        return [*tops, data[at:]]
+    marks = {"avi": (b"00dc", b"01wb", b"LIST", b"idx1")}.get(
+        container, (b"\x1f\x43\xb6\x75", b"\x16\x54\xae\x6b", b"\x1c\x53\xbb\x6b", b"\xa3")
+    )
+    cuts = sorted({at for mark in marks if (at := data.find(mark)) > 0})
+    return [data[a:b] for a, b in pairwise([0, *cuts, len(data)])]
+
+
+def hostile_text(data: bytes, rng: random.Random, seen: Seen) -> bytes:
+    """Names and tags that speak as ffmpeg does when it decodes."""
+    words = [found.span() for found in re.finditer(rb"[A-Za-z][A-Za-z0-9 .]{5,40}", data[:200_000])]
+    if not words:
+        return data
+    for start, stop in rng.sample(words, min(len(words), rng.choice((1, 3, 10)))):
+        line = b"\n" + rng.choice(_LINES) + b"\n"
+        data = data[:start] + line[: stop - start].ljust(stop - start) + data[stop:]
+    return data
+
+
+def flip_track_flags(data: bytes, rng: random.Random, seen: Seen) -> bytes:
+    """Tracks that are not enabled, not played or not the default, and others that are."""
+    if seen.container in ("mp4", "mov"):
+        marks, offset, width = (b"tkhd",), 1, 3
+    else:
+        marks, offset, width = (b"\x88\x81", b"\xb9\x81", b"\x55\xaa\x81", b"\x83\x81"), 0, 1
+    places = [at + len(mark) + offset for mark in marks for at in _all(data, mark)]
+    if not places:
+        return flip_bits(data, rng, seen)
+    for at in rng.sample(places, min(len(places), rng.choice((1, 2, 4)))):
+        data = _overwrite(data, at, rng.choice((0, 1, 2, 3, 7, 16)).to_bytes(width, "big"))
+    return data
+
+
+def _all(data: bytes, mark: bytes) -> Iterator[int]:
+    at = data.find(mark)
+    while at >= 0:
+        yield at
+        at = data.find(mark, at + 1)
 
 
 def _places(data: bytes, rng: random.Random, seen: Seen) -> list[tuple[int, bytes]]:
@@ -198,7 +330,8 @@ def _integer(rng: random.Random, width: int, order: str = "") -> bytes:
 MUTATIONS: tuple[Mutation, ...] = (
     flip_bits, overwrite, truncate, remove, duplicate, swap, splice, behead, prepend, append_text,
     zero_index, extreme_integer, extreme_integer, lie, lie, lie, wrong_size, wrong_size, nest,
-    rename, repeat,
+    rename, repeat, swap_boxes, swap_boxes, odd_structure, odd_structure, hostile_text,
+    flip_track_flags,
 )  # fmt: skip
 
 

@@ -7,15 +7,24 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fuzz_bases import make_bases
-from mutations import MUTATIONS, Seen, mutated
+from fuzz_bases import make_bases, make_one
+from mutations import (
+    MUTATIONS,
+    Seen,
+    flip_track_flags,
+    hostile_text,
+    mutated,
+    odd_structure,
+    swap_boxes,
+)
 from watched_decode import watched_decode
 
 from ah_ray.config import Limits, Windows
-from ah_ray.media import ffmpeg
+from ah_ray.media.decode import decode
 from ah_ray.profile import load_profile
 
 COMMAND = Path(__file__).with_name("fuzz_media.py")
@@ -64,21 +73,25 @@ def test_a_seed_spoils_a_file_in_the_same_way_again(container):
     assert len({mutated(valid, random.Random(n), seen)[0] for n in range(50)}) > 40
 
 
-@pytest.fixture
-def leaky_ffmpeg(tmp_path, monkeypatch):
-    """An ffmpeg that leaves an empty file beside its input."""
-    script = tmp_path / "ffmpeg"
-    real = ffmpeg.imageio_ffmpeg.get_ffmpeg_exe()
-    leak = 'for a in "$@"; do case "$a" in file:*) : > "${a#file:}.left";; esac; done'
-    script.write_text(f'#!/bin/sh\n{leak}\nexec "{real}" "$@"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("AH_RAY_FFMPEG", str(script))
-    ffmpeg.ffmpeg_path.cache_clear()
-    yield
-    ffmpeg.ffmpeg_path.cache_clear()
+LEAKY = f"""
+import sys
+sys.path[:0] = [{str(COMMAND.parent)!r}, {str(COMMAND.parents[1])!r}]
+import fuzz_media, watched_decode
+from test_fuzz_media import leak
+watched_decode.decode = leak
+if __name__ == "__main__":  # its workers start with this file too
+    sys.exit(fuzz_media.main())
+"""
 
 
-def test_the_watch_sees_what_is_left_behind(tmp_path, leaky_ffmpeg):
+def leak(path: Path, **wanted: object) -> Iterator[object]:
+    """Decode as `decode` does, and leave an empty file beside the recording."""
+    path.with_name(path.name + ".left").touch()
+    yield from decode(path, **wanted)
+
+
+def test_the_watch_sees_what_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("watched_decode.decode", leak)
     (tmp_path / "in").mkdir()
     path = tmp_path / "in" / "v.mp4"
     path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(1000))
@@ -86,8 +99,10 @@ def test_the_watch_sees_what_is_left_behind(tmp_path, leaky_ffmpeg):
 
 
 @pytest.mark.heavy
-def test_a_broken_promise_is_told_with_its_seed_and_its_file(tmp_path, leaky_ffmpeg):
-    command = [sys.executable, COMMAND, "--seed", "7", "--keep", tmp_path / "found"]
+def test_a_broken_promise_is_reported_with_its_seed_and_its_file(tmp_path):
+    script = tmp_path / "leaky.py"
+    script.write_text(LEAKY)
+    command = [sys.executable, script, "--seed", "7", "--keep", tmp_path / "found"]
     done = subprocess.run([*command, "--files", "6"], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     numbers = set(map(int, re.findall(r"--seed 7 --only (\d) .*: left files", done.stdout)))
@@ -105,3 +120,15 @@ def watch(path: Path):
     return watched_decode(
         path, profile=load_profile("tiny"), windows=Windows(), limits=Limits(timeout_s=20)
     )
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "avi", "mpegts"])
+def test_new_ways_to_spoil_change_a_valid_file(tmp_path, container):
+    """Each finds what it looks for in a real file, rather than nothing."""
+    base = make_one(tmp_path, container)
+    data = base.read_bytes()
+    sibling = data[: len(data) // 2] + bytes(100) + data[len(data) // 2 :]
+    seen = Seen(container, (b"another file" * 100,), (sibling,))
+    for mutation in (swap_boxes, odd_structure, hostile_text, flip_track_flags):
+        spoiled = {mutation(data, random.Random(n), seen) for n in range(20)}
+        assert len(spoiled - {data}) >= 5, mutation.__name__

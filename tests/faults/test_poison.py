@@ -15,9 +15,10 @@ from ray import cloudpickle
 from ah_ray.cohort import video_id_of
 from ah_ray.errors import ErrorKind, Interrupted, StorageError
 from ah_ray.exit_status import ExitStatus
-from ah_ray.pipeline import blocks, graph
-from ah_ray.pipeline.decoder import Decoder
-from ah_ray.pipeline.replica import Replica
+from ah_ray.pipeline import graph
+from ah_ray.pipeline.actors import blocks
+from ah_ray.pipeline.actors.decoder import Decoder
+from ah_ray.pipeline.actors.replica import Replica
 from ah_ray.records import Clip
 
 pytestmark = pytest.mark.heavy
@@ -87,7 +88,7 @@ def test_what_kills_its_process_gets_a_crash_row(
     assert sorted(row["status"] for row in rows.values()) == ["failed", "ok", "ok"]
     assert outcome.summary.exit_status == ExitStatus.COMPLETE
 
-    monkeypatch.undo()  # the bug is mended
+    monkeypatch.undo()  # the bug is fixed
     again = scored(small_cohort, out, max_failed=1.0)
     row = verdicts(out)[video_id_of(DEADLY)]
     assert (again.summary.videos_done, row["status"], row["attempts"]) == (1, "ok", 2)

@@ -1,4 +1,4 @@
-"""Decodes one file, whatever it is, and says what of the decoder's promises was broken.
+"""Decodes one file of any kind, and says which of the decoder's promises was broken.
 
 It watches its own process, so one file is decoded in it at a time.
 """
@@ -21,10 +21,10 @@ import pyarrow as pa
 
 from ah_ray.config import Limits, Windows
 from ah_ray.errors import ErrorKind
+from ah_ray.media import decode_process
 from ah_ray.media.decode import decode
-from ah_ray.media.sound import RATE_HZ
-from ah_ray.pipeline import blocks
-from ah_ray.profile import Profile
+from ah_ray.pipeline.actors import blocks
+from ah_ray.profile import SOUND_HZ, Profile
 from ah_ray.records import Clip, Video, VideoFacts
 
 VIDEO_KINDS = {
@@ -71,7 +71,7 @@ def watched_decode(path: Path, *, profile: Profile, windows: Windows, limits: Li
                         broken += _no_row(blocks.clip_frames, part)
                     # Without its content: what the decoder holds is measured, not what we do.
                     clips.append(replace(part, frames=None, samples=None))
-    except Exception as error:  # whatever it is: nothing may be raised
+    except Exception as error:  # of any kind: nothing may be raised
         broken.append(f"raised {type(error).__name__}: {str(error)[:200]}")
     seconds = time.monotonic() - started
     if seconds > allowed_s:
@@ -118,6 +118,7 @@ class _Belongings:
 
     @classmethod
     def now(cls, path: Path) -> _Belongings:
+        decode_process._server()  # stays for the recordings that follow
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
         return cls(_children(), _descriptors(), _files(path), psutil.Process().memory_info().rss)
 
@@ -129,7 +130,7 @@ class _Belongings:
         if more := _files(path) - self.files:
             yield f"left files: {sorted(file.name for file in more)}"
         if (growth := _peak_bytes() - self.resident_bytes) > GROWTH_BYTES:
-            yield f"took {growth >> 20} MiB of memory beside ffmpeg's"
+            yield f"took {growth >> 20} MiB of memory beside the decoder's"
 
 
 def _children() -> frozenset[psutil.Process]:
@@ -164,7 +165,7 @@ def _wrong_clip(clip: Clip, index: int) -> Iterator[str]:
         if clip.frames is not None or clip.samples is not None or not clip.error:
             yield "a failed clip has content, or no reason"
         return
-    n_samples = round(RATE_HZ * (clip.end_s - clip.start_s))
+    n_samples = round(SOUND_HZ * (clip.end_s - clip.start_s))
     frames, samples = clip.frames, clip.samples
     if frames.dtype != np.uint8 or frames.ndim != 4 or not len(frames) or len(frames) % 2:
         yield f"frames are {frames.dtype} {frames.shape}"

@@ -15,7 +15,7 @@ from in_process import run_here
 from study.invented_review import answered, read_sheet, score_invented, write_rows
 
 from ah_ray import storage
-from ah_ray.study.labels import read_labelled_videos, read_windows
+from ah_ray.study.labelled_manifest import read_labelled_videos, read_windows
 
 REPOSITORY = Path(__file__).parents[2]
 EVERY_5_S = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "125", "-bf", "2")
@@ -96,7 +96,7 @@ def test_there_and_back(out, tmp_path):
     assert (timeline["n_clips"], timeline["n_ah_clips"]) == (8, 4)
 
 
-def test_what_could_not_be_cut_is_told_by_the_exit_status(out, cohort, tmp_path):
+def test_what_could_not_be_cut_shows_in_the_exit_status(out, cohort, tmp_path):
     cohort["b"].unlink()
     said, _ = job("clips", out, "--to", tmp_path / "review", status=3)
     assert "not cut: b, 0 – 5 s: the video is no longer where it was scored; bring it back" in said

@@ -45,8 +45,25 @@ def test_what_is_wrong_is_one_line(adapter, tmp_path):
     for arguments, message in (
         (("--base", tmp_path, "--adapter", adapter), "no config.json"),
         (("--base", TINY, "--adapter", tmp_path), "no adapter_config.json"),
-        (("--base", TINY), "'--adapter'"),
+        (("--base", TINY), "--adapter is missing"),
     ):
         ran = merge(*arguments, "--out", tmp_path / "merged")
         assert ran.returncode == 2 and ran.stderr.count("\n") == 1, ran.stderr
         assert message in ran.stderr
+
+
+def test_an_adapter_is_merged_once_and_into_its_own_base(adapter, tmp_path):
+    once = ("--base", TINY, "--adapter", adapter, "--out", tmp_path / "once")
+    assert merge(*once).returncode == 0
+    twice = ("--base", tmp_path / "once", "--adapter", adapter, "--out", tmp_path / "twice")
+    ran = merge(*twice)
+    assert ran.returncode == 2 and "is in the model already" in ran.stderr
+    assert merge(*twice, "--any-base").returncode == 0
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    named = config | {"base_model_name_or_path": "Qwen/Qwen3-Omni-30B-A3B-Thinking"}
+    (adapter / "adapter_config.json").write_text(json.dumps(named))
+    other = ("--base", TINY, "--adapter", adapter, "--out", tmp_path / "other")
+    ran = merge(*other)
+    assert ran.returncode == 2 and ran.stderr.count("\n") == 1
+    assert "it was trained on Qwen/Qwen3-Omni-30B-A3B-Thinking, and this model is" in ran.stderr
+    assert merge(*other, "--any-base").returncode == 0

@@ -17,7 +17,7 @@ from study.invented_bah import ANNOTATIONS, VIDEOS, Invented, edit, make_bah, ma
 
 from ah_ray import storage
 from ah_ray.cohort import open_cohort
-from ah_ray.study.labels import read_about, read_labelled_videos, read_windows
+from ah_ray.study.labelled_manifest import read_about, read_labelled_videos, read_windows
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -109,7 +109,7 @@ def test_all_faults_in_one_listing(bah, key, tmp_path):
     assert listing[0].startswith(f"{bah}/{ANNOTATIONS}:{first}: the interval ")
     assert listing[1].startswith(f"{bah}/{ANNOTATIONS}:{second}: the interval ")
     assert sentence == (
-        "error: 2 faults in 1 file, nothing was written: mend them, or leave these videos out "
+        "error: 2 faults in 1 file, nothing was written: correct them, or leave these videos out "
         "with --skip-faulty"
     )
     said, told = prepare(*arguments, "--skip-faulty")

@@ -16,11 +16,11 @@ from invented_rows import SCORED_AT, make_output, name_of, scoring
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ErrorKind
-from ah_ray.results.lease import Lease
-from ah_ray.results.outputs import check, read_config
-from ah_ray.results.read import read_clips, read_verdicts
-from ah_ray.results.runs import read_summary, run_ids
-from ah_ray.results.tables import write_tables
+from ah_ray.output.config import check_config, read_config
+from ah_ray.output.lease import Lease
+from ah_ray.output.read import read_clips, read_verdicts
+from ah_ray.output.runs import read_summary, run_ids
+from ah_ray.output.tables import write_tables
 
 REPOSITORY = Path(__file__).parents[2]
 VIDEOS = {
@@ -76,7 +76,7 @@ def test_the_result_is_in_the_same_contract(scores, tmp_path):
     assert old == new  # provenance of the scores, their time and cost
     names = {path.name for path in (out / "videos").iterdir()}
     assert names == {path.name for path in (scores / "videos").iterdir()}
-    assert check(str(out), scoring(), Reduction(reducer="mean"))  # score.py can go on here
+    assert check_config(str(out), scoring(), Reduction(reducer="mean"))  # score.py can go on here
     (run_id,) = run_ids(str(out))
     summary = read_summary(str(out), run_id)
     assert set(read_verdicts(str(out))["run_id"].to_pylist()) == {run_id}

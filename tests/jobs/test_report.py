@@ -26,7 +26,7 @@ def test_a_page_is_made_and_said(tmp_path):
     assert "<h1>Pilot</h1>" in page.read_text()
 
 
-def test_videos_without_a_picture_are_told_and_nothing_else_in_a_pipe(tmp_path):
+def test_videos_without_a_picture_are_reported_and_nothing_else_in_a_pipe(tmp_path):
     make_output(str(tmp_path / "scores"), {name: [0.9] for name in "abcd"})
     done = run(tmp_path / "scores", "--with-frames")
     assert done.returncode == 0, done.stderr

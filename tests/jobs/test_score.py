@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from in_process import run_here
 from outputs import run_score, verdicts
 
 CONFIG = 2
+SWIFT = Path(__file__).parents[1] / "goldens/swift"
 
 
 @pytest.fixture
@@ -38,12 +40,15 @@ def refused(*arguments, match: str) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (("--profile", "seed-449"), "neither a built-in profile (seed, seed-448, tiny)"),
+        (
+            ("--profile", "seed-449"),
+            "neither a built-in profile (seed, seed-32, seed-448, seed-inference, swift",
+        ),
         (("--model", "/no/such/model"), "no such directory"),
         (("--videos", "/no/such/folder"), "/no/such/folder cannot be read"),
         (("--videos", "gopher://x/y"), "gopher"),
         (("--out", "/proc/scores"), "cannot be written to"),
-        (("--reducer", "median"), "there are any, mean"),
+        (("--reducer", "median"), "choose one of any, mean"),
         (("--threshold", "1.5"), "--threshold"),
         (("--window-s", "0"), "--window-s"),
         (("--limit", "0"), "--limit"),
@@ -60,6 +65,21 @@ def test_a_wrong_setting_is_one_sentence_and_exit_2(change, match, cohort, tmp_p
     settings |= {change[0]: change[1]}
     refused(*(word for pair in settings.items() for word in pair), match=match)
     assert not (tmp_path / "out" / "videos").exists()
+
+
+def test_a_profile_that_the_adapter_was_not_trained_with_ends_the_run(cohort, tmp_path):
+    settings = ("--videos", cohort, "--out", tmp_path / "out", "--model", "tiny")
+    settings += ("--adapter", SWIFT / "lora_swift460", "--any-base")
+    wrong = ("--profile", "seed")
+    refused(*settings, *wrong, match="args.json of lora_swift460 says ms-swift 4.6.0, which is "
+            "profile swift-4.6")  # fmt: skip
+    chosen = run_here("score", *settings, "--plan")
+    assert chosen.returncode == 0, chosen.stderr
+    assert "profile swift-4.6" in chosen.stdout
+    assert "Profile     args.json of lora_swift460 says ms-swift 4.6.0" in chosen.stdout
+    anyway = run_here("score", *settings, *wrong, "--profile-anyway", "--plan")
+    assert anyway.returncode == 0, anyway.stderr
+    assert "profile seed" in anyway.stdout and "Profile  " not in anyway.stdout
 
 
 def test_missing_settings_are_named():
@@ -97,7 +117,7 @@ def test_an_endpoint_that_is_not_there(s3_server, tmp_path, monkeypatch):
 def test_a_manifest_names_all_its_bad_lines(tmp_path):
     manifest = tmp_path / "cohort.csv"
     manifest.write_text("uri,video_id\na.mp4,one\nb.mp4,one\nc.mp4,no spaces please\n")
-    ended = run_score("--videos", manifest, "--out", tmp_path / "out", "--model", "tiny")
+    ended = run_here("score", "--videos", manifest, "--out", tmp_path / "out", "--model", "tiny")
     assert ended.returncode == CONFIG
     assert "line 3" in ended.stderr and "line 4" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -107,16 +127,17 @@ def test_settings_from_a_file_and_flags_win(cohort, tmp_path):
     settings = {"videos": str(cohort), "out": str(tmp_path / "out"), "model": "nowhere"}
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({**settings, "max-failed": 1}))
-    ended = run_score("--config", file, "--model", "tiny", "--plan")
+    ended = run_here("score", "--config", file, "--model", "tiny", "--plan")
     assert ended.returncode == 0, ended.stderr
     assert "2 new" in ended.stdout
     file.write_text(yaml.safe_dump({**settings, "colour": "blue"}))
-    refused("--config", file, match="colour: no such setting")
+    refused("--config", file, match="colour: there is no such setting")
 
 
 def test_the_plan_does_nothing(cohort, tmp_path):
     out = tmp_path / "out"
-    ended = run_score("--videos", cohort, "--out", out, "--model", "tiny", "--plan", "--limit", 1)
+    settings = ("--videos", cohort, "--out", out, "--model", "tiny")
+    ended = run_here("score", *settings, "--plan", "--limit", 1)
     assert ended.returncode == 0, ended.stderr
     for words in ("2 videos", "2 new", "1 of them put off", "1 .txt", "Nothing was done"):
         assert words in ended.stdout
@@ -142,6 +163,8 @@ def test_where_ray_does_not_start(cohort, tmp_path):
     (tmp_path / "full").touch()  # no folder: Ray can lay down nothing in it
     settings = ("--videos", cohort, "--out", tmp_path / "out", "--model", "tiny")
     ended = run_score(*settings, RAY_TMPDIR=str(tmp_path / "full"))
-    assert ended.returncode == 3, ended.stderr
-    assert "error: Ray does not start on this machine (" in ended.stderr.splitlines()[-1]
+    assert ended.returncode == 2, ended.stderr  # a setting of the user's names the wrong folder
+    last = ended.stderr.splitlines()[-1]
+    assert "error: Ray does not start on this machine: it writes to" in last
+    assert "set RAY_TMPDIR to a folder" in last
     assert "Traceback" not in ended.stderr

@@ -12,8 +12,8 @@ from invented_rows import make_output
 from outputs import verdicts
 
 from ah_ray.errors import ErrorKind
-from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
-from ah_ray.results.tables import Counts
+from ah_ray.output.counts import Counts
+from ah_ray.output.runs import RunSummary, TableCounts, new_run_id, write_summary
 
 status = partial(run_here, "status")
 
@@ -37,7 +37,7 @@ def out(tmp_path):
     return out
 
 
-def test_people_and_machines_are_told(out):
+def test_people_and_machines_are_shown(out):
     told = status(out)
     assert told.returncode == 0, told.stderr
     assert "Cohort    2 videos: 1 ok, 0 partial, 1 failed" in told.stdout

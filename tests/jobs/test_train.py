@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import pytest
 from in_process import run_here
 from rich.console import Console
 
-from ah_ray.results.read import read_verdicts
+from ah_ray.output.lease import Lease, read_holder
+from ah_ray.output.read import read_verdicts
 from ah_ray.training import demo
-from ah_ray.training.demo import draw, write_demo_labels
+from ah_ray.training.demo import draw_videos, write_demo_labels
 
 REPOSITORY = Path(__file__).parents[2]
 FEW = {"train": 6, "val": 2}
@@ -37,7 +39,7 @@ def train(*flags: object, **options: object) -> subprocess.CompletedProcess:
 def labels(tmp_path_factory, ray_session) -> Path:
     """A labelled manifest of a few drawn videos."""
     folder = tmp_path_factory.mktemp("labelled")
-    draw(folder / "videos", FEW, Console(quiet=True))
+    draw_videos(folder / "videos", FEW, Console(quiet=True))
     write_demo_labels(folder / "labels", folder / "videos", FEW)
     return folder / "labels"
 
@@ -134,6 +136,47 @@ def test_ctrl_c_is_said_and_leaves_what_it_has(labels, tmp_path):
     assert said.strip() == "error: stopped. Run it again to go on"
 
 
+IMPATIENT = """
+import runpy, sys
+from ah_ray.output import lease
+lease.STALE_S = 2.0
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.heavy
+def test_a_training_that_was_stalled_leaves_out_to_the_one_that_took_over(labels, tmp_path):
+    """The driver is stopped; its workers, which are not, learn it from the lease."""
+    command = [sys.executable, "-c", IMPATIENT, "jobs/train.py", "--labels", labels]
+    command += ["--model", "tiny", "--out", tmp_path, *FULL, "--epochs", "50"]
+    command.remove("--max-steps"), command.remove("6")
+    job = subprocess.Popen(
+        list(map(str, command)), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        until = time.monotonic() + 200
+        while not (tmp_path / "state" / "checkpoint_manager_snapshot.json").exists():
+            assert time.monotonic() < until and job.poll() is None
+            time.sleep(0.2)
+        job.send_signal(signal.SIGSTOP)
+        with Lease.acquire(str(tmp_path), "newcomer"):
+            (tmp_path / "metrics.parquet").write_bytes(b"of the newcomer")
+            (tmp_path / "lost.json").write_bytes(b"of the newcomer")
+            job.send_signal(signal.SIGCONT)
+            said = job.communicate(timeout=120)[1].decode()
+            assert read_holder(str(tmp_path)).run_id == "newcomer"
+    finally:
+        job.kill()
+        job.communicate()
+    assert job.returncode == 4, said
+    assert said.startswith("error: run newcomer (") and "has taken" in said
+    assert len(said.strip().splitlines()) == 1
+    for name in ("metrics.parquet", "lost.json"):
+        assert (tmp_path / name).read_bytes() == b"of the newcomer"
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.heavy
 @pytest.mark.long
 def test_two_workers_learn_what_one_does(labels, undisturbed, tmp_path):
@@ -198,4 +241,82 @@ def test_drawn_labels_say_what_was_drawn(labels):
         assert asked[None] == (smile != rise)
     assert {row["split"] for row in windows} == set(FEW)
     assert json.loads((labels / "prepared.json").read_text())["data_fingerprint"]
-    assert demo.scenes_of("train", 1) != demo.scenes_of("test", 1)
+    assert demo.make_scenes("train", 1) != demo.make_scenes("test", 1)
+
+
+def few_steps(labels: Path, out: Path, *flags: object) -> subprocess.CompletedProcess:
+    """Two steps of LoRA on 8 windows each."""
+    return train(
+        "--labels", labels, "--model", "tiny", "--out", out, *QUICK, "--max-steps", 2, *flags
+    )
+
+
+@pytest.fixture
+def moved(labels, tmp_path) -> Path:
+    """The recordings of the labels, which a test may take away: a copy of both."""
+    shutil.copytree(labels.parent / "videos", tmp_path / "videos")
+    write_demo_labels(tmp_path / "labels", tmp_path / "videos", FEW)
+    return tmp_path
+
+
+@pytest.mark.heavy
+def test_a_training_on_nothing_stops_and_begins_again_when_the_recordings_are_back(moved):
+    (moved / "videos").rename(moved / "elsewhere")
+    done = few_steps(moved / "labels", moved / "out")
+    assert done.returncode == 3, done.stderr
+    assert (
+        "windows of the split `train` could not be decoded, more than --max-lost 0.02"
+        in done.stderr
+    )
+    assert "train-000" in done.stderr and "no such object" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (moved / "out" / "adapter").exists()
+    lost = json.loads((moved / "out" / "lost.json").read_text())
+    assert lost and {row["split"] for row in lost} == {"train"}
+    # Even who allows every loss gets no model that learned nothing.
+    assert few_steps(moved / "labels", moved / "out", "--max-lost", 1).returncode == 3
+    (moved / "elsewhere").rename(moved / "videos")
+    done = few_steps(moved / "labels", moved / "out")
+    assert done.returncode == 0, done.stderr
+    assert not (moved / "out" / "lost.json").exists()
+    about = json.loads((moved / "out" / "adapter" / "training.json").read_text())
+    assert about["lost"] == {"train_windows": 0, "val_windows": 0}
+    assert [(one["use"], one["split"]) for one in about["learned_from"]] == [
+        ("training", "train"), ("choice of the checkpoint", "val"),
+    ]  # fmt: skip
+    assert rows(moved / "out").keys() == {1, 2}
+    assert "nothing to do" in few_steps(moved / "labels", moved / "out").stdout
+
+
+@pytest.mark.heavy
+def test_some_losses_are_recorded_and_such_a_result_is_not_done(moved):
+    (moved / "videos" / "val-0001.mp4").rename(moved / "kept.mp4")
+    done = few_steps(moved / "labels", moved / "out")
+    assert done.returncode == 3 and "of the split `val`" in done.stderr
+    done = few_steps(moved / "labels", moved / "out", "--max-lost", 0.9)
+    assert done.returncode == 0, done.stderr
+    assert "windows could not be decoded, and are listed in" in done.stdout
+    about = json.loads((moved / "out" / "adapter" / "training.json").read_text())
+    claimed = json.loads((moved / "out" / "settings.json").read_text())["labels"]
+    n_lost = about["lost"]["val_windows"]
+    assert n_lost > 0 and about["labels"]["val_windows"] == claimed["val_windows"] - n_lost
+    (moved / "kept.mp4").rename(moved / "videos" / "val-0001.mp4")
+    done = few_steps(moved / "labels", moved / "out")
+    assert (done.returncode, "training again from the start" in done.stdout) == (0, True), (
+        done.stderr
+    )
+    about = json.loads((moved / "out" / "adapter" / "training.json").read_text())
+    assert about["lost"] == {"train_windows": 0, "val_windows": 0}
+
+
+@pytest.mark.heavy
+def test_a_machine_without_memory_is_exit_3(labels, tmp_path):
+    """Ray's own monitor ends the first process that it looks at."""
+    short = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "200"}
+    done = train(
+        "--labels", labels, "--model", "tiny", "--out", tmp_path, *QUICK, "--max-failures", 0,
+        env=os.environ | short,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "machine ran out of memory" in done.stderr and "fewer --decoders" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

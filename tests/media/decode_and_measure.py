@@ -1,8 +1,8 @@
-"""A process of its own that decodes one video and prints what it took, as JSON.
+"""A process of its own that decodes one video and prints the memory that it took, as JSON.
 
-Run by test_memory.py: `python decode_and_measure.py VIDEO PROFILE`. Peak memory is the private one
-(RssAnon + RssFile) of this process and its ffmpeg together, looked at every few milliseconds; and
-that of this process alone.
+Run by test_memory.py: `python decode_and_measure.py VIDEO PROFILE`. `peak_mb` is the memory of this
+process and of those that decode for it together (`tests/decoder_memory.py`), looked at many times a
+second; `own_mb` is the private memory (RssAnon + RssFile) of this process alone.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from pathlib import Path
 
 import psutil
 
+sys.path.append(str(Path(__file__).parents[1]))
+from decoder_memory import decoder_bytes
+
 from ah_ray.config import Limits, Windows
 from ah_ray.media.decode import decode
 from ah_ray.profile import load_profile
 
 
 def private_bytes(pid: int) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
+    """Return RssAnon + RssFile of a process, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
     rows = dict(line.split(":", 1) for line in status.splitlines())
-    return sum(int(rows.get(name, "0 kB").split()[0]) for name in ("RssAnon", "RssFile")) * 1024
+    return sum(int(rows[name].split()[0]) for name in ("RssAnon", "RssFile")) * 1024
 
 
 def main(video: str, profile: str) -> None:
@@ -34,8 +35,8 @@ def main(video: str, profile: str) -> None:
     def watch() -> None:
         nonlocal peak_bytes, own_bytes
         while not done.wait(0.02):
-            own, theirs = private_bytes(me.pid), [private_bytes(c.pid) for c in me.children()]
-            own_bytes, peak_bytes = max(own_bytes, own), max(peak_bytes, own + sum(theirs))
+            own_bytes = max(own_bytes, private_bytes(me.pid))
+            peak_bytes = max(peak_bytes, decoder_bytes(me))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -185,7 +185,7 @@ def test_more_frames_than_any_recording_has_are_refused(tmp_path):
     path = videos.make_numbered(tmp_path / "v.mkv", n_frames=500, fps="500", size_px=(64, 64))
     facts = decode_all(path, limits=Limits(max_duration_s=4)).facts
     assert (facts.n_clips, facts.error_kind) == (0, ErrorKind.REFUSED)
-    assert "more than 480 frames: 120 a second for --max-duration-s 4" in facts.error
+    assert "more than 480 frames: raise --max-duration-s, which allows 120 a second" in facts.error
     assert decode_all(path, limits=Limits(max_duration_s=6)).facts.error is None
 
 

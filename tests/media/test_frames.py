@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.media.frames import frame_count, linspace_picks, picks
+from ah_ray.media.frames import frame_count, is_constant, linspace_picks, pick_times
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "goldens/frame_sampling.json").read_text())
 PICKED = [row for row in GOLDEN if row["frame_indices"] is not None]
@@ -49,23 +49,68 @@ def test_constant_rates_pick_by_count_also_in_containers_that_round_to_milliseco
     exact_s = np.arange(int(5 * fps)) / fps
     times_s = np.round(exact_s / tick_s) * tick_s
     expected = np.linspace(0, len(times_s) - 1, 10).round()
-    assert picks(times_s, 0.0, 5.0, 10).tolist() == expected.tolist()
+    assert pick_times(times_s, 0.0, 5.0, 10).tolist() == expected.tolist()
 
 
-def test_at_a_variable_rate_the_frames_nearest_to_the_reference_times_are_picked():
+def test_at_a_variable_rate_the_frames_at_the_reference_times_are_picked():
     # one second of stillness, then 30 fps: counting frames would skip the still second
     times_s = np.concatenate([[0.0], 1.0 + np.arange(120) / 30])
-    chosen = times_s[picks(times_s, 0.0, 5.0, 10)]
+    chosen = times_s[pick_times(times_s, 0.0, 5.0, 10)]
     ideal_s = np.linspace(0, 5 - 1 / 30, 10)
-    assert chosen[:2].tolist() == [0.0, 1.0]
+    assert chosen[:2].tolist() == [0.0, 0.0]  # at 0.55 s the first picture still stands
     assert np.abs(chosen - ideal_s)[2:].max() <= 1 / 60 + 1e-9
 
 
-@given(st.lists(st.integers(1, 400), min_size=0, max_size=200), st.sampled_from([4, 6, 10]))
-def test_picks_are_even_in_number_rising_and_from_the_window(gaps_ms, n_wanted):
-    times_s = np.cumsum(gaps_ms) / 1000
-    end_s = float(times_s[-1]) + 0.04 if len(times_s) else 5.0
-    chosen = picks(times_s, 0.0, end_s, n_wanted)
-    assert len(chosen) == min(n_wanted, len(times_s) + len(times_s) % 2)
+def picks_of_gaps(gaps_ms: list[int], n_wanted: int) -> tuple[np.ndarray, float, np.ndarray]:
+    """Return the times of frames with these distances, where they end, and the frames picked."""
+    times_s = np.cumsum([0, *gaps_ms]) / 1000
+    end_s = float(times_s[-1]) + 0.04
+    return times_s, end_s, pick_times(times_s, 0.0, end_s, n_wanted)
+
+
+GAPS = st.lists(st.integers(1, 400), max_size=200)
+
+
+@given(GAPS, st.sampled_from([4, 6, 10]))
+def test_picks_are_even_in_number_rising_and_of_the_video(gaps_ms, n_wanted):
+    times_s, _, chosen = picks_of_gaps(gaps_ms, n_wanted)
+    assert len(chosen) % 2 == 0 and 0 < len(chosen) <= n_wanted
     assert (np.diff(chosen) >= 0).all()
-    assert not len(chosen) or (chosen.min() >= 0 and chosen.max() < len(times_s))
+    assert chosen.min() >= 0 and chosen.max() < len(times_s)
+
+
+@given(
+    st.lists(st.integers(1, 400) | st.integers(1000, 30_000), min_size=1, max_size=200),
+    st.floats(0, 30),
+    st.floats(0.2, 6),
+    st.sampled_from([4, 6, 10]),
+)
+def test_no_pick_is_farther_away_than_the_picture_that_stands_explains(
+    gaps_ms, start_s, seconds, n_wanted
+):
+    times_s = np.cumsum([0, *gaps_ms]) / 1000
+    end_s = start_s + seconds
+    chosen = pick_times(times_s, start_s, end_s, n_wanted)
+    inside = times_s[(times_s >= start_s - 1e-6) & (times_s < end_s - 1e-6)]
+    gap_s = np.median(np.diff(inside)) if len(inside) > 1 else seconds / n_wanted
+    if len(chosen) < n_wanted or is_constant(inside):
+        # By count: each is of the window, and as far into it as its place says.
+        gap_s = max(gap_s, seconds / len(inside) * 1.5 + 0.0011) if len(inside) else gap_s
+    wanted_s = np.linspace(start_s, end_s - min(gap_s, seconds / n_wanted), len(chosen))
+    if len(chosen) < n_wanted:
+        assert chosen.tolist()[: len(inside)] == np.flatnonzero(np.isin(times_s, inside)).tolist()
+        return
+    standing = np.maximum(np.searchsorted(times_s, wanted_s + 2e-6, side="right") - 1, 0)
+    off_s = np.abs(times_s[chosen] - wanted_s)
+    assert ((off_s <= gap_s + 2e-6) | (chosen == standing)).all()
+
+
+def test_a_video_without_frames_has_no_picks():
+    assert pick_times(np.empty(0), 0.0, 5.0, 10).tolist() == []
+
+
+@pytest.mark.parametrize("start_s", [0.0, 30.0, 100.0])
+def test_windows_before_the_first_and_after_the_last_frame_show_what_is_nearest(start_s):
+    times_s = 40 + np.arange(100) / 25
+    expected = {0.0: 0, 30.0: 0, 100.0: 99}[start_s]
+    assert pick_times(times_s, start_s, start_s + 5.0, 10).tolist() == [expected] * 10

@@ -2,41 +2,39 @@
 
 import time
 
-import numpy as np
 import pytest
 import videos
 from decoding import decode_all
 
 from ah_ray.config import Limits
 from ah_ray.errors import ErrorKind, VideoError
-from ah_ray.media.probe import _Packets, probe
+from ah_ray.media.probe import Probe, probe
 
 
-def found(path):
+def probe_file(path):
     return probe(path, limits=Limits(), deadline=time.monotonic() + 60)
 
 
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts", "v.avi", "v.mov"])
-def test_expected_times_are_those_of_the_frames(tmp_path, name):
+def test_length_tracks_and_pictures_are_those_of_the_file(tmp_path, name):
     path = videos.make_numbered(tmp_path / name, n_frames=130, sound=videos.TONE)
-    probed = found(path)
-    assert (probed.width_px, probed.height_px) == (320, 240)
-    assert np.abs(probed.times_s - np.arange(130) / 25).max() < 0.001
-    assert probed.duration_s == pytest.approx(5.2, abs=0.001)
-    assert probed.audio_stream == 1
-    assert 0 < probed.cpu_s < 2
+    probed = probe_file(path)
+    assert probed.n_pictures == 130
+    assert probed.duration_s == probed.planned_s == pytest.approx(5.2, abs=0.002)
+    assert (probed.picture_track, probed.sound_track) == (0, 1)
+    assert probed.unscored_sound_s == 0
 
 
 def test_packets_that_an_edit_list_hides_do_not_count(tmp_path, numbered):
-    probed = found(videos.make_trimmed(tmp_path / "v.mp4", numbered, start_s=3.0))
-    assert len(probed.times_s) == pytest.approx(225, abs=2)
+    probed = probe_file(videos.make_trimmed(tmp_path / "v.mp4", numbered, start_s=3.0))
+    assert probed.n_pictures == pytest.approx(225, abs=2)
     assert probed.duration_s == pytest.approx(9.0, abs=0.08)
 
 
 @pytest.mark.parametrize("default", [0, 1])
 def test_the_default_sound_track_is_chosen(tmp_path, default):
-    probed = found(videos.make_two_tracks(tmp_path / "v.mkv", default=default))
-    assert probed.audio_stream == 1 + default
+    probed = probe_file(videos.make_two_tracks(tmp_path / "v.mkv", default=default))
+    assert probed.sound_track == 1 + default
 
 
 def test_a_multitude_of_tags_does_not_hide_the_sound(tmp_path):
@@ -47,7 +45,7 @@ def test_a_multitude_of_tags_does_not_hide_the_sound(tmp_path):
     path = tmp_path / "v.mkv"
     inputs = ("-i", source, "-i", tmp_path / "tags.txt")
     videos.run_ffmpeg(*inputs, "-map", "0", "-map_metadata", "1", "-c", "copy", path)
-    assert found(path).audio_stream == 1
+    assert probe_file(path).sound_track == 1
 
 
 def test_of_a_hundred_tracks_one_is_decoded(tmp_path, numbered):
@@ -60,20 +58,50 @@ def test_of_a_hundred_tracks_one_is_decoded(tmp_path, numbered):
 
 
 def test_no_sound_is_no_track(tmp_path):
-    assert found(videos.make_numbered(tmp_path / "v.mp4", n_frames=25)).audio_stream is None
+    assert probe_file(videos.make_numbered(tmp_path / "v.mp4", n_frames=25)).sound_track is None
 
 
 def test_a_missing_codec_is_no_crash(tmp_path):
     path = videos.make_numbered(tmp_path / "v.mp4", n_frames=25)
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
     with pytest.raises(VideoError) as caught:
-        found(path)
+        probe_file(path)
     assert caught.value.kind in {ErrorKind.DECODE, ErrorKind.NO_VIDEO}
 
 
-def test_times_at_both_ends_of_64_bits_are_a_very_long_video():
-    packets = _Packets(Limits())
-    for ticks in (-(2**63) + 1, 2**63 - 1):
-        packets.feed(f"#tb 0: 1/1000\n0, {ticks}, {ticks}, 40, 10, 0x0\n".encode())
-    _, times_s, duration_s = packets.timeline()
-    assert len(times_s) == 2 and times_s[0] == 0 and duration_s > 1e16
+def test_a_file_that_was_cut_off_says_how_long_it_was_meant_to_be(tmp_path, numbered):
+    probed = probe_file(videos.make_truncated(tmp_path / "v.mp4", numbered, share=0.5))
+    assert probed.planned_s == pytest.approx(12.0, abs=0.1)
+    assert 3 < probed.duration_s < 9
+
+
+RIGHT = {
+    "planned_s": 12.0, "duration_s": 12.0, "n_pictures": 300, "picture_track": 0,
+    "sound_track": 1, "first_s": -0.5, "unscored_sound_s": 0.0,
+}  # fmt: skip
+
+
+def test_a_right_answer_is_taken():
+    assert Probe.of(RIGHT, Limits()) == Probe(**RIGHT)
+    assert Probe.of({**RIGHT, "sound_track": None}, Limits()).sound_track is None
+
+
+JUNK = [float("nan"), float("inf"), -float("inf"), 1e300, "12", None, [], {}, True, 1 << 80]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("value", JUNK, ids=repr)
+def test_an_answer_that_cannot_be_true_is_damage(name, value):
+    if name == "sound_track" and value is None:
+        return
+    with pytest.raises(VideoError) as caught:
+        Probe.of({**RIGHT, name: value}, Limits())
+    assert caught.value.kind is ErrorKind.DECODE
+
+
+def test_an_answer_beyond_the_limits_is_damage():
+    for name, most in {"planned_s": 12.0, "duration_s": 12.0, "n_pictures": 1440}.items():
+        limits = Limits(max_duration_s=12.0)
+        Probe.of({**RIGHT, name: most}, limits)
+        with pytest.raises(VideoError):
+            Probe.of({**RIGHT, name: most + 1}, limits)

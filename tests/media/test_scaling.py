@@ -12,11 +12,13 @@ import videos
 
 from ah_ray.config import Limits, Windows
 from ah_ray.media.decode import decode
-from ah_ray.media.ffmpeg import ffmpeg_path
-from ah_ray.profile import load_profile
+from ah_ray.media.ffmpeg.program import ffmpeg_path
+from ah_ray.profile import ScaleIn, load_profile
 
 GOLDEN = np.load(Path(__file__).parents[1] / "goldens/vision_resize.npz")
-PROFILE = load_profile("seed").model_copy(update={"max_pixels": 262_144})
+PROFILE = load_profile("seed-32").model_copy(
+    update={"max_pixels": 262_144, "scale_in": ScaleIn.YUV}
+)
 
 
 def psnr_db(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -1,15 +1,18 @@
 """Sound at its true place: second 0 is the first picture's, silence where there is none."""
 
-import itertools
+from collections import deque
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import videos
+from av.audio.frame import AudioFrame
 from decoding import decode_all
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.media.sound import LEAD_S, RATE_HZ, Sound
+from ah_ray.media.caged.sound import _Joiner, _mix_weights
+from ah_ray.profile import SOUND_HZ as RATE_HZ
 
 MIDDLE = RATE_HZ // 10
 
@@ -140,34 +143,116 @@ def test_digital_silence_is_flagged_and_a_whisper_is_not(tmp_path):
     assert decode_all(whisper).facts.sound_is_silent is False
 
 
+def block(samples: np.ndarray, *, rate_hz: int = RATE_HZ, layout: str = "mono") -> AudioFrame:
+    """Return a decoded block of sound: `samples` are `[channels, n] float32`."""
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+    return frame
+
+
+def joined(*blocks: tuple[float | None, AudioFrame], seconds: float) -> tuple[np.ndarray, _Joiner]:
+    """Return what is heard in the first seconds of these blocks, each with its time."""
+    pieces: deque = deque()
+    joiner = _Joiner(pieces)
+    for start_s, one in blocks:
+        joiner.add(start_s, one)
+    joiner.flush()
+    heard = np.zeros(round(seconds * RATE_HZ), np.float32)
+    for piece in pieces:
+        low, high = max(0, piece.start), min(len(heard), piece.end)
+        if low < high:
+            heard[low:high] = piece.samples[low - piece.start : high - piece.start]
+    return heard, joiner
+
+
 @given(
     start_s=st.floats(-2, 2).map(lambda s: round(s, 3)),
-    cuts=st.lists(st.integers(1, 40_000), max_size=20),
+    sizes=st.lists(st.integers(1, 9000), min_size=1, max_size=20),
+    jitter_ms=st.lists(st.integers(-20, 20), min_size=20, max_size=20),
 )
-def test_pieces_of_any_size_are_laid_where_they_belong(start_s, cuts):
-    stream = np.linspace(0.001, 0.9, 3 * RATE_HZ, dtype=np.float32)
-    sound = Sound()
-    sound.place(start_s)
-    content = stream.tobytes()
-    bounds = [0, *np.minimum(np.cumsum(cuts), len(content)).tolist(), len(content)]
-    for low, high in itertools.pairwise(bounds):
-        sound.feed(content[low:high])
-    expected = np.zeros(6 * RATE_HZ, np.float32)
+def test_blocks_that_follow_each_other_are_laid_end_to_end(start_s, sizes, jitter_ms):
+    stream = np.linspace(0.001, 0.9, sum(sizes), dtype=np.float32)
+    blocks, at = [], 0
+    for size, late_ms in zip(sizes, jitter_ms, strict=False):
+        late_s = late_ms / 1000 if at else 0.0
+        time_s = start_s + at / RATE_HZ + late_s
+        blocks.append((time_s, block(stream[None, at : at + size])))
+        at += size
+    heard, _ = joined(*blocks, seconds=20)
     first = round(start_s * RATE_HZ)
     kept = stream[max(0, -first) :]
+    expected = np.zeros_like(heard)
     expected[max(0, first) : max(0, first) + len(kept)] = kept
-    assert np.array_equal(sound.take(0.0, 1.0), expected[:RATE_HZ])
-    sound.drop_before(1.0)
-    assert np.array_equal(sound.take(1.0, 6.0), expected[RATE_HZ:])
+    assert np.array_equal(heard, expected)
 
 
-def test_sound_far_ahead_of_its_picture_is_not_kept_and_missed_where_it_is_needed():
-    sound, minute = Sound(), np.full(60 * RATE_HZ, 0.5, np.float32).tobytes()
-    sound.place(0.0)
-    for _ in range(120):
-        sound.feed(minute)
-    assert LEAD_S - 60 <= sound.end_s <= LEAD_S and sound.is_cut
-    assert not sound.lacks(1000.0) and sound.take(999.0, 1000.0).min() == 0.5
-    sound.drop_before(1000.0)
-    sound.feed(minute)  # room again, but not for what follows a hole
-    assert sound.lacks(LEAD_S + 5.0)
+@given(st.lists(st.floats(0.07, 3.0), min_size=1, max_size=5), st.sampled_from([RATE_HZ, 48_000]))
+def test_a_gap_is_as_long_as_the_times_of_the_blocks_say(gaps_s, rate_hz):
+    second = np.full((1, rate_hz), 0.5, np.float32)
+    starts_s = np.cumsum([0.0, *(1.0 + gap for gap in gaps_s)])
+    heard, _ = joined(*((t, block(second, rate_hz=rate_hz)) for t in starts_s), seconds=25)
+    at = np.arange(len(heard)) / RATE_HZ
+    is_sound = np.zeros(len(heard), bool)
+    edge = np.zeros(len(heard), bool)
+    for start_s in starts_s:
+        is_sound |= (at >= start_s) & (at < start_s + 1)
+        edge |= (np.abs(at - start_s) < 0.003) | (np.abs(at - start_s - 1) < 0.003)
+    assert np.abs(heard[is_sound & ~edge] - 0.5).max() < 0.05
+    assert np.abs(heard[~is_sound & ~edge]).max(initial=0) < 0.05
+
+
+FORMATS = st.tuples(st.sampled_from([8000, 16_000, 44_100, 48_000]), st.sampled_from([1, 2, 6]))
+
+
+@given(st.lists(FORMATS, min_size=1, max_size=6))
+def test_changes_of_rate_and_channels_shift_nothing(formats):
+    blocks = []
+    for second, (rate_hz, n_channels) in enumerate(formats):
+        at = np.arange(rate_hz) / rate_hz
+        pulse = np.where(at < 0.1, 0.5 * np.sin(2 * np.pi * 500 * at), 0).astype(np.float32)
+        layout = {1: "mono", 2: "stereo", 6: "5.1"}[n_channels]
+        samples = np.tile(pulse, (n_channels, 1))
+        blocks.append((float(second), block(samples, rate_hz=rate_hz, layout=layout)))
+    heard, _ = joined(*blocks, seconds=len(formats))
+    for second in range(len(formats)):
+        part = np.abs(heard[second * RATE_HZ : (second + 1) * RATE_HZ])
+        assert np.argmax(part > 0.05) / RATE_HZ < 0.003
+        assert part.max() == pytest.approx(0.5, abs=0.08)
+        assert part[round(0.11 * RATE_HZ) : -80].max() < 0.02
+
+
+def test_a_block_far_back_is_laid_where_its_time_says_and_none_is_lost():
+    one, other = (np.full((1, RATE_HZ), level, np.float32) for level in (0.25, 0.5))
+    heard, _ = joined((2.0, block(one)), (0.5, block(other)), seconds=4)
+    assert heard[RATE_HZ // 2 : RATE_HZ * 3 // 2].min() == 0.5
+    assert heard[2 * RATE_HZ : 3 * RATE_HZ].min() == 0.25
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_channels_in_opposite_phase_are_heard_as_the_louder_one(noise):
+    at = np.arange(RATE_HZ) / RATE_HZ
+    tone = (0.5 * np.sin(2 * np.pi * 440 * at)).astype(np.float32)
+    left = tone + noise * np.random.default_rng(1).standard_normal(RATE_HZ).astype(np.float32)
+    heard, joiner = joined((0.0, block(np.stack([left, -tone]), layout="stereo")), seconds=1)
+    assert joiner.is_opposite and np.abs(heard).max() == pytest.approx(0.5, abs=0.1)
+    _, joiner = joined((0.0, block(np.stack([left, tone]), layout="stereo")), seconds=1)
+    assert not joiner.is_opposite
+
+
+@pytest.mark.parametrize(
+    ("names", "n", "expected"),
+    [
+        (("FC",), 1, [1]),
+        (("FL", "FR"), 2, [1 / 2] * 2),
+        ((), 9, [1 / 9] * 9),
+        (("AMBI0", "AMBI1", "AMBI2", "AMBI3"), 4, [1 / 4] * 4),
+    ],
+)
+def test_channels_weigh_alike_where_nothing_is_known_of_their_places(names, n, expected):
+    assert _mix_weights(names, n).tolist() == pytest.approx(expected)
+
+
+def test_the_centre_of_surround_sound_is_in_front_and_its_bass_is_left_out():
+    weights = _mix_weights(("FL", "FR", "FC", "LFE", "BL", "BR"), 6)
+    assert weights.sum() == pytest.approx(1) and weights.argmax() == 2 and weights[3] == 0
+    assert (weights[[0, 1, 4, 5]] > 0).all()

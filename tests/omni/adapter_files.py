@@ -11,6 +11,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+N_EXPERTS = 4  # of the tiny model
 SWIFT_CONFIG = {
     "peft_type": "LORA",
     "r": 4,
@@ -71,3 +72,29 @@ def add_by_hand(checkpoint: Path, factors: Mapping[str, torch.Tensor], scale: fl
             b = factors[key.replace("lora_A", "lora_B")]
             weights[name] = (weights[name].double() + scale * b.double() @ a.double()).float()
     save_file(weights, path)
+
+
+def as_peft_018(adapter: Path) -> None:
+    """Rewrite factors of fused experts as peft before 0.19 had them.
+
+    It took a parameter [E, out, in] for [E, in, out]. The same change of the weights then has the
+    factors A [E · r, out] and B [in, r · E].
+    """
+    path = adapter / "adapter_model.safetensors"
+    factors = load_file(path)
+    for key in [key for key in factors if ".mlp.experts." in key and ".lora_A." in key]:
+        other = key.replace("lora_A", "lora_B")
+        a, b = factors[key], factors[other]
+        n = N_EXPERTS
+        a = a.unflatten(0, (n, -1))  # [E, r, in]
+        b = b.unflatten(1, (-1, n))  # [out, r, E]
+        factors[key] = b.permute(2, 1, 0).flatten(0, 1).contiguous()  # [E · r, out]
+        factors[other] = a.permute(2, 1, 0).flatten(1, 2).contiguous()  # [in, r · E]
+    save_file(factors, path)
+    set_config(adapter, peft_version="0.18.0")
+
+
+def set_config(adapter: Path, **settings: object) -> None:
+    """Change what adapter_config.json holds."""
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))

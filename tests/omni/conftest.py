@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from transformers_reference import Reference
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.scorer import Scorer
+from ah_ray.omni.scorer import OmniScorer
 from ah_ray.profile import Profile, load_profile
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
@@ -34,8 +34,8 @@ def profile() -> Profile:
 
 
 @pytest.fixture(scope="session")
-def scorer(tiny: Path, profile: Profile) -> Scorer:
-    return Scorer.load(tiny, profile=profile, arithmetic=Arithmetic.FLOAT32, device="cpu")
+def scorer(tiny: Path, profile: Profile) -> OmniScorer:
+    return OmniScorer.load(tiny, profile=profile, arithmetic=Arithmetic.FLOAT32, device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,16 @@ def of_transformers_5(checkpoint: Path, out: Path) -> None:
         shutil.copy(checkpoint / name, out)
 
 
+def wrapped(checkpoint: Path, out: Path) -> None:
+    """Saved from a compiled model within DistributedDataParallel, a layer compiled by itself."""
+    shutil.copytree(checkpoint, out)
+    weights = load_file(out / "model.safetensors")
+    layer = ("thinker.model.layers.1.", "thinker.model.layers.1._orig_mod.")
+    weights = {f"module._orig_mod.{name.replace(*layer)}": w for name, w in weights.items()}
+    weights["module._orig_mod.talker.model.norm.weight"] = torch.ones(8)
+    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+
+
 LAYOUTS: tuple[Callable[[Path, Path], None], ...] = (
     released,
     sharded,
@@ -95,4 +105,5 @@ LAYOUTS: tuple[Callable[[Path, Path], None], ...] = (
     thinker_alone,
     of_transformers_4,
     of_transformers_5,
+    wrapped,
 )

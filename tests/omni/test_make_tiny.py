@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from drawn_clips import draw_clip
 
-from ah_ray.omni.checkpoint import find_checkpoint, fingerprint
 from ah_ray.omni.make_tiny import make_tiny
+from ah_ray.omni.weights.checkpoint import find_checkpoint, fingerprint
 
 
 def test_the_same_bytes_come_out_every_time(tiny, tmp_path):

@@ -1,5 +1,7 @@
 """The scorer against transformers' own forward, alone and packed; and what one bad clip costs."""
 
+import math
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,11 +14,15 @@ import torch
 from drawn_clips import draw_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers_reference import Reference
 
 from ah_ray.config import Arithmetic
 from ah_ray.errors import ErrorKind
-from ah_ray.omni.scorer import Scorer
+from ah_ray.omni.answer import find_answer_tokens
+from ah_ray.omni.inputs.tokenizer import load_tokenizer
+from ah_ray.omni.scorer import OmniScorer
+from ah_ray.omni.weights.checkpoint import find_checkpoint
 
 SHAPES = [
     {},
@@ -54,8 +60,8 @@ def p_of(scorer, clips) -> np.ndarray:
 def budget(scorer):
     """Set the token budget; it is put back after the test."""
     before = scorer.token_budget
-    yield lambda tokens: setattr(scorer._conveyor, "token_budget", tokens)
-    scorer._conveyor.token_budget = before
+    yield lambda tokens: setattr(scorer._batcher, "token_budget", tokens)
+    scorer._batcher.token_budget = before
 
 
 def test_the_expected_values_tell_clips_apart(expected):
@@ -84,11 +90,11 @@ def test_eager_attention_agrees(scorer, clips, tiny, profile):
 @settings(max_examples=200)
 def test_any_pack_in_any_order(scorer, clips, expected, chosen, token_budget):
     before = scorer.token_budget
-    scorer._conveyor.token_budget = token_budget
+    scorer._batcher.token_budget = token_budget
     try:
         p = p_of(scorer, [clips[i] for i in chosen])
     finally:
-        scorer._conveyor.token_budget = before
+        scorer._batcher.token_budget = before
     assert np.abs(p - expected[chosen]).max() < TOLERANCE
 
 
@@ -101,13 +107,34 @@ def test_audio_first_and_no_system_prompt(tiny, profile, clips):
     other = profile.model_copy(
         update={"system": None, "user": "<audio><video>Yes or No?", "second_per_grid": 0.7}
     )
-    scorer = Scorer.load(tiny, profile=other, arithmetic=Arithmetic.FLOAT32, device="cpu")
+    scorer = OmniScorer.load(tiny, profile=other, arithmetic=Arithmetic.FLOAT32, device="cpu")
     expected = np.array([Reference(tiny, other).p_ah(clip) for clip in clips])
     assert np.abs(p_of(scorer, clips) - expected).max() < TOLERANCE
 
 
+def test_each_clip_has_its_own_times_where_the_profile_samples_them(tiny, profile, clips):
+    """As ms-swift 4.6 feeds them, at any length of the clip, and packed with any others."""
+    sampled = profile.model_copy(update={"second_per_grid": "sampled"})
+    ntsc = replace(clips[0], sampled_s=5.005)
+    several = [*clips, ntsc]
+    scorer = OmniScorer.load(tiny, profile=sampled, arithmetic=Arithmetic.FLOAT32, device="cpu")
+    theirs = Reference(tiny, sampled)
+    expected = np.array([theirs.p_ah(clip) for clip in several])
+    assert np.abs(p_of(scorer, several) - expected).max() < TOLERANCE
+    assert expected[0] != expected[-1]  # 5 s and 5.005 s of the same pictures
+
+
+def test_positions_are_floored_where_the_profile_says_so(tiny, profile, clips):
+    """The same as scoring with the positions of training, which transformers is then given."""
+    sampled = profile.model_copy(update={"second_per_grid": "sampled", "floor_positions": True})
+    scorer = OmniScorer.load(tiny, profile=sampled, arithmetic=Arithmetic.FLOAT32, device="cpu")
+    theirs = Reference(tiny, sampled)
+    expected = np.array([theirs.p_ah(clip) for clip in clips])
+    assert np.abs(p_of(scorer, clips) - expected).max() < TOLERANCE
+
+
 def test_bf16_is_near(tiny, profile, clips, expected):
-    scorer = Scorer.load(tiny, profile=profile, arithmetic=Arithmetic.BF16, device="cpu")
+    scorer = OmniScorer.load(tiny, profile=profile, arithmetic=Arithmetic.BF16, device="cpu")
     difference = np.abs(p_of(scorer, clips) - expected)
     assert 0 < difference.mean() < 0.05
 
@@ -117,8 +144,42 @@ def test_a_score_carries_its_clip(scorer):
     (score,) = scorer.score([clip])
     assert (score.clip_index, score.start_s, score.end_s, score.n_frames) == (7, 35.0, 39.2, 8)
     assert 0 < score.answer_mass < 1
+    assert 0 < score.format_mass < 1
     assert score.score_s > 0
     assert score.error_kind is None and score.error is None
+
+
+@torch.no_grad()
+def test_format_mass_is_the_chance_of_the_forced_beginning(scorer, reference, profile, clips):
+    """By transformers' own forward: p of each token of the beginning after those before it."""
+    for clip, score in zip(clips, scorer.score(clips), strict=True):
+        inputs = reference.inputs(clip, "<answer>")
+        ids = inputs["input_ids"][0]
+        logits = reference.model(**inputs).logits[0].double().log_softmax(-1)
+        start = find_answer_tokens(reference._tokenizer, profile).start
+        begun = range(len(ids) - len(start), len(ids) - 1)  # `>` is read, not forced
+        expected = sum(float(logits[place - 1, ids[place]]) for place in begun)
+        assert math.log(score.format_mass) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_that_would_begin_otherwise_shows(profile, clips, tmp_path):
+    """As one that thinks first: what is read after `<answer` cannot tell."""
+    taught = find_checkpoint("tiny")
+    copy = Path(shutil.copytree(taught, tmp_path / "thinking"))
+    weights = load_file(copy / "model.safetensors")
+    weights["thinker.lm_head.weight"][
+        find_answer_tokens(load_tokenizer(taught), profile).start[0]
+    ] = 0
+    save_file(weights, copy / "model.safetensors")
+    masses = []
+    for checkpoint in (taught, copy):
+        model = OmniScorer.load(
+            checkpoint, profile=profile, arithmetic=Arithmetic.FLOAT32, device="cpu"
+        )
+        scores = model.score(clips)
+        masses.append([score.format_mass for score in scores])
+        assert min(score.answer_mass for score in scores) > 0.9
+    assert np.median(masses[0]) > 0.9 and max(masses[1]) < 0.1
 
 
 def test_time_is_shared_out_by_length(scorer):
@@ -182,10 +243,10 @@ class SmallMemory:
     def __getattr__(self, name):
         return getattr(self._thinker, name)
 
-    def log_probabilities(self, staged):
-        if len(staged.layout.ids) > self._n_tokens:
+    def compute_log_probabilities(self, inputs):
+        if len(inputs.layout.ids) > self._n_tokens:
             raise self._error
-        return self._thinker.log_probabilities(staged)
+        return self._thinker.compute_log_probabilities(inputs)
 
 
 OUT_OF_MEMORY = [
@@ -200,7 +261,7 @@ def test_out_of_memory_halves_the_budget_and_loses_only_what_never_fits(
     scorer, budget, monkeypatch, clips, expected, error
 ):
     small = SmallMemory(scorer._thinker, 170, error)
-    monkeypatch.setattr(scorer._conveyor, "_thinker", small)
+    monkeypatch.setattr(scorer._batcher, "_thinker", small)
     budget(4096)
     scores = scorer.score(clips)
     lost = [i for i, score in enumerate(scores) if score.p_ah is None]
@@ -215,7 +276,7 @@ def test_out_of_memory_halves_the_budget_and_loses_only_what_never_fits(
 def test_other_device_errors_are_not_hidden(scorer, monkeypatch):
     """A device that an illegal access has poisoned must take its process down, to be replaced."""
     broken = SmallMemory(scorer._thinker, 0, RuntimeError("CUDA error: an illegal memory access"))
-    monkeypatch.setattr(scorer._conveyor, "_thinker", broken)
+    monkeypatch.setattr(scorer._batcher, "_thinker", broken)
     with pytest.raises(RuntimeError, match="illegal memory access"):
         scorer.score([draw_clip(0)])
 
@@ -241,10 +302,10 @@ def test_loading_and_scoring_print_nothing():
     code = (
         "from drawn_clips import draw_clip\n"
         "from ah_ray.config import Arithmetic\n"
-        "from ah_ray.omni.checkpoint import find_checkpoint\n"
-        "from ah_ray.omni.scorer import Scorer\n"
+        "from ah_ray.omni.weights.checkpoint import find_checkpoint\n"
+        "from ah_ray.omni.scorer import OmniScorer\n"
         "from ah_ray.profile import load_profile\n"
-        "scorer = Scorer.load(find_checkpoint('tiny'), profile=load_profile('tiny'),\n"
+        "scorer = OmniScorer.load(find_checkpoint('tiny'), profile=load_profile('tiny'),\n"
         "                     arithmetic=Arithmetic.FLOAT32, device='cpu')\n"
         "assert scorer.score([draw_clip(0)])[0].p_ah is not None\n"
     )

@@ -17,7 +17,7 @@ from rich.console import Console
 from ah_ray import cluster
 from ah_ray.config import score_settings
 from ah_ray.pipeline import capacity, graph, run
-from ah_ray.pipeline.replica import Replica
+from ah_ray.pipeline.actors.replica import Replica
 
 
 class OnCpu(Replica):

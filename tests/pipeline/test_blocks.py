@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from ah_ray.errors import ErrorKind
-from ah_ray.pipeline import blocks
+from ah_ray.pipeline.actors import blocks
 from ah_ray.records import Clip, ClipScore, Video, VideoFacts
 
 VIDEO = Video(
@@ -65,6 +65,12 @@ def test_a_mixed_stream_survives_both_tables():
     assert [blocks.score_of(row) for row in rows[:2]] == scores
     assert blocks.video_of(rows[2]) == (VIDEO, FACTS)
     assert (rows[3]["video_id"], rows[3]["error"]) == ("ab12", "503")
+
+
+def test_the_seconds_that_pictures_were_picked_from_survive():
+    (whole,) = blocks.clips_of(blocks.clip_frames(VIDEO, clip(0, sampled_s=5.005)))
+    (unknown,) = blocks.clips_of(blocks.clip_frames(VIDEO, clip(0)))
+    assert (whole.picture_s, unknown.picture_s) == (5.005, 5.0)
 
 
 def test_pixels_are_wrapped_not_copied():

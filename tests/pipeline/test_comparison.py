@@ -6,9 +6,9 @@ import pytest
 from outputs import clips
 
 from ah_ray.config import Arithmetic
+from ah_ray.output.runs import read_summary, run_ids
 from ah_ray.pipeline import resolve
-from ah_ray.pipeline.summary_view import _lines
-from ah_ray.results.runs import read_summary, run_ids
+from ah_ray.pipeline.reporting.summary_view import _lines
 
 pytestmark = pytest.mark.heavy
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from ah_ray.pipeline.demo import run_demo
 
 
-def shown(folder: Path, monkeypatch) -> str:
+def demo_output(folder: Path, monkeypatch) -> str:
     monkeypatch.chdir(folder)
     console = Console(file=io.StringIO(), width=100)
     assert run_demo({}, console) == 0
@@ -31,7 +31,7 @@ def p_of(line: str) -> list[float]:
 
 def test_verdicts_a_timeline_and_failures(ray_session, whole_cohort, tmp_path, monkeypatch):
     shutil.copytree(whole_cohort, tmp_path / "ah_ray_demo" / "cohort")
-    text = shown(tmp_path, monkeypatch)
+    text = demo_output(tmp_path, monkeypatch)
     rows = verdicts(tmp_path / "ah_ray_demo" / "scores")
     assert len(rows) == 14
     for row in rows.values():
@@ -55,7 +55,7 @@ def test_verdicts_a_timeline_and_failures(ray_session, whole_cohort, tmp_path, m
         assert without_p(found) == without_p(line)
         assert p_of(found) == pytest.approx(p_of(line), abs=0.02)  # encoders differ by machine
 
-    again = shown(tmp_path, monkeypatch)
+    again = demo_output(tmp_path, monkeypatch)
     assert "nothing was pending" in again
 
 
@@ -66,5 +66,5 @@ def test_a_submitted_job_keeps_it_where_ray_deletes_nothing(
     copy.mkdir(parents=True)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     shutil.copytree(whole_cohort, tmp_path / "ah_ray_demo" / "cohort")
-    assert f"pd.read_parquet('{tmp_path}/ah_ray_demo/scores/" in shown(copy, monkeypatch)
+    assert f"pd.read_parquet('{tmp_path}/ah_ray_demo/scores/" in demo_output(copy, monkeypatch)
     assert not list(copy.iterdir())

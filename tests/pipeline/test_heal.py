@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from ah_ray.pipeline.heal import MAX_ALONE, MAX_RESTLESS, heal
 from ah_ray.pipeline.passes import PassResult
-from ah_ray.pipeline.reducer import Committed
-from ah_ray.records import Video
+from ah_ray.records import Committed, Video
 
 
 def video(video_id: str, etag: str = "e") -> Video:

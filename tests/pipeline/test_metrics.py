@@ -14,13 +14,13 @@ import pytest
 from outputs import ROOT, score_job
 from ray_head import ray_head
 
-from ah_ray.pipeline.metrics import COUNTERS, GAUGES
+from ah_ray.pipeline.reporting.metrics import COUNTERS, GAUGES
 
 DASHBOARD = ROOT / "docs" / "grafana.json"
 NAME = re.compile(r"\bray_\w+")
 
 
-def exported() -> set[str]:
+def exported_names() -> set[str]:
     """Ours, as Ray's exporter spells them."""
     return {f"ray_{name}_total" for name in COUNTERS} | {f"ray_{name}" for name in GAUGES}
 
@@ -31,7 +31,7 @@ def queries() -> list[str]:
 
 
 def test_the_dashboard_shows_every_metric():
-    assert exported() <= {name for query in queries() for name in NAME.findall(query)}
+    assert exported_names() <= {name for query in queries() for name in NAME.findall(query)}
 
 
 def test_the_dashboard_can_be_imported_anywhere():
@@ -68,12 +68,14 @@ def test_a_run_is_seen_by_prometheus_and_by_collectors(s3_server, whole_cohort, 
         logs = head.folder / "session_latest" / "logs"
         of_workers = [line for path in logs.glob("worker-*.err") for line in events(path)]
     assert run.returncode == 0, errors
-    ours = exported() - {"ray_ah_ray_gpu_seconds_total", "ray_ah_ray_storage_retries_total"}
-    assert ours <= seen.keys(), "but for GPUs and retries, of which there were none"
+    ours = exported_names() - {"ray_ah_ray_gpu_seconds_total", "ray_ah_ray_storage_retries_total"}
+    assert ours <= seen.keys(), "all but GPUs and retries, since there were none"
     assert 0 < seen["ray_ah_ray_clips_total"] <= 600
     assert seen["ray_ah_ray_videos_waiting"] < 201
     asked = {name for query in queries() for name in NAME.findall(query)}
-    assert asked - exported() <= seen.keys(), "the dashboard asks for what Ray does not export"
+    assert asked - exported_names() <= seen.keys(), (
+        "the dashboard asks for what Ray does not export"
+    )
 
     lines = [json.loads(line) for line in output.splitlines()]
     assert {line["event"] for line in lines} >= {"plan", "video", "summary"}

@@ -6,17 +6,17 @@ import time
 
 from rich.console import Console
 
-from ah_ray.pipeline import progress
-from ah_ray.pipeline.progress import Progress, display, line
-from ah_ray.pipeline.reducer import Committed
-from ah_ray.pipeline.tally import Tally
+from ah_ray.pipeline.reporting import progress
+from ah_ray.pipeline.reporting.progress import Progress, display, line
+from ah_ray.pipeline.reporting.tally import Tally
+from ah_ray.records import Committed
 
 
 def half_done() -> Tally:
     tally = Tally(total=4, n_decoders=2, n_replicas=1, started_s=100.0, stage="scoring")
-    tally.scored(20, score_s=5.0, decode_s=10.0)
+    tally.add_scores(20, score_s=5.0, decode_s=10.0)
     for video_id, status, kind in (("a", "ok", None), ("b", "failed", "decode")):
-        tally.committed([
+        tally.add_rows([
             Committed(video_id=video_id, status=status, error_kind=kind, n_clips=10, duration_s=50)
         ])  # fmt: skip
     return tally

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from ah_ray import cluster
+from ah_ray.cohort import Cohort, Ignored, Plan
 from ah_ray.config import Arithmetic, score_settings
 from ah_ray.errors import ConfigError
-from ah_ray.omni.checkpoint import find_checkpoint
+from ah_ray.omni.weights.checkpoint import find_checkpoint
 from ah_ray.pipeline.graph import Pools
+from ah_ray.pipeline.reporting.plan_view import Experience, plan_lines
 from ah_ray.pipeline.resolve import Resolved, resolve
-from ah_ray.pipeline.stages import stages_of
+from ah_ray.pipeline.stages import clip_bytes, stages_of
+from ah_ray.profile import load_profile
+
+SWIFT = Path(__file__).parents[1] / "goldens/swift"
 
 
 @pytest.fixture
@@ -44,12 +50,13 @@ def devices(found: Resolved) -> tuple[str, ...]:
 
 
 def test_what_is_settled_where_nothing_is_said(gpus, tmp_path):
-    """Tiny at its own small size on a CPU; any other model at the training size, on a GPU."""
+    """Tiny at its own small size on a CPU; a model without a record as published, on a GPU."""
     gpus(1)
     scoring = resolved().scoring
     assert (scoring.profile.name, scoring.arithmetic) == ("tiny", Arithmetic.FLOAT32)
     other = {"videos": "v", "out": "o"}
     other["model"] = str(shutil.copytree(find_checkpoint("tiny"), tmp_path / "other"))
+    (tmp_path / "other" / "training.json").unlink()
     on_gpu = resolve(score_settings(**other))
     assert (on_gpu.gpus_per_replica, on_gpu.scoring.profile.name) == (1, "seed")
     assert on_gpu.scoring.arithmetic is Arithmetic.BF16
@@ -57,6 +64,31 @@ def test_what_is_settled_where_nothing_is_said(gpus, tmp_path):
     on_cpu = resolve(score_settings(**other))
     assert (on_cpu.gpus_per_replica, on_cpu.scoring.arithmetic) == (0, Arithmetic.FLOAT32)
     assert on_cpu.scoring.fingerprint != on_gpu.scoring.fingerprint
+
+
+def test_the_record_beside_an_adapter_chooses_the_profile_and_is_reported(gpus, tmp_path):
+    gpus(0)
+    adapter = str(SWIFT / "lora_swift460")
+    found = resolved(adapter=adapter, any_base=True)
+    assert found.scoring.profile == load_profile("swift-4.6")
+    said = "args.json of lora_swift460 says ms-swift 4.6.0"
+    assert found.profile_reason == said
+    nothing = Plan(cohort=Cohort(source="v", ignored=Ignored(), batches=()))
+    assert f"Profile     {said}" in plan_lines(found, nothing, Experience())
+    with pytest.raises(ConfigError, match=r"which is profile swift-4\.6 .*--profile-anyway"):
+        resolved(adapter=adapter, profile="seed", any_base=True)
+    anyway = resolved(adapter=adapter, profile="seed", profile_anyway=True, any_base=True)
+    assert (anyway.scoring.profile.name, anyway.profile_reason) == ("seed", "")
+    assert anyway.scoring.fingerprint != found.scoring.fingerprint
+
+
+def test_the_bytes_of_a_clip_follow_what_the_profile_shows(gpus):
+    gpus(0)
+    of = {name: clip_bytes(resolved(profile=name)) for name in ("seed", "seed-32", "seed-448")}
+    sound = 5 * 16_000 * 4
+    assert of["seed-32"] == 10 * 786_432 * 3 + sound
+    assert of["seed-448"] <= 10 * 448 * 448 * 3 + sound
+    assert of["seed-448"] < of["seed"] < of["seed-32"]
 
 
 def test_a_replica_runs_on_the_gpus_that_it_asks_for(gpus):

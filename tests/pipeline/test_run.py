@@ -11,8 +11,9 @@ import ah_ray
 from ah_ray.cohort import video_id_of
 from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
-from ah_ray.omni.checkpoint import find_checkpoint
-from ah_ray.pipeline.meter import Machines
+from ah_ray.omni.weights.checkpoint import find_checkpoint
+from ah_ray.output.runs import read_summary
+from ah_ray.pipeline.reporting.monitor import Machines
 from ah_ray.records import CLIPS, VERDICTS
 
 EXPECTED = {
@@ -152,6 +153,9 @@ def test_limit_then_the_rest(scored_without_model, small_cohort, tmp_path):
     assert (first.videos_done, first.exit_status) == (2, ExitStatus.MISSING_ROWS)
     second = scored_without_model(small_cohort, out, max_failed=1.0).summary
     assert (second.videos_done, second.exit_status) == (2, ExitStatus.COMPLETE)
+    for summary in (first, second):  # each run records figures of its own rows alone
+        assert summary.figures is not None and summary.figures.n_rows == 2
+    assert read_summary(str(out), second.run_id).figures == second.figures
     assert scored_without_model(small_cohort, out, max_failed=1.0).summary.videos_done == 0
 
 
@@ -167,8 +171,8 @@ def test_a_spent_budget_of_gpu_hours_ends_the_run(
         rows = list((out / "videos").glob("*.parquet"))
         return Machines(n_replicas=1, n_gpus=1_000_000 if len(rows) >= 3 else 0)
 
-    monkeypatch.setattr("ah_ray.pipeline.meter.LOOK_EVERY_S", 0.2)
-    monkeypatch.setattr("ah_ray.pipeline.work.machines", machines)
+    monkeypatch.setattr("ah_ray.pipeline.reporting.monitor.LOOK_EVERY_S", 0.2)
+    monkeypatch.setattr("ah_ray.pipeline.work.count_machines", machines)
     summary = scored_without_model(cohort, out, gpu_hours=50.0).summary
     assert summary.exit_status == ExitStatus.MISSING_ROWS and summary.bounded
     assert "the budget of 50 GPU hours is spent" in summary.trouble

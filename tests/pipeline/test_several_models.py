@@ -15,10 +15,10 @@ from seeded import seeded_tiny
 import ah_ray
 from ah_ray.config import Ensemble, Reduction, score_settings
 from ah_ray.errors import ConfigError
-from ah_ray.reduction import Scaling
+from ah_ray.output.config import read_config
 from ah_ray.results.calibration import write_calibration
-from ah_ray.results.outputs import read_config
 from ah_ray.results.reduce import reduce_outputs
+from ah_ray.verdicts.reduction import Scaling
 
 pytestmark = pytest.mark.heavy
 ALIKE = OF_THE_RUN | {"config_fingerprint", "error"}

@@ -22,11 +22,11 @@ def test_the_deadline_is_the_next_such_time():
 
 def test_bounds():
     bounds = Bounds(deadline=next_time("06:00", EVENING), gpu_hours=1.5)
-    assert bounds.met(EVENING, gpu_s=5399) is None
-    assert bounds.met(EVENING, gpu_s=5400) == "the budget of 1.5 GPU hours is spent"
+    assert bounds.find_reached(EVENING, gpu_s=5399) is None
+    assert bounds.find_reached(EVENING, gpu_s=5400) == "the budget of 1.5 GPU hours is spent"
     late = EVENING + timedelta(hours=8)
-    assert bounds.met(late, gpu_s=0) == "the deadline 06:00 has come"
-    assert Bounds().met(late, gpu_s=1e9) is None
+    assert bounds.find_reached(late, gpu_s=0) == "the deadline 06:00 has come"
+    assert Bounds().find_reached(late, gpu_s=1e9) is None
 
 
 @pytest.mark.parametrize("clock", ["24:00", "6", "noon", "06:60"])

@@ -1,4 +1,4 @@
-"""A calibration file: read as it was written, for the scores that it was fitted to alone."""
+"""A calibration file is read as it was written, for the scores that it was fitted to alone."""
 
 import json
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ from invented_rows import make_output, scoring
 
 from ah_ray.config import Ensemble, OneModel, Reduction, Windows
 from ah_ray.errors import ConfigError
+from ah_ray.output.config import read_config
+from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.results.calibration import (
-    calibrated,
+    apply_calibrations,
     read_calibration,
-    scored_by,
+    scoring_members,
     write_calibration,
 )
-from ah_ray.results.outputs import read_config
-from ah_ray.results.read import read_clips, read_verdicts
 from ah_ray.results.reduce import reduce_outputs
 
 
 @pytest.fixture
-def written(tmp_path):
+def write_file(tmp_path):
     """Writes one; gives its path."""
 
     def write(name="calibration.json", by=None, **changes):
@@ -32,9 +32,9 @@ def written(tmp_path):
     return write
 
 
-def test_read_as_written(written):
-    assert read_calibration(written()) == calibration()
-    assert read_calibration(written()).fingerprint == calibration().fingerprint
+def test_read_as_written(write_file):
+    assert read_calibration(write_file()) == calibration()
+    assert read_calibration(write_file()).fingerprint == calibration().fingerprint
 
 
 def test_on_s3(bucket):
@@ -57,8 +57,8 @@ def test_the_fingerprint_is_of_what_verdicts_follow_from():
     assert len(prints) == 6 and all(len(one) == 16 for one in prints)
 
 
-def test_an_edited_file_is_refused(written):
-    path = Path(written())
+def test_an_edited_file_is_refused(write_file):
+    path = Path(write_file())
     fields = json.loads(path.read_text())
     path.write_text(json.dumps(fields | {"threshold": 0.2}))
     with pytest.raises(ConfigError, match="was edited since"):
@@ -83,59 +83,59 @@ def test_what_is_no_calibration(tmp_path, content, words):
         read_calibration(str(tmp_path / "c.json"))
 
 
-def test_of_another_model(written):
-    file = written(by=scoring("model-b"))
+def test_of_another_model(write_file):
+    file = write_file(by=scoring("model-b"))
     words = "fitted to other scores than those of model model-a .*print-of-model-b → print-of-mo"
     with pytest.raises(ConfigError, match=words):
-        calibrated(Reduction(), [file], scored_by(scoring()))
+        apply_calibrations(Reduction(), [file], scoring_members(scoring()))
     other = scoring(windows=Windows(hop_s=2.5))
     with pytest.raises(ConfigError, match=r"windows.hop_s 5.0 → 2.5"):
-        calibrated(Reduction(), [written()], scored_by(other))
+        apply_calibrations(Reduction(), [write_file()], scoring_members(other))
 
 
-def test_one_for_each_model(written):
-    files = [written(f"{n}.json", scoring(f"model-{n}"), threshold=n / 10) for n in range(3)]
-    scored = [one for n in range(3) for one in scored_by(scoring(f"model-{n}"))]
+def test_one_for_each_model(write_file):
+    files = [write_file(f"{n}.json", scoring(f"model-{n}"), threshold=n / 10) for n in range(3)]
+    scored = [one for n in range(3) for one in scoring_members(scoring(f"model-{n}"))]
     vote = Reduction(ensemble=Ensemble.VOTE)
-    found = calibrated(vote, files, scored)
+    found = apply_calibrations(vote, files, scored)
     assert [one.threshold for one in found.members] == [0.0, 0.1, 0.2]
     assert found.calibration_fingerprint not in {
         one.calibration_fingerprint for one in found.members
     }
     with pytest.raises(ConfigError, match=r"wanted 3 times and given 2 times"):
-        calibrated(vote, files[:2], scored)
+        apply_calibrations(vote, files[:2], scored)
     with pytest.raises(ConfigError, match="of model model-0"):
-        calibrated(vote, files[::-1], scored)
+        apply_calibrations(vote, files[::-1], scored)
 
 
-def test_several_models_in_one_run_are_told_apart(written):
+def test_several_models_in_one_run_are_distinguished(write_file):
     names = [f"model-{n}" for n in range(2)]
     models = tuple(OneModel(name=name, fingerprint=f"print-of-{name}") for name in names)
     together = scoring("model-0 + model-1", models=models)
-    files = [written(f"{name}.json", scoring(name)) for name in names]
-    found = calibrated(Reduction(ensemble=Ensemble.MEAN), files, scored_by(together))
+    files = [write_file(f"{name}.json", scoring(name)) for name in names]
+    found = apply_calibrations(Reduction(ensemble=Ensemble.MEAN), files, scoring_members(together))
     assert len(found.members) == 2
 
 
 @pytest.mark.parametrize("asked", [{"reducer": "any"}, {"threshold": 0.5}])
-def test_what_a_file_says_is_not_asked_for_besides(written, asked):
+def test_what_a_file_says_is_not_asked_for_besides(write_file, asked):
     with pytest.raises(ConfigError, match=f"leave out --{next(iter(asked))}"):
-        calibrated(Reduction(**asked), [written()], scored_by(scoring()))
+        apply_calibrations(Reduction(**asked), [write_file()], scoring_members(scoring()))
 
 
-def test_a_mean_of_several_has_a_threshold_of_its_own(written):
-    files = [written(f"{n}.json", scoring(f"model-{n}")) for n in range(2)]
-    scored = [one for n in range(2) for one in scored_by(scoring(f"model-{n}"))]
+def test_a_mean_of_several_has_a_threshold_of_its_own(write_file):
+    files = [write_file(f"{n}.json", scoring(f"model-{n}")) for n in range(2)]
+    scored = [one for n in range(2) for one in scoring_members(scoring(f"model-{n}"))]
     mean = Reduction(ensemble=Ensemble.MEAN, threshold=0.3)
-    assert calibrated(mean, files, scored).threshold == 0.3
+    assert apply_calibrations(mean, files, scored).threshold == 0.3
     with pytest.raises(ConfigError, match="leave out --threshold"):
-        calibrated(mean.model_copy(update={"ensemble": Ensemble.VOTE}), files, scored)
+        apply_calibrations(mean.model_copy(update={"ensemble": Ensemble.VOTE}), files, scored)
 
 
-def test_rows_follow_from_the_file(written, tmp_path):
+def test_rows_follow_from_the_file(write_file, tmp_path):
     scores, out = str(tmp_path / "scores"), str(tmp_path / "out")
     make_output(scores, {"a": [0.9, 0.9], "b": [0.5, 0.6]})
-    file = written()
+    file = write_file()
     reduce_outputs([scores], out, reduction=Reduction(), calibrations=[file])
     rows = read_verdicts(out).to_pylist()
     assert rows[0]["p_ah"] == pytest.approx(0.75)  # odds 9 → 3
@@ -146,11 +146,13 @@ def test_rows_follow_from_the_file(written, tmp_path):
     assert read_config(out).reduction == calibration().reduction
 
 
-def test_an_output_is_not_gone_on_with_by_another(written, tmp_path):
+def test_an_output_is_not_gone_on_with_by_another(write_file, tmp_path):
     scores, out = str(tmp_path / "scores"), str(tmp_path / "out")
     make_output(scores, {"a": [0.9]})
-    reduce_outputs([scores], out, reduction=Reduction(), calibrations=[written()])
+    reduce_outputs([scores], out, reduction=Reduction(), calibrations=[write_file()])
     with pytest.raises(ConfigError, match=r"calibration_fingerprint \w+ → \w+.*reduce.py"):
-        reduce_outputs([scores], out, reduction=Reduction(), calibrations=[written(threshold=0.61)])
-    again = reduce_outputs([scores], out, reduction=Reduction(), calibrations=[written()])
+        reduce_outputs(
+            [scores], out, reduction=Reduction(), calibrations=[write_file(threshold=0.61)]
+        )
+    again = reduce_outputs([scores], out, reduction=Reduction(), calibrations=[write_file()])
     assert (again.written, again.unchanged) == (0, 1)

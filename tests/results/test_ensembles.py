@@ -5,11 +5,11 @@ from invented_rows import row, scoring
 
 from ah_ray.config import Ensemble, Reduction, Windows
 from ah_ray.errors import ConfigError, ErrorKind
+from ah_ray.output.config import make_config
 from ah_ray.records import VERDICT
-from ah_ray.reduction import Scaling
-from ah_ray.results.ensembles import combined_row, ensemble_config
-from ah_ray.results.outputs import config_of
-from ah_ray.results.verdict import MORE_THAN_HALF
+from ah_ray.results.ensembles import combine_rows, ensemble_config
+from ah_ray.verdicts.reduction import Scaling
+from ah_ray.verdicts.verdict import MORE_THAN_HALF
 
 MODELS = ("model-a", "model-b", "model-c")
 
@@ -19,12 +19,12 @@ def combine(how, videos, each=None, **fields):
     each = each or Reduction()
     models = [scoring(f"model-{n}") for n in range(len(videos))]
     together = each.model_copy(update={"ensemble": how})
-    config = ensemble_config([config_of(model, each) for model in models], together)
+    config = ensemble_config([make_config(model, each) for model in models], together)
     rows = [
         p_ah if p_ah is None else row("v", p_ah, by=model, **fields)
         for model, p_ah in zip(models, videos, strict=True)
     ]
-    return combined_row(rows, config)
+    return combine_rows(rows, config)
 
 
 def test_vote_by_hand():
@@ -115,17 +115,17 @@ def test_all_columns_but_the_run():
 
 def test_one_that_hides_names_hides_those_of_all():
     models = [scoring("model-a"), scoring("model-b")]
-    members = [config_of(model, Reduction()) for model in models]
+    members = [make_config(model, Reduction()) for model in models]
     config = ensemble_config(members, Reduction(ensemble=Ensemble.VOTE))
     told = row("v", ErrorKind.DECODE, by=models[0], uri="/c/anna.mp4", error="anna.mp4 is cut")
     hidden = row("v", [0.5], by=models[1], hide_uris=True)
-    made = combined_row([told, hidden], config)
+    made = combine_rows([told, hidden], config)
     assert made["uri"] is None
     assert "anna" not in str(made)
 
 
 def test_the_fingerprint_tells_members_order_and_kind_apart():
-    a, b = (config_of(scoring(model), Reduction()) for model in MODELS[:2])
+    a, b = (make_config(scoring(model), Reduction()) for model in MODELS[:2])
     prints = {
         ensemble_config(members, Reduction(ensemble=how)).config_fingerprint
         for how in Ensemble
@@ -136,8 +136,8 @@ def test_the_fingerprint_tells_members_order_and_kind_apart():
 
 
 def test_other_windows_do_not_fit():
-    a = config_of(scoring(), Reduction())
-    b = config_of(scoring(windows=Windows(hop_s=2.5)), Reduction())
+    a = make_config(scoring(), Reduction())
+    b = make_config(scoring(windows=Windows(hop_s=2.5)), Reduction())
     with pytest.raises(ConfigError, match=r"inputs 1 and 2 were cut into other windows"):
         ensemble_config([a, b], Reduction(ensemble=Ensemble.VOTE))
 

@@ -1,22 +1,22 @@
 """Videos whose consent was withdrawn leave no trace in an output."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from invented_rows import make_output, name_of, row, scoring
+from invented_rows import SCORED_AT, make_output, name_of, row, scoring
 from rich.console import Console
 
 from ah_ray import storage
 from ah_ray.cohort import video_id_of
 from ah_ray.errors import ConfigError, OutputBusy
 from ah_ray.exit_status import ExitStatus
-from ah_ray.results.commit import commit
-from ah_ray.results.lease import Lease
-from ah_ray.results.purge import REPORT_FILE, purge
-from ah_ray.results.read import read_clips, read_verdicts
-from ah_ray.results.row_files import rows_folder
-from ah_ray.results.runs import RunSummary, new_run_id, read_summary, run_ids, write_summary
+from ah_ray.output.lease import Lease
+from ah_ray.output.read import read_clips, read_verdicts
+from ah_ray.output.row_files import commit_row, rows_folder
+from ah_ray.output.runs import RunSummary, new_run_id, read_summary, run_ids, write_summary
+from ah_ray.results.purge import REPORT_FILE, purge_videos
 from ah_ray.results.status_view import print_purged
 
 ANNA, BOB, CARL = "/cohort/anna-smith.mp4", "/cohort/bob.mp4", "/cohort/carl.mp4"
@@ -25,9 +25,10 @@ ANNA, BOB, CARL = "/cohort/anna-smith.mp4", "/cohort/bob.mp4", "/cohort/carl.mp4
 def make(out: str) -> None:
     make_output(out, {"ab12cd34ef56ab78": [0.9, 0.1]}, uri=ANNA)
     rows = [row("bob", [0.2], uri=BOB), row("carl", [0.3] * 3, uri=CARL)]
-    older = row("carl", [0.4], uri=CARL, etag="etag-0")
+    before = SCORED_AT - timedelta(minutes=5)
+    older = row("carl", [0.4], uri=CARL, etag="etag-0", scored_at=before)
     for made in (older, *rows):
-        commit(out, made)  # two of carl: a run was killed before the older one went
+        commit_row(out, made)  # two of carl: a run was killed before the older one went
     storage.write_whole(storage.join(rows_folder(out), ".tmp-1234"), b"half a row of anna")
     summary = RunSummary(
         run_id=new_run_id(),
@@ -62,7 +63,7 @@ def everything(out: str) -> dict[str, bytes]:
 
 
 def test_no_trace_is_left(out, manifest):
-    purged = purge(out, manifest("uri", ANNA, "/cohort/never-seen.mp4"))
+    purged = purge_videos(out, manifest("uri", ANNA, "/cohort/never-seen.mp4"))
     assert purged.video_ids == {"ab12cd34ef56ab78"}
     assert (purged.rows, purged.rows_left, purged.run_files) == (1, 2, 1)
     assert purged.unknown == ["/cohort/never-seen.mp4"]
@@ -76,7 +77,7 @@ def test_no_trace_is_left(out, manifest):
 
 
 def test_all_rows_of_a_video_go(out, manifest):
-    purged = purge(out, manifest("uri,video_id", f"{CARL},carl"))
+    purged = purge_videos(out, manifest("uri,video_id", f"{CARL},carl"))
     assert purged.rows == 2
     assert not any("carl" in name for name in everything(out))
 
@@ -85,8 +86,8 @@ def test_ids_that_hide_names_need_the_key(tmp_path, manifest):
     out, key = str(tmp_path / "out"), b"sixteen or more bytes"
     video_id = video_id_of("anna.mp4", id_key=key)
     make_output(out, {video_id: [0.9]}, hide_uris=True)
-    assert purge(out, manifest("uri", "anna.mp4")).video_ids == set()
-    assert purge(out, manifest("uri", "anna.mp4"), id_key=key).video_ids == {video_id}
+    assert purge_videos(out, manifest("uri", "anna.mp4")).video_ids == set()
+    assert purge_videos(out, manifest("uri", "anna.mp4"), id_key=key).video_ids == {video_id}
     assert read_verdicts(out).num_rows == 0
 
 
@@ -95,7 +96,7 @@ def test_not_while_a_run_goes_on(tmp_path, manifest):
     make(out)
     before = everything(out)
     with Lease.acquire(out, "run-1", stale_s=2) as lease, pytest.raises(OutputBusy, match="run-1"):
-        purge(out, manifest("uri", ANNA))
+        purge_videos(out, manifest("uri", ANNA))
     lease.release()
     assert everything(out).keys() >= before.keys() - {"lease.json"}
 
@@ -103,12 +104,12 @@ def test_not_while_a_run_goes_on(tmp_path, manifest):
 def test_what_is_wrong_is_said_before_anything_goes(tmp_path, manifest):
     out = str(tmp_path / "out")
     with pytest.raises(ConfigError, match="is no output"):
-        purge(out, manifest("uri", ANNA))
+        purge_videos(out, manifest("uri", ANNA))
     make(out)
     with pytest.raises(ConfigError, match=r"--purge .*/gone.csv: .*No such file"):
-        purge(out, str(tmp_path / "gone.csv"))
+        purge_videos(out, str(tmp_path / "gone.csv"))
     with pytest.raises(ConfigError, match="no column `uri`"):
-        purge(out, manifest("name", ANNA))
+        purge_videos(out, manifest("name", ANNA))
     assert name_of(row("bob", [0.2], by=scoring())) in {Path(n).name for n in everything(out)}
 
 
@@ -116,7 +117,7 @@ def test_it_says_what_is_left_to_do(tmp_path, manifest):
     out = str(tmp_path / "out")
     make(out)
     console = Console(file=io.StringIO(), width=200)
-    print_purged(console, out, purge(out, manifest("uri", ANNA, BOB, "/x.mp4")))
+    print_purged(console, out, purge_videos(out, manifest("uri", ANNA, BOB, "/x.mp4")))
     said = console.file.getvalue()
     assert "Purged    2 of the 3 videos named" in said
     assert "No trace  of 1: /x.mp4" in said
@@ -126,9 +127,9 @@ def test_it_says_what_is_left_to_do(tmp_path, manifest):
 def test_a_page_of_all_videos_goes_too_and_that_is_said(out, manifest):
     page = storage.join(out, REPORT_FILE)
     storage.write_whole(page, b"<h1>anna</h1>")
-    assert not purge(out, manifest("uri", "/cohort/nobody.mp4")).report
+    assert not purge_videos(out, manifest("uri", "/cohort/nobody.mp4")).report
     assert storage.exists(page)  # nothing was removed, so nothing of it is out of date
-    purged = purge(out, manifest("uri", ANNA))
+    purged = purge_videos(out, manifest("uri", ANNA))
     assert purged.report
     assert not storage.exists(page)
     said = io.StringIO()

@@ -5,9 +5,9 @@ from invented_rows import make_output, scoring
 
 from ah_ray.config import Ensemble, Reduction, Windows
 from ah_ray.errors import ConfigError
+from ah_ray.output.config import read_config
+from ah_ray.output.read import read_verdicts
 from ah_ray.profile import load_profile
-from ah_ray.results.outputs import read_config
-from ah_ray.results.read import read_verdicts
 from ah_ray.results.reduce import reduce_outputs
 
 

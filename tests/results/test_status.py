@@ -9,12 +9,12 @@ from invented_rows import make_output
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ErrorKind
 from ah_ray.exit_status import ExitStatus
-from ah_ray.results.holder import encoded, ourselves
-from ah_ray.results.lease import Lease, lease_uri
-from ah_ray.results.runs import RunSummary, TableCounts, new_run_id, write_summary
+from ah_ray.output.counts import Counts
+from ah_ray.output.lease import Lease, lease_uri
+from ah_ray.output.lease_holder import describe_this_process, encode_holder
+from ah_ray.output.runs import RunSummary, TableCounts, new_run_id, write_summary
 from ah_ray.results.status import read_status
 from ah_ray.results.status_view import status_lines
-from ah_ray.results.tables import Counts
 
 BEGAN = datetime(2026, 1, 2, 22, 0, tzinfo=UTC)
 PROGRESS = {
@@ -80,8 +80,8 @@ def test_a_run_that_goes_on(out):
 
 
 def test_a_run_that_was_killed(out):
-    dead = replace(ourselves("run-1", stale_s=0.5), host="another", progress=PROGRESS)
-    storage.write_whole(lease_uri(out), encoded(dead))
+    dead = replace(describe_this_process("run-1", stale_s=0.5), host="another", progress=PROGRESS)
+    storage.write_whole(lease_uri(out), encode_holder(dead))
     status = read_status(out)
     while status.is_running:
         status = read_status(out)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from ah_ray.cli.config_file import read_config_file
 from ah_ray.config import score_settings
 from ah_ray.errors import ConfigError
-from ah_ray.exit_status import read_config_file
 from ah_ray.profile import load_profile
 
 TAGS = (
@@ -42,7 +42,7 @@ def test_a_python_tag_makes_nothing(tmp_path, tag):
     assert not (tmp_path / "trace").exists()
 
 
-def test_a_tag_in_a_profile_is_told_as_wrong_yaml(tmp_path):
+def test_a_tag_in_a_profile_is_reported_as_wrong_yaml(tmp_path):
     (tmp_path / "mine.yaml").write_text(f"user: {TAGS[2]}\n")
     with pytest.raises(ConfigError, match="not valid YAML"):
         load_profile(str(tmp_path / "mine.yaml"))

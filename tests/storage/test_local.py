@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
+from ordinary_user import as_ordinary_user
 
 from ah_ray import storage
-from ah_ray.errors import ConfigError, ObjectMissing, PreconditionFailed, StorageError
+from ah_ray.errors import ConfigError, ErrorKind, ObjectMissing, PreconditionFailed, StorageError
 
 
 def test_the_order_is_that_of_s3(tmp_path):
@@ -42,7 +46,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     (tmp_path / "real/self").symlink_to(".")
     (tmp_path / "again").symlink_to("real")
     listed = [entry.key for page in storage.list_pages(str(tmp_path)) for entry in page]
-    assert listed == ["again/x.mp4", "real/x.mp4"]
+    assert listed == ["real/x.mp4"], "and a link to a sibling counts nothing twice"
 
 
 def test_what_is_no_file_is_listed_without_a_version(tmp_path):
@@ -104,7 +108,30 @@ def test_processes_do_not_overwrite_one_another(tmp_path):
     assert storage.read_bytes(uri) == b"160"
 
 
-def test_a_place_that_cannot_be_used_is_told_before_the_run(tmp_path):
+def test_conditional_writes_leave_no_file_beside_the_object(tmp_path):
+    uri = str(tmp_path / "x")
+    etag = storage.replace_if(uri, b"2", storage.create_exclusive(uri, b"1"))
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    storage.remove_if(uri, etag)
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_folders_cannot_be_locked_a_file_is(tmp_path, monkeypatch):
+    """As over NFS."""
+    flock = fcntl.flock
+
+    def of_files_alone(file, operation):
+        number = file if isinstance(file, int) else file.fileno()
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(file, operation)
+
+    monkeypatch.setattr("ah_ray.storage.local.store.fcntl.flock", of_files_alone)
+    test_processes_do_not_overwrite_one_another(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"counter", ".lock"}
+
+
+def test_a_place_that_cannot_be_used_is_reported_before_the_run(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match=r"cannot be read: listing .*No such file or directory"):
         storage.check_readable(str(tmp_path / "none"))
@@ -118,8 +145,83 @@ def test_a_place_that_cannot_be_used_is_told_before_the_run(tmp_path):
     assert list(Path(tmp_path / "new/out").iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
 def test_denied(tmp_path):
     (tmp_path / "closed").mkdir(mode=0)
     with pytest.raises(ConfigError, match="Permission denied; check who may use it"):
-        storage.check_readable(str(tmp_path / "closed"))
+        as_ordinary_user(lambda: storage.check_readable(str(tmp_path / "closed")), tmp_path)
+
+
+def entries_of(folder: Path) -> dict[str, storage.Entry]:
+    return {entry.key: entry for page in storage.list_pages(str(folder)) for entry in page}
+
+
+def test_what_may_not_be_read_is_listed_with_its_problem(tmp_path):
+    for name in ("open.mp4", "closed.mp4", "closed/a.mp4", "open/b.mp4"):
+        storage.write_whole(str(tmp_path / name), b"x")
+    (tmp_path / "closed.mp4").chmod(0)
+    (tmp_path / "closed").chmod(0)
+    found = as_ordinary_user(lambda: entries_of(tmp_path), tmp_path)
+    assert {key: entry.problem_kind for key, entry in found.items()} == {
+        "closed": ErrorKind.DENIED,
+        "closed.mp4": ErrorKind.DENIED,
+        "open.mp4": None,
+        "open/b.mp4": None,
+    }
+    assert found["closed.mp4"].etag is not None, "so that it is known again once it may be read"
+    (tmp_path / "closed").chmod(0o755)
+
+
+def test_a_link_that_leads_to_itself_is_one_bad_entry(tmp_path):
+    storage.write_whole(str(tmp_path / "good.mp4"), b"x")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    (tmp_path / "loop").symlink_to("loop")
+    found = entries_of(tmp_path)
+    assert found["good.mp4"].problem is None
+    assert found["loop.mp4"].problem_kind is found["loop"].problem_kind is ErrorKind.MISSING
+    with pytest.raises(ObjectMissing):
+        storage.read_bytes(str(tmp_path / "loop.mp4"))
+    with pytest.raises(StorageError, match="Too many levels of symbolic links") as caught:
+        entries_of(tmp_path / "loop")
+    assert not isinstance(caught.value, ObjectMissing), "what lies there is not known"
+
+
+def test_a_folder_counts_once_however_many_links_lead_to_it(tmp_path):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    storage.write_whole(str(root / "a/1.mp4"), b"x")
+    storage.write_whole(str(outside / "2.mp4"), b"x")
+    (root / "sibling").symlink_to("a")
+    (root / "a" / "up").symlink_to("..")
+    (root / "b").symlink_to(outside)
+    (root / "c").symlink_to(outside)
+    (root / "d").symlink_to(tmp_path)
+    assert entries_of(root).keys() == {"a/1.mp4", "b/2.mp4"}
+
+
+@pytest.mark.parametrize("read", [storage.read_bytes, storage.read_versioned, storage.open_read])
+def test_a_pipe_is_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ObjectMissing, match="is not a file"):
+        read(str(tmp_path / "pipe"))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_is_no_fault_of_the_file(tmp_path, monkeypatch, number):
+    storage.write_whole(str(tmp_path / "x"), b"x")
+
+    def fail(*_arguments, **_settings):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("ah_ray.storage.local.store.os.open", fail)
+    with pytest.raises(StorageError) as caught:
+        storage.read_bytes(str(tmp_path / "x"))
+    assert type(caught.value) is StorageError
+
+
+def test_no_space_left_names_the_disk(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("ah_ray.storage.local.store.os.fsync", full)
+    mount = next(str(one) for one in tmp_path.parents if one.is_mount())
+    with pytest.raises(StorageError, match=f"No space left.*make room on the disk of {mount}$"):
+        storage.write_whole(str(tmp_path / "new" / "x"), b"x")

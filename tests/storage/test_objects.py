@@ -54,6 +54,14 @@ def test_a_folder_is_not_another_whose_name_begins_alike(folder):
     assert keys(join(folder, "video")) == keys(join(folder, "video") + "/") == ["a.mp4"]
 
 
+def test_folders_right_below_a_folder(folder):
+    for key in ("a/1", "a/deep/2", "b c%20/3", "file", "z.parquet"):
+        storage.write_whole(storage.join(folder, key), b"x")
+    storage.write_whole(f"{folder}-beside/d/4", b"x")
+    assert list(storage.list_folders(folder)) == ["a", "b c%20"]
+    assert list(storage.list_folders(storage.join(folder, "a"))) == ["deep"]
+
+
 def test_a_file_becomes_an_object(folder, tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     storage.write_file(join(folder, "deep/x"), tmp_path / "file")
@@ -75,7 +83,7 @@ def test_an_entry_tells_the_version(folder):
     assert '"' not in first.etag
 
 
-def test_what_is_missing_is_told_with_its_place(folder, tmp_path):
+def test_what_is_missing_is_reported_with_its_place(folder, tmp_path):
     uri = join(folder, "none.mp4")
     for look in (storage.stat, storage.read_bytes, storage.read_versioned, storage.open_read, keys):
         with pytest.raises(ObjectMissing, match=r"none\.mp4"):

@@ -9,10 +9,10 @@ from ah_ray.storage.retry import (
     Attempts,
     Patience,
     Transient,
-    call,
+    count_retries,
     current_patience,
     patience,
-    retries,
+    retry_call,
 )
 
 QUICK = Patience(attempts=4, budget_s=5, first_pause_s=0.001, longest_pause_s=0.01)
@@ -33,10 +33,10 @@ def failing(times: int, error: Exception):
 
 
 def test_what_passes_is_tried_again_and_counted():
-    before = retries()
+    before = count_retries()
     with patience(QUICK):
-        assert call(failing(3, Transient("503")), "reading x") == 4
-    assert retries() - before == 3
+        assert retry_call(failing(3, Transient("503")), "reading x") == 4
+    assert count_retries() - before == 3
 
 
 def test_what_does_not_pass_ends_with_what_and_why():
@@ -44,13 +44,13 @@ def test_what_does_not_pass_ends_with_what_and_why():
         patience(QUICK),
         pytest.raises(StorageError, match=r"^reading x failed 4 times in 0 s: SlowDown$"),
     ):
-        call(failing(4, Transient("SlowDown")), "reading x")
+        retry_call(failing(4, Transient("SlowDown")), "reading x")
 
 
 def test_other_errors_are_not_tried_again():
     action = failing(1, ObjectMissing("gone"))
     with pytest.raises(ObjectMissing):
-        call(action, "reading x")
+        retry_call(action, "reading x")
     assert action() == 2
 
 
@@ -58,7 +58,7 @@ def test_the_budget_ends_it_before_the_attempts_do():
     limits = Patience(attempts=200, budget_s=0.3, first_pause_s=0.05, longest_pause_s=0.05)
     began = time.monotonic()
     with patience(limits), pytest.raises(StorageError):
-        call(failing(200, Transient("503")), "reading x")
+        retry_call(failing(200, Transient("503")), "reading x")
     assert time.monotonic() - began < 2.5, "all attempts would take 5 s and more"
 
 

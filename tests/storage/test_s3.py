@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import threading
 import time
@@ -20,8 +21,9 @@ from ah_ray.errors import (
     PreconditionFailed,
     StorageError,
 )
-from ah_ray.storage import retry, s3, s3_parts
-from ah_ray.storage.s3_client import _timestamp
+from ah_ray.storage import retry
+from ah_ray.storage.s3 import parts, store
+from ah_ray.storage.s3.client import _parse_timestamp
 
 
 @pytest.fixture
@@ -38,6 +40,15 @@ def test_a_listing_goes_on_after_the_first_page(filled_bucket, proxy):
     assert [entry.size_bytes for entry in entries] == [n % 7 for n in range(1_100)]
     assert entries[8] == storage.stat(entries[8].uri)
     assert len([path for _, path in proxy.requests if "list-type=2" in path]) == 2
+
+
+def test_more_folders_than_one_page_holds(bucket, s3_client, proxy, monkeypatch):
+    """And not one of the objects in them is listed."""
+    monkeypatch.setattr("ah_ray.storage.s3.store._PAGE", 4)
+    for n in range(20):
+        s3_client.put_object(Bucket=bucket, Key=f"place/{n // 2}/{n}", Body=b"")
+    assert list(storage.list_folders(f"s3://{bucket}/place")) == [f"{n}" for n in range(10)]
+    assert len(proxy.requests) == 3
 
 
 def test_many_are_removed_by_few_requests(s3_client, bucket, proxy):
@@ -60,11 +71,11 @@ def test_faults_that_pass_are_tried_again(fault, bucket, proxy, quick, tmp_path)
         lambda: storage.open_read(uri).read(),
         lambda: storage.download(uri, tmp_path / "x", etag=entry.etag, size_bytes=7000),
     ):
-        before = retry.retries()
+        before = retry.count_retries()
         proxy.fail(2, fault)
         read()
         if fault in (500, 503):  # aiohttp hides a reset, and HEAD's answer has nothing to cut
-            assert retry.retries() - before == 2
+            assert retry.count_retries() - before == 2
     assert (tmp_path / "x").read_bytes() == b"content" * 1000
     for write in (
         partial(storage.write_whole, uri, b"new"),
@@ -123,8 +134,8 @@ def test_a_write_whose_answer_was_lost_is_known_as_ours(bucket, proxy, quick):
         storage.create_exclusive(uri, b"of another")
 
 
-def test_bad_places_are_told_within_seconds(s3_server, proxy, monkeypatch):
-    def told(uri: str) -> str:
+def test_bad_places_are_reported_within_seconds(s3_server, proxy, monkeypatch):
+    def error_of(uri: str) -> str:
         began = time.monotonic()
         with pytest.raises(ConfigError) as caught:
             storage.check_readable(uri)
@@ -133,16 +144,16 @@ def test_bad_places_are_told_within_seconds(s3_server, proxy, monkeypatch):
         assert time.monotonic() - began < 30
         return str(caught.value)
 
-    assert "NoSuchBucket" in told("s3://no-such-bucket/videos")
-    assert "allows no such name" in told("s3://not a bucket/videos")
+    assert "NoSuchBucket" in error_of("s3://no-such-bucket/videos")
+    assert "allows no such name" in error_of("s3://not a bucket/videos")
     proxy.fail(1000, 403)
-    assert "check AWS_PROFILE" in told("s3://test-filled/videos")
+    assert "check AWS_PROFILE" in error_of("s3://test-filled/videos")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert "AWS_ENDPOINT_URL" in told("s3://test-filled/videos")
+    assert "AWS_ENDPOINT_URL" in error_of("s3://test-filled/videos")
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert "no credentials were found; set AWS_PROFILE or" in told("s3://test-filled/videos")
+    assert "no credentials were found; set AWS_PROFILE or" in error_of("s3://test-filled/videos")
 
 
 def test_a_store_that_never_answers_is_given_up_within_seconds(bucket, proxy):
@@ -193,13 +204,13 @@ def test_one_fault_in_five_calls_changes_nothing(seed, bucket, proxy, tmp_path):
 def test_a_byte_that_changed_on_the_way_is_noticed(bucket, proxy, quick, tmp_path):
     uri = f"s3://{bucket}/x"
     storage.write_whole(uri, b"content" * 1000)
-    before = retry.retries()
+    before = retry.count_retries()
     proxy.fail(1, "corrupt", "GET")
     assert storage.read_bytes(uri) == b"content" * 1000
     proxy.fail(1, "corrupt", "GET")
     storage.download(uri, tmp_path / "x", etag=None, size_bytes=None)
     assert (tmp_path / "x").read_bytes() == b"content" * 1000
-    assert retry.retries() - before == 2
+    assert retry.count_retries() - before == 2
 
 
 LARGE = b"0123456789abcdef" * (800_000)  # 12.8 MB; S3's least part is 5 MiB
@@ -207,7 +218,7 @@ LARGE = b"0123456789abcdef" * (800_000)  # 12.8 MB; S3's least part is 5 MiB
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    for module in (s3, s3_parts):
+    for module in (store, parts):
         monkeypatch.setattr(module, "PART_BYTES", 5 << 20)
 
 
@@ -244,8 +255,8 @@ def test_a_large_file_that_cannot_be_sent_leaves_nothing(
 
 def test_times_are_read_as_botocore_reads_them():
     iso, http = "2026-01-02T03:04:05.678Z", "Fri, 02 Jan 2026 03:04:05 GMT"
-    assert _timestamp(iso) == datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
-    assert _timestamp(http) == datetime(2026, 1, 2, 3, 4, 5, 0, UTC)
+    assert _parse_timestamp(iso) == datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
+    assert _parse_timestamp(http) == datetime(2026, 1, 2, 3, 4, 5, 0, UTC)
 
 
 def test_halves_of_two_versions_are_never_joined(bucket, proxy, quick, tmp_path):
@@ -262,3 +273,29 @@ def test_halves_of_two_versions_are_never_joined(bucket, proxy, quick, tmp_path)
     proxy.rule = changes_after_the_first_half
     with retry.patience(retry.Patience(first_pause_s=1)), pytest.raises(ObjectChanged):
         storage.download(uri, tmp_path / "x", etag=None, size_bytes=None)
+
+
+def test_an_archived_object_says_what_restores_it(bucket, s3_client, proxy):
+    s3_client.put_object(Bucket=bucket, Key="x", Body=b"x", StorageClass="GLACIER")
+    with pytest.raises(ObjectDenied, match=r"is archived .*aws s3api restore-object"):
+        storage.read_bytes(f"s3://{bucket}/x")
+
+
+def test_credentials_that_are_renewed_in_their_file_are_read_again(
+    bucket, tmp_path, monkeypatch, proxy
+):
+    file = tmp_path / "credentials"
+
+    def write(key: str, mtime: float) -> None:
+        file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=secret\n")
+        os.utime(file, (mtime, mtime))
+
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    write("first", 1_000_000)
+    storage.write_whole(f"s3://{bucket}/x", b"x")
+    assert "Credential=first/" in proxy.authorization
+    write("second", 2_000_000)
+    assert storage.read_bytes(f"s3://{bucket}/x") == b"x"
+    assert "Credential=second/" in proxy.authorization

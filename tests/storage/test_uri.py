@@ -52,11 +52,15 @@ def test_relative_paths_become_absolute(monkeypatch, tmp_path):
         ("", "empty"),
         ("a\0b", "NUL"),
         ("s3://key:hunter2@bucket/x", "s3://…@bucket/x' holds a password or a signature"),
+        ("s3://key:hun/ter2@bucket/x", "holds a password or a signature"),
+        ("s3://b/x?X-Amz-Signature=hunter2", "holds a password or a signature"),
+        ("https://h/x?password=hunter2", "holds a password or a signature.*and the plain URI here"),
+        ("https://h/x#access_token=hunter2", "holds a password or a signature"),
         ("gs://b/x?X-Goog-Signature=hunter2", "holds a password or a signature"),
         ("https://jane:hunter2@host/x.mp4", "give the store's credentials by its environment"),
     ],
 )
-def test_what_is_no_place_is_told(written, message):
+def test_what_is_no_place_is_reported(written, message):
     with pytest.raises(ConfigError, match=message) as caught:
         normalise(written)
     assert "hunter2" not in str(caught.value)

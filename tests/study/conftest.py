@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
 from ah_ray.media.probe import probe
-from ah_ray.study.faults import FaultyInput
+from ah_ray.study.label_errors import FaultyInput
 from ah_ray.study.prepare.make import Prepared, prepare
 from ah_ray.study.prepare.settings import prepare_settings
 
@@ -25,14 +26,15 @@ def recordings(tmp_path_factory) -> dict[float, Path]:
 
 @pytest.fixture(autouse=True, scope="session")
 def each_recording_is_probed_once():
-    """Trees are links to the same few recordings: ffmpeg need not look at each a hundred times."""
+    """Trees hold copies of the same few recordings: none need be probed a hundred times."""
     known = {}
 
-    def once(path, **settings):
-        stat = path.stat()
-        content = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+    def once(file, **settings):
+        file.seek(0)
+        content = hashlib.sha256(file.read().partition(invented_bah.COPY)[0]).digest()
         if content not in known:
-            known[content] = probe(path, **settings)
+            file.seek(0)
+            known[content] = probe(file, **settings)
         return known[content]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -61,13 +63,13 @@ def prepared(tmp_path) -> Callable[..., Prepared]:
 
 @pytest.fixture
 def faults_of(prepared) -> Callable[..., list[str]]:
-    """What is told of a source, as `file:line: problem; mend`, with the file's name alone."""
+    """The faults of a source, as `file:line: problem; remedy`, with the file's name alone."""
 
     def run(**settings: object) -> list[str]:
         with pytest.raises(FaultyInput) as caught:
             prepared(**settings)
         return [
-            f"{Path(fault.place.file).name}:{fault.place.line}: {fault.problem}; {fault.mend}"
+            f"{Path(fault.place.file).name}:{fault.place.line}: {fault.problem}; {fault.remedy}"
             for fault in caught.value.faults
         ]
 

@@ -8,7 +8,7 @@ ROOT/meta_data.yml
 
 from __future__ import annotations
 
-import os
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,12 @@ from typing import Any
 
 import yaml
 
-from ah_ray.media.synthetic import Scene, write_video
+from ah_ray.media.ffmpeg.synthetic import Scene, write_video
 from ah_ray.study.prepare.make import Prepared
 
 LENGTHS_S = (2.0, 7.0, 12.0)
+COPY = b"a copy: "
+"""How the free space at the end of a copied recording begins."""
 ANNOTATIONS = "video_annotation_transcript.yaml"
 
 
@@ -107,13 +109,13 @@ def make_bah(
     *,
     people: Mapping[str, Any] = PEOPLE,
 ) -> Path:
-    """Writes the tree; videos are links to the recordings."""
+    """Writes the tree; each video is a recording with bytes of its own."""
     videos = list(videos)
     lines: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for video in videos:
         path = root / video.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.link(recordings[video.seconds], path)
+        copy_recording(recordings[video.seconds], path)
         transcript = f'Well, I do not know, "{video.question}", to be honest.'
         lines[video.split].append(f"{video.path},{video.label},{transcript}\n")
     (root / "split").mkdir()
@@ -123,6 +125,12 @@ def make_bah(
     (root / ANNOTATIONS).write_text(yaml.dump(annotations))
     (root / "meta_data.yml").write_text(yaml.dump(dict(people)))
     return root
+
+
+def copy_recording(recording: Path, path: Path) -> None:
+    """Copy an mp4, with free space at its end that holds the new path: its bytes are its own."""
+    text = COPY + str(path).encode()
+    path.write_bytes(recording.read_bytes() + struct.pack(">I4s", 8 + len(text), b"free") + text)
 
 
 def edit(path: Path, before: str, after: str) -> int:

@@ -10,23 +10,23 @@ from invented_rows import Probabilities, name_of, row, scoring
 
 from ah_ray import storage
 from ah_ray.config import Reduction
-from ah_ray.results.commit import commit
-from ah_ray.results.outputs import claim
-from ah_ray.results.tables import write_tables
+from ah_ray.output.config import claim_output
+from ah_ray.output.row_files import commit_row
+from ah_ray.output.tables import write_tables
 
 
 def score_invented(
     out: object, videos: Mapping[str, tuple[object, Probabilities]], *, hide_uris: bool = False
 ) -> None:
     """An output of video_id → (its file, the scores of its clips of 5 s)."""
-    claim(str(out), scoring(), Reduction(), hide_uris=hide_uris)
+    claim_output(str(out), scoring(), Reduction(), hide_uris=hide_uris)
     rows = []
     for video_id, (uri, p_ah) in videos.items():
         entry = storage.stat(str(uri))
         made = row(video_id, p_ah, etag=entry.etag, uri=str(uri), hide_uris=hide_uris)
         rows.append(made | {"size_bytes": entry.size_bytes})
     for made in rows:
-        commit(str(out), made, stale=())
+        commit_row(str(out), made, stale=())
     write_tables(str(out), map(name_of, rows))
 
 

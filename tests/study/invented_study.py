@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 from invented_rows import make_output, scoring
 
 from ah_ray.errors import ErrorKind
-from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, write_labels
+from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, write_labels
 
 PARTICIPANTS = {"train": 2, "val": 20, "test": 30}
 UNSCORED = {0: ErrorKind.UNREADABLE, 5: None, 9: ErrorKind.TIMEOUT}
@@ -26,24 +27,34 @@ class Study:
         return [video for video in self.videos if video["split"] == split]
 
 
-def make_study(folder: Path, participants=PARTICIPANTS, seed: int = 0) -> Study:
-    """1 to 6 clips a video, 2 to 6 videos a participant; half of a video or so is marked."""
+def make_study(
+    folder: Path, participants=PARTICIPANTS, seed: int = 0, *, named: bool = False
+) -> Study:
+    """1 to 6 clips a video, 2 to 6 videos a participant; half of a video or so is marked.
+
+    `named`: files are called as in BAH, with the question that is answered. Other seeds are other
+    people.
+    """
     random = np.random.default_rng(seed)
     videos = []
     for split, n_participants in participants.items():
         for number in range(n_participants):
             person = {
-                "participant_id": f"{split}-{number:03d}",
+                "participant_id": f"{split}-{number:03d}" + (f"-{seed}" if seed else ""),
                 "age": int(random.integers(17, 80)),
                 "gender": str(random.choice(["woman", "man"])),
                 "ethnicity": str(random.choice(["a", "b"], p=[0.95, 0.05])),
                 "language": None,
             }
             videos += [
-                _video(f"{split}-{number:03d}-{place}", split, person, random)
+                _video(f"{person['participant_id']}-{place}", split, person, random)
                 for place in range(random.integers(2, 7))
             ]
     videos.sort(key=lambda video: video["video_id"])
+    if named:
+        for video in videos:
+            whose, place = video["participant_id"], int(video["video_id"].rpartition("-")[2]) + 1
+            video["uri"] = f"/cohort/{whose}/{whose}_Question_{place}_2023-11-09.mp4"
     table = pa.Table.from_pylist(videos, schema=LABELLED_VIDEOS)
     about = {"data_fingerprint": "0123456789abcdef"}
     write_labels(str(folder), WINDOWS.empty_table(), table, about)
@@ -72,15 +83,16 @@ def make_scores(
     sureness: float = 3.0,
     model: str = "model-a",
     seed: int = 0,
+    more: Sequence[dict] = (),
 ) -> str:
     """An output whose clips' logits tell, by `knows` standard deviations, what is marked.
 
-    Too sure of itself by `sureness`: that is about the temperature which mends it.
+    Too sure of itself by `sureness`: that is about the temperature that corrects it.
     """
     random = np.random.default_rng(seed)
     rows, test = {}, [video["video_id"] for video in study.of("test")]
     left_out = {test[place]: why for place, why in UNSCORED.items() if place < len(test)}
-    for video in study.videos:
+    for video in (*study.videos, *more):
         n_clips = round(video["duration_s"] / 5)
         marked = [
             any(s["start_s"] <= 5.0 * place < s["end_s"] for s in video["segments"])

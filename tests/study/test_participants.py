@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ah_ray.errors import ConfigError
-from ah_ray.study.faults import Faults, Place
+from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.participants import (
     check_splits,
     compiled,
@@ -86,3 +86,33 @@ def test_everyone_is_in_one_split(n, seed, tenths):
     assert drawn.keys() == people
     share = Counter(drawn.values())["train"]
     assert abs(share - len(people) * tenths / 10) < 2 + (len(people) < 4)
+
+
+SPELLINGS = ("P-017", "p-017", "P\u2011017", "P-0\u200b17", "P_17")
+
+
+@pytest.mark.parametrize("other", SPELLINGS[1:], ids=ascii)
+def test_every_spelling_has_the_same_pseudonym_and_the_same_split(other):
+    assert pseudonym("P-017", b"key") == pseudonym(other, b"key")
+    people = ["P-017", other, *(f"Q-{n}" for n in range(9))]
+    drawn = draw_splits(people, (0.4, 0.3, 0.3), seed=3)
+    assert drawn["P-017"] == drawn[other]
+    assert Counter(drawn[who] for who in people if who != other) == {
+        "train": 4,
+        "val": 3,
+        "test": 3,
+    }
+
+
+@pytest.mark.parametrize("other", SPELLINGS[1:], ids=ascii)
+def test_one_person_in_two_splits_is_found_in_every_spelling(other):
+    faults = Faults()
+    places = [Place(file="f", line=line) for line in (1, 2)]
+    check_splits([("P-017", "train", places[0]), (other, "test", places[1])], faults)
+    (fault,) = faults.found
+    assert "participant P-017 (also written " in str(fault)
+    assert "is in train (f:1) and in test (f:2)" in str(fault)
+
+
+def test_a_path_may_spell_its_participant_in_two_ways():
+    assert participant_in("Videos/p-017/1/P-017_Question_1_2030.mp4", None) == "P-017"

@@ -1,4 +1,4 @@
-"""Files of labels are read whole, but not whatever their size."""
+"""Files of labels are read whole, up to a limit of their size."""
 
 from __future__ import annotations
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from labelled_clips import CPU, labelled, settings_of
+from labelled_clips import CPU, label_drawing, settings_of
 from seeded import seeded_tiny
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.staging import Stager
-from ah_ray.omni.tokens import load_tokenizer
+from ah_ray.omni.inputs.staging import Stager
+from ah_ray.omni.inputs.tokenizer import load_tokenizer
 from ah_ray.profile import Profile, load_profile
-from ah_ray.training.learner import Learner, load_learner
-from ah_ray.training.questions import LabelledClip, Questions
+from ah_ray.training.data.questions import LabelledClip, Questions
+from ah_ray.training.steps.learner import Learner, load_learner
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,7 +25,7 @@ def one_thread():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def alone(tmp_path_factory):
+def group_of_one(tmp_path_factory):
     """A group of one worker: sharding asks for one."""
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
@@ -69,8 +69,8 @@ def learner(tiny) -> Callable[..., Learner]:
 def clips() -> list[LabelledClip]:
     """Of several sizes and lengths, both labels, and one that counts twice."""
     return [
-        labelled(0, True),
-        labelled(1, False, seconds=4.1, n_frames=8),
-        labelled(2, False, width_px=96, weight=2.0),
-        labelled(3, True, seconds=0.7, n_frames=4),
+        label_drawing(0, True),
+        label_drawing(1, False, seconds=4.1, n_frames=8),
+        label_drawing(2, False, width_px=96, weight=2.0),
+        label_drawing(3, True, seconds=0.7, n_frames=4),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from drawn_clips import draw_clip
 
-from ah_ray.training.questions import LabelledClip
+from ah_ray.training.data.questions import LabelledClip
 from ah_ray.training.settings import TrainSettings, train_settings
 
 CPU = torch.device("cpu")
@@ -16,6 +16,6 @@ def settings_of(**values: object) -> TrainSettings:
     return train_settings(**{**needed, **values})
 
 
-def labelled(seed: int, label: bool, **drawn: object) -> LabelledClip:
+def label_drawing(seed: int, label: bool, **drawn: object) -> LabelledClip:
     weight = drawn.pop("weight", 1.0)
     return LabelledClip(window=seed, clip=draw_clip(seed, **drawn), label=label, weight=weight)

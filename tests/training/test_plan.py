@@ -16,14 +16,14 @@ def config():
 
 
 def needed(config, settings, **values):
-    found = plan.sizes(config, settings)
+    found = plan.count_parameters(config, settings)
     given = {
         "arithmetic": Arithmetic.BF16,
         "workers": 1,
         "token_budget": 16_384,
         "checkpointing": True,
     }
-    return found, plan.memory(config, found, settings, **{**given, **values})
+    return found, plan.estimate_memory(config, found, settings, **{**given, **values})
 
 
 def test_lora_fits_one_80_gb_gpu(config):
@@ -38,9 +38,9 @@ def test_lora_fits_one_80_gb_gpu(config):
 
 
 def test_experts_are_most_of_what_may_learn(config):
-    found = plan.sizes(config, settings_of(lora_experts=True, lora_dropout=0))
+    found = plan.count_parameters(config, settings_of(lora_experts=True, lora_dropout=0))
     gate_up, down = 128 * 8 * (2048 + 1536), 128 * 8 * (768 + 2048)
-    attention = plan.sizes(config, settings_of()).trained
+    attention = plan.count_parameters(config, settings_of()).trained
     assert found.trained - attention == 48 * (gate_up + down)
 
 
@@ -80,7 +80,9 @@ def test_hours_count_the_passes(config):
     def of(method, **values):
         given = {"seconds": 5000.0, "n_windows": 1000, "workers": 1, "checkpointing": False}
         profile = load_profile("seed-448")
-        return plan.hours(config, profile, settings_of(method=method), **{**given, **values})
+        return plan.estimate_hours(
+            config, profile, settings_of(method=method), **{**given, **values}
+        )
 
     once = 1000 * 10.6e12 / (plan.GPU_FLOPS * plan.SHARE_OF_PEAK) / 3600
     assert of("lora") == pytest.approx(2 * once, rel=0.02)

@@ -1,6 +1,6 @@
-"""How good verdicts are, by labels: `jobs/evaluate.py`.
+"""Measure verdicts against people's labels: `jobs/evaluate.py`.
 
-    an output's rows + labels ──judged──▶ measures, thresholds, slices, intervals ──▶ metrics.json
+    rows of an output + labels ──▶ predictions ──▶ figures with intervals ──▶ metrics.json
 
-Measures, thresholds, scalings and the bootstrap are pure; `run` is the job.
+`evaluate` measures, `run` is the job, `schema` is what it writes. Everything in `figures` is pure.
 """

@@ -1,13 +1,14 @@
-"""How good the verdicts of outputs are, by labels: everything that is measured, as plain values.
+"""Measure the verdicts of outputs against labels; the result is plain values.
 
-Each function that fits gets the videos of val and nothing else, each that reports those of another
-split; that no participant is in both is checked before anything is fitted.
+Functions that fit get the videos of val, or of train for baselines, and nothing else. Those that
+report get another split. That no participant is in both is checked before anything is fitted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import combinations
 
@@ -16,37 +17,91 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError
-from ah_ray.results.verdict import reducer_name, video_threshold
-from ah_ray.study.evaluation.bootstrap import MIN_PARTICIPANTS, Bootstrap
-from ah_ray.study.evaluation.contents import (
+from ah_ray.provenance.learned_from import LearnedFrom
+from ah_ray.study.evaluation.alternatives import (
+    compare_reducers,
+    compare_scalings,
+    compare_thresholds,
+    threshold_curve,
+)
+from ah_ray.study.evaluation.baselines import KnownFacts, compare_with_baselines
+from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
+from ah_ray.study.evaluation.figures.comparison import compare
+from ah_ray.study.evaluation.figures.estimate import FEWEST_PEOPLE
+from ah_ray.study.evaluation.figures.length_bias import measure_length_bias
+from ah_ray.study.evaluation.figures.slices import MIN_PARTICIPANTS, measure_slices
+from ah_ray.study.evaluation.figures.timeline import (
+    MarkedClips,
+    marked_clips,
+    measure_timeline,
+)
+from ah_ray.study.evaluation.predictions import Predictions, measure
+from ah_ray.study.evaluation.question import QUESTION, columns_of
+from ah_ray.study.evaluation.schema import (
     SCHEMA_VERSION,
+    AtThreshold,
+    Baselines,
+    Comparison,
     Evaluation,
     Labels,
     OutputEvaluation,
+    Selection,
+    Timeline,
     Unscored,
 )
-from ah_ray.study.evaluation.judged import Judged, measured
-from ah_ray.study.evaluation.length_bias import length_bias
-from ah_ray.study.evaluation.paired import compare
-from ah_ray.study.evaluation.scored_output import ScoredOutput, check_same_content, read_output
-from ah_ray.study.evaluation.slices import slices
-from ah_ray.study.evaluation.timeline import timeline
-from ah_ray.study.evaluation.ways import by_reducers, by_scalings, by_thresholds, curve
-from ah_ray.study.labels import SPLITS, read_about, read_labelled_videos
-from ah_ray.units import counted, named
+from ah_ray.study.evaluation.scored_output import (
+    Row,
+    ScoredOutput,
+    check_same_content,
+    read_output,
+)
+from ah_ray.study.evaluation.settings import ALL, Threshold
+from ah_ray.study.evaluation.validity.leaks import (
+    check_headline,
+    check_strangers,
+    find_leaks,
+    leak_notes,
+)
+from ah_ray.study.evaluation.validity.selection import (
+    mark_selection,
+    selection_notes,
+    selection_of,
+    unselected,
+    without_intervals,
+    without_moments,
+)
+from ah_ray.study.labelled_manifest import DRAWN, SPLITS, read_about, read_labelled_videos
+from ah_ray.units import format_count
+from ah_ray.verdicts.verdict import reducer_name, video_threshold
 
-FIT_ON = "val"
-ALL = "all"
+TRAIN, FIT_ON = "train", "val"
 REPORTED = (*SPLITS, ALL)
+MEANING = {
+    TRAIN: "models that were trained on these labels know these people, so their figures are too "
+    "good",
+    FIT_ON: "checkpoints are chosen and thresholds and calibrations fitted on these people, so "
+    "figures of outputs that use them are too good",
+    ALL: "people of train and val are among them, whom models and calibrations may know",
+}
+"""What the figures of a split other than test are worth."""
 
 
 def evaluate(
-    outs: Sequence[str], labels: str, *, split: str = "test", bootstrap: Bootstrap | None = None
+    outs: Sequence[str],
+    labels: str,
+    *,
+    split: str = "test",
+    bootstrap: Bootstrap | None = None,
+    group_by: Sequence[str] = (),
+    trained_on: Sequence[LearnedFrom] = (),
 ) -> Evaluation:
-    """All measures of one output or several, on one split of a labelled manifest.
+    """Return all measures of one or several outputs on one split of a labelled manifest.
 
-    `labels` is an output of jobs/prepare.py. Raises ConfigError if outputs or labels are none, have
-    no video in common, or if a participant is in val and in the split that is reported.
+    `labels` is an output of jobs/prepare.py; `group_by` are further columns of the rows or labels
+    by which groups are formed; `trained_on` is whose videos the models know, besides what their
+    outputs record. Raise ConfigError if an output or the labels cannot be read, if they have no
+    video in common, if a participant is in val and in the split that is reported, or if a model or
+    a calibration knows somebody in test.
     """
     bootstrap = bootstrap or Bootstrap()
     check_distinct(outs)
@@ -54,49 +109,111 @@ def evaluate(
     reported, fitting = split_videos(table, split)
     wanted = {video["video_id"] for video in (*reported, *fitting)}
     outputs = [read_output(out, wanted) for out in outs]
+    videos = _Videos(
+        split=split,
+        reported=reported,
+        fitting=fitting,
+        baseline=baseline_videos(table, split, reported),
+        columns=(QUESTION, *(name for name in group_by if name != QUESTION)),
+        asked=tuple(group_by),
+        selection=selection_of(reported, labelled_videos(table, split)),
+        trained_on=tuple(trained_on),
+    )
+    comparisons = _comparisons(outputs, reported, bootstrap.level)
+    if videos.selection is not None:
+        comparisons = () if videos.selection.kind == DRAWN else without_intervals(comparisons)
     return Evaluation(
         schema_version=SCHEMA_VERSION,
         ah_ray_version=version("ah_ray"),
         bootstrap=bootstrap,
-        labels=_labels(labels, table, split, reported),
-        outputs=tuple(_one(output, reported, fitting, split, bootstrap) for output in outputs),
-        comparisons=_comparisons(outputs, reported, bootstrap),
+        labels=_labels(labels, table, split, reported, videos.selection),
+        outputs=tuple(_evaluate_output(output, videos, bootstrap) for output in outputs),
+        comparisons=comparisons,
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Videos:
+    """The labelled videos of an evaluation, by what they are used for."""
+
+    split: str
+    reported: list[Row]
+    fitting: list[Row]  # thresholds and scalings
+    baseline: tuple[
+        str, list[Row]
+    ]  # a split, and its videos, for baselines; [] where there is none
+    columns: tuple[str, ...]  # to form groups by, where they are known
+    asked: tuple[str, ...]  # those of them that must be known
+    selection: Selection | None
+    trained_on: tuple[LearnedFrom, ...]
+
+
 def check_distinct(outs: Sequence[str]) -> None:
+    """Raise ConfigError if the same output is named twice."""
     if len({storage.normalise(out) for out in outs}) < len(outs):
-        raise ConfigError("an output is named twice: there is nothing to compare it with")
+        raise ConfigError("an output is named twice: name each OUT once")
 
 
-def split_videos(table: pa.Table, split: str) -> tuple[list[dict], list[dict]]:
-    """The videos with a label that are reported, and those of val that may be fitted to.
+def split_videos(table: pa.Table, split: str) -> tuple[list[Row], list[Row]]:
+    """Return the labelled videos that are reported, and those of val that may be fitted to.
 
-    The latter are none where val itself is reported. Raises ConfigError if a participant is in
-    both, or if none is to be reported.
+    There are none of the latter where val itself is reported. Raise ConfigError if a participant is
+    in both, or if there is no video to report.
     """
     if split not in REPORTED:
-        raise ConfigError(f"--split {split}: there is none of that name; {', '.join(REPORTED)}")
+        raise ConfigError(
+            f"--split {split}: there is no such split; choose one of {', '.join(REPORTED)}"
+        )
     videos = [video for video in table.to_pylist() if video["label"] is not None]
-    reported = [video for video in videos if split in (ALL, video["split"])]
+    reported = labelled_videos(table, split)
     if not reported:
         there = Counter(video["split"] for video in videos)
         held = ", ".join(f"{n} in {name}" for name, n in there.items()) or "none at all"
         raise ConfigError(f"no labelled video is in the split {split}: there are {held}")
     fitting = [v for v in videos if v["split"] == FIT_ON and split not in (ALL, FIT_ON)]
-    shared = {v["participant_id"] for v in reported} & {v["participant_id"] for v in fitting}
-    if shared:
-        raise ConfigError(
-            f"{FIT_ON} and {split} share {counted(len(shared), 'participant')} "
-            f"({named(sorted(shared))}): what is fitted to them cannot be judged by them; prepare "
-            "the labels anew"
-        )
+    reported, fitting = without_moments(reported), unselected(fitting)
+    check_strangers(reported, fitting, FIT_ON, split)
     return reported, fitting
 
 
-def _labels(uri: str, table: pa.Table, split: str, reported: list[dict]) -> Labels:
+def labelled_videos(table: pa.Table, split: str) -> list[Row]:
+    """Return the videos of a split, or of all, that have a label."""
+    return [
+        video
+        for video in table.to_pylist()
+        if video["label"] is not None and split in (ALL, video["split"])
+    ]
+
+
+def baseline_videos(table: pa.Table, split: str, reported: Sequence[Row]) -> tuple[str, list[Row]]:
+    """Return the split that baselines are fitted on, and its labelled videos; [] if there is none.
+
+    It is train, or val where train has no labels. Videos of participants who are reported are left
+    out, since a rule may not have seen them either.
+    """
+    whose = {video["participant_id"] for video in reported}
+    for name in (TRAIN, FIT_ON):
+        videos = [
+            video
+            for video in table.to_pylist()
+            if video["split"] == name
+            and video["label"] is not None
+            and video["selection"] is None
+            and video["participant_id"] not in whose
+        ]
+        if split not in (ALL, name) and len({video["label"] for video in videos}) == 2:
+            return name, videos
+    return TRAIN, []
+
+
+def _labels(
+    uri: str, table: pa.Table, split: str, reported: list[Row], selection: Selection | None
+) -> Labels:
+    about = read_about(uri)
     return Labels(
-        data_fingerprint=read_about(uri)["data_fingerprint"],
+        data_fingerprint=about["data_fingerprint"],
+        selection=selection,
+        participants_known=about.get("participants_known") is not False,
         split=split,
         n_videos=len(reported),
         n_participants=len({video["participant_id"] for video in reported}),
@@ -108,20 +225,35 @@ def _labels(uri: str, table: pa.Table, split: str, reported: list[dict]) -> Labe
     )
 
 
-def _one(
-    output: ScoredOutput, reported: list[dict], fitting: list[dict], split: str, how: Bootstrap
+def _evaluate_output(
+    output: ScoredOutput, videos: _Videos, bootstrap: Bootstrap
 ) -> OutputEvaluation:
-    judged, fit = output.judged(reported), output.judged(fitting).scored()
-    scored = judged.scored()
+    level, split = bootstrap.level, videos.split
+    all_reported = output.predictions(videos.reported)
+    scored = all_reported.without_unscored()
     if not len(scored):
-        raise ConfigError(f"{output.out} has no verdict of any labelled video of {split}")
-    videos = [video for video, there in zip(reported, judged.is_scored, strict=True) if there]
-    rows = [output.rows.get(video["video_id"]) for video in reported]
-    n_clips = np.array([output.rows[video["video_id"]]["n_clips"] for video in videos])
+        raise ConfigError(
+            f"{output.out} has no verdict of any labelled video of {split}: score these videos, or "
+            "choose another --split"
+        )
+    is_scored = all_reported.is_scored.tolist()
+    with_score = [v for v, there in zip(videos.reported, is_scored, strict=True) if there]
+    n_clips = np.array([output.rows[video["video_id"]]["n_clips"] for video in with_score])
     config = output.config
     threshold = video_threshold(config.reduction)
-    fit = fit if fit.has_both_labels else None
-    return OutputEvaluation(
+    of_val = output.predictions(videos.fitting).without_unscored()
+    fit = of_val if of_val.has_both_labels else None
+    columns = columns_of(videos.columns, with_score, output.rows)
+    for name in videos.asked:
+        if name not in columns:
+            raise ConfigError(
+                f"--group-by {name}: neither the rows of {output.out} nor the labels know it; name "
+                "a column of the manifest or of the labels"
+            )
+    leaks = find_leaks((*config.learned_from, *videos.trained_on), videos.reported)
+    check_headline(output.out, split, leaks)
+    thresholds = compare_thresholds(scored, fit, threshold, FIT_ON, level)
+    found = OutputEvaluation(
         out=output.out,
         model=_joined(output, "model"),
         profile=_joined(output, "profile"),
@@ -129,25 +261,70 @@ def _one(
         reducer=reducer_name(config.reduction),
         threshold=threshold,
         calibration_fingerprint=config.reduction.calibration_fingerprint,
-        unscored=_unscored(output, reported),
-        scored=measured(scored, how),
-        counted_wrong=measured(judged.counted_wrong(), how),
-        reducers=by_reducers(output, videos, fitting if fit is not None else [], n_clips, how),
-        thresholds=by_thresholds(scored, fit, threshold, FIT_ON, how),
-        curve=curve(scored),
-        calibration=by_scalings(scored, fit, FIT_ON, how),
-        slices=slices(scored, videos, how),
-        length=length_bias(scored, n_clips),
-        timeline=timeline(reported, rows, judged.participant, how),
-        notes=tuple(_notes(scored, fit, split)),
+        unscored=_unscored(output, videos.reported),
+        scored=measure(scored, level),
+        counted_wrong=measure(all_reported.count_unscored_as_wrong(), level),
+        reducers=compare_reducers(
+            output, with_score, videos.fitting if fit is not None else [], n_clips, level
+        ),
+        thresholds=thresholds,
+        curve=threshold_curve(scored),
+        calibration=compare_scalings(scored, fit, FIT_ON, bootstrap),
+        slices=measure_slices(scored, with_score, level, columns),
+        length=measure_length_bias(scored, n_clips),
+        timeline=_timeline(output, videos, bootstrap),
+        notes=(
+            *selection_notes(videos.selection, len(videos.reported)),
+            *leak_notes(leaks),
+            *_notes(scored, fit, split),
+        ),
+        baselines=_baselines(output, scored, with_score, videos, thresholds, level),
+        leaks=leaks,
+    )
+    return mark_selection(found, videos.selection, videos.reported, all_reported)
+
+
+def _timeline(output: ScoredOutput, videos: _Videos, bootstrap: Bootstrap) -> Timeline | None:
+    def marked(some: list[Row]) -> MarkedClips | None:
+        rows = [output.rows.get(video["video_id"]) for video in some]
+        return marked_clips(some, rows, output.predictions(some).participant)
+
+    reported, fit = marked(videos.reported), marked(videos.fitting)
+    if reported is None:
+        return None
+    of_val = fit.clips if fit is not None and fit.clips.has_both_labels else None
+    calibration = compare_scalings(reported.clips, of_val, FIT_ON, bootstrap)
+    return measure_timeline(reported, calibration, bootstrap.level)
+
+
+def _baselines(
+    output: ScoredOutput,
+    scored: Predictions,
+    with_score: list[Row],
+    videos: _Videos,
+    thresholds: Sequence[AtThreshold],
+    level: float,
+) -> Baselines | None:
+    fitted_on, fitting = videos.baseline
+    if not fitting:
+        return None
+    fitted = [each.threshold for each in thresholds if each.how == Threshold.MACRO_F1]
+    reported, fit = (
+        KnownFacts.of(
+            some, columns_of([QUESTION], some, output.rows).get(QUESTION, [None] * len(some))
+        )
+        for some in (with_score, fitting)
+    )
+    return compare_with_baselines(
+        scored, reported, fit, fitted_on, threshold=fitted[0] if fitted else None, level=level
     )
 
 
 def _joined(output: ScoredOutput, name: str) -> str:
-    return ", ".join(sorted({row[name] for row in output.rows.values()}))
+    return ", ".join(sorted({str(row[name]) for row in output.rows.values()}))
 
 
-def _unscored(output: ScoredOutput, reported: list[dict]) -> Unscored:
+def _unscored(output: ScoredOutput, reported: list[Row]) -> Unscored:
     reasons = [(output.reason(video["video_id"]), video["label"]) for video in reported]
     found = [(reason, label) for reason, label in reasons if reason is not None]
     return Unscored(
@@ -157,32 +334,37 @@ def _unscored(output: ScoredOutput, reported: list[dict]) -> Unscored:
     )
 
 
-def _notes(scored: Judged, fit: Judged | None, split: str) -> list[str]:
+def _notes(scored: Predictions, fit: Predictions | None, split: str) -> list[str]:
     notes = []
-    if scored.n_participants < MIN_PARTICIPANTS:
+    if scored.n_participants < FEWEST_PEOPLE:
         notes.append(
-            f"{counted(scored.n_participants, 'participant')}: too few for intervals "
-            f"(under {MIN_PARTICIPANTS}), and for any conclusion"
+            f"{format_count(scored.n_participants, 'participant')}: too few for intervals "
+            f"(under {FEWEST_PEOPLE}), and for any conclusion"
         )
     if not scored.has_both_labels:
-        notes.append("all these videos have the same label: most measures mean little")
+        notes.append("all these videos have the same label, so most measures are not defined")
+    if split in MEANING:
+        notes.append(f"{split} is reported: {MEANING[split]}")
     if split in (ALL, FIT_ON):
-        notes.append(f"nothing is fitted: {FIT_ON} itself is reported here")
+        notes.append(f"nothing is fitted, because {FIT_ON} itself is reported")
     elif fit is None:
         notes.append(f"nothing is fitted: {FIT_ON} has no scored videos, or not of both labels")
     elif fit.n_participants < MIN_PARTICIPANTS:
         notes.append(
-            f"{FIT_ON} has {counted(fit.n_participants, 'participant')}: what is fitted to so few "
-            "may not hold"
+            f"{FIT_ON} has {format_count(fit.n_participants, 'participant')}: thresholds and "
+            "scalings that are fitted to so few may not hold"
         )
     return notes
 
 
-def _comparisons(outputs: Sequence[ScoredOutput], reported: list[dict], how: Bootstrap):
+def _comparisons(
+    outputs: Sequence[ScoredOutput], reported: list[Row], level: float
+) -> tuple[Comparison, ...]:
     pairs = list(combinations(outputs, 2))
     for a, b in pairs:
         check_same_content(a, b)
     found = (
-        compare(a.judged(reported), b.judged(reported), how, names=(a.out, b.out)) for a, b in pairs
+        compare(a.predictions(reported), b.predictions(reported), names=(a.out, b.out), level=level)
+        for a, b in pairs
     )
     return tuple(each for each in found if each is not None)

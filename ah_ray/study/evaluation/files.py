@@ -1,18 +1,28 @@
-"""metrics.json: the whole evaluation. metrics.parquet: its measures as a table, one a row."""
+"""Write metrics.json, the whole evaluation, and metrics.parquet, its estimates as a table."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ah_ray import storage
-from ah_ray.study.evaluation.bootstrap import Estimate
-from ah_ray.study.evaluation.contents import Evaluation, Measures, OutputEvaluation
+from ah_ray.study.evaluation.figures.estimate import Estimate
+from ah_ray.study.evaluation.schema import (
+    Calibrated,
+    Comparison,
+    Evaluation,
+    GroupDifferences,
+    Measures,
+    OutputEvaluation,
+    Slice,
+    Timeline,
+)
 
 JSON_FILE, TABLE_FILE = "metrics.json", "metrics.parquet"
 
@@ -24,18 +34,27 @@ METRICS = pa.schema(
         ("split", pa.string()),
         ("n_videos", pa.int64()),
         ("n_participants", pa.int64()),
-        ("threshold", pa.float64()),  # null where answers are not formed anew
+        ("threshold", pa.float64()),  # null where the output's own answers are measured
         ("measure", pa.string()),
         ("value", pa.float64()),
         ("low", pa.float64()),
         ("high", pa.float64()),
+        ("k", pa.int64()),  # of n videos, where the measure is a share of videos
+        ("n", pa.int64()),
+        ("n_people", pa.int64()),  # participants with videos that count in this measure
+        ("too_few", pa.bool_()),
+        ("selection", pa.string()),  # drawn, moments; null where videos were not selected
+        ("known_people", pa.bool_()),  # the model or its calibration knows some of the people
     ]
 )
 """metrics.parquet. `out` of a comparison names both, `first → second`."""
 
 
+Row = dict[str, Any]
+
+
 def write_evaluation(folder: str, evaluation: Evaluation) -> None:
-    """Both files, each whole. Raises StorageError."""
+    """Write both files, each whole. Raise StorageError."""
     buffer = io.BytesIO()
     pq.write_table(as_table(evaluation), buffer, compression="zstd", write_page_checksum=True)
     storage.write_whole(storage.join(folder, TABLE_FILE), buffer.getvalue())
@@ -43,29 +62,30 @@ def write_evaluation(folder: str, evaluation: Evaluation) -> None:
 
 
 def as_json(evaluation: Evaluation) -> bytes:
-    """UTF-8. The fields are those of the dataclasses; what is not a number is null, never NaN."""
+    """Return the dataclasses as JSON in UTF-8; undefined figures are null, never NaN."""
     text = json.dumps(asdict(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
 
 def as_table(evaluation: Evaluation) -> pa.Table:
+    """Return METRICS: one row for each estimate."""
     split = evaluation.labels.split
-    rows = [row for output in evaluation.outputs for row in _of_output(output, split)]
+    rows = [
+        row | {"known_people": bool(output.leaks)}
+        for output in evaluation.outputs
+        for row in _output_rows(output, split)
+    ]
+    known = any(output.leaks for output in evaluation.outputs)
     for each in evaluation.comparisons:
-        common = {
-            "out": f"{each.first} → {each.second}",
-            "part": "comparison",
-            "split": split,
-            "n_videos": each.n_videos,
-            "n_participants": each.n_participants,
-        }
-        rows += [common | estimate for estimate in _estimates(each)]
-        rows.append(common | {"measure": "mcnemar_p", "value": each.mcnemar_p})
+        found = _comparison_rows(each, f"{each.first} → {each.second}", "comparison", split)
+        rows += [row | {"known_people": known} for row in found]
+    selection = evaluation.labels.selection
+    rows = [row | {"selection": selection and selection.kind} for row in rows]
     return pa.Table.from_pylist(rows, schema=METRICS)
 
 
-def _of_output(output: OutputEvaluation, split: str) -> Iterator[dict]:
-    def rows(part: str, measures: Measures | None, **named) -> Iterator[dict]:
+def _output_rows(output: OutputEvaluation, split: str) -> Iterator[Row]:
+    def rows(part: str, measures: Measures | None, **more: object) -> Iterator[Row]:
         if measures is None:
             return
         common = {
@@ -74,41 +94,94 @@ def _of_output(output: OutputEvaluation, split: str) -> Iterator[dict]:
             "split": split,
             "n_videos": measures.n_videos,
             "n_participants": measures.n_participants,
-            **named,
+            **more,
         }
         yield from (common | estimate for estimate in _estimates(measures))
 
     yield from rows("scored", output.scored)
     yield from rows("counted_wrong", output.counted_wrong)
-    for each in output.reducers:
-        fitted = {"name": each.reducer, "threshold": each.threshold}
-        yield from rows("reducer_at_half", each.at_half, name=each.reducer, threshold=0.5)
-        yield from rows("reducer_on_val", each.on_val, **fitted | {"split": "val"})
-        yield from rows("reducer_fitted", each.fitted, **fitted)
-    for each in output.thresholds:
-        yield from rows("threshold", each.measures, name=each.how, threshold=each.threshold)
-    for each in output.slices:
-        yield from rows("slice", each.measures, name=f"{each.by}: {each.group}")
+    for reducer in output.reducers:
+        fitted = {"name": reducer.reducer, "threshold": reducer.threshold}
+        yield from rows("reducer_at_half", reducer.at_half, name=reducer.reducer, threshold=0.5)
+        yield from rows("reducer_on_val", reducer.on_val, **fitted | {"split": "val"})
+        yield from rows("reducer_fitted", reducer.fitted, **fitted)
+    for at in output.thresholds:
+        yield from rows("threshold", at.measures, name=at.how, threshold=at.threshold)
+    for group in output.slices:
+        yield from _slice_rows(output.out, group, rows, split)
+    if output.baselines is not None:
+        for baseline in output.baselines.each:
+            threshold = baseline.threshold
+            yield from rows("baseline", baseline.measures, name=baseline.name, threshold=threshold)
+        yield from _comparison_rows(output.baselines.gain, output.out, "gain", split)
     common = {
         "out": output.out,
         "split": split,
         "n_videos": output.scored.n_videos,
         "n_participants": output.scored.n_participants,
     }
-    for each in output.calibration:
-        named = common | {"part": "calibration", "name": each.scaling_by}
-        yield from (named | estimate for estimate in _estimates(each))
-        yield named | {"measure": "ece", "value": each.ece}
+    yield from _calibration_rows(output.calibration, common | {"part": "calibration"})
     if output.timeline is not None:
         found = output.timeline
         own = {"n_videos": found.n_videos, "n_participants": found.n_participants}
-        named = common | own | {"part": "timeline"}
-        yield from (named | estimate for estimate in _estimates(found))
+        yield from (common | own | {"part": "timeline"} | each for each in _estimates(found))
+        yield from _calibration_rows(found.calibration, common | own | {"part": "clip_calibration"})
 
 
-def _estimates(measures) -> Iterator[dict]:
-    """measure, value, low and high of each field that is an Estimate."""
+def _slice_rows(
+    out: str, group: Slice, rows: Callable[..., Iterator[Row]], split: str
+) -> Iterator[Row]:
+    name = f"{group.by}: {group.group}"
+    yield from rows("slice", group.measures, name=name)
+    common = {
+        "out": out,
+        "name": name,
+        "split": split,
+        "n_videos": group.n_videos,
+        "n_participants": group.n_participants,
+    }
+    if group.in_the_large is not None:
+        large = {"part": "slice", "measure": "in_the_large", **estimate_columns(group.in_the_large)}
+        yield common | large
+    if group.from_the_rest is not None:
+        yield from (
+            common | {"part": "slice_difference"} | each for each in _estimates(group.from_the_rest)
+        )
+
+
+def _calibration_rows(found: Sequence[Calibrated], common: Row) -> Iterator[Row]:
+    for each in found:
+        own = common | {"name": each.scaling_by}
+        yield from (own | estimate for estimate in _estimates(each))
+        yield own | {"measure": "ece", "value": each.ece}
+        yield own | {"measure": "ece_if_perfect", "value": each.ece_if_perfect}
+
+
+def _comparison_rows(found: Comparison, out: str, part: str, split: str) -> Iterator[Row]:
+    common = {
+        "out": out,
+        "part": part,
+        "name": f"less {found.first}" if part == "gain" else None,
+        "split": split,
+        "n_videos": found.n_videos,
+        "n_participants": found.n_participants,
+    }
+    yield from (common | estimate for estimate in _estimates(found))
+    yield common | {"measure": "mcnemar_p", "value": found.mcnemar_p}
+
+
+def _estimates(
+    measures: Measures | Calibrated | Timeline | Comparison | GroupDifferences,
+) -> Iterator[Row]:
+    """Yield the measure's name and the columns of its estimate, for each field that is one."""
     for each in fields(measures):
         found = getattr(measures, each.name)
         if isinstance(found, Estimate):
-            yield {"measure": each.name, **asdict(found)}
+            yield {"measure": each.name, **estimate_columns(found)}
+
+
+def estimate_columns(found: Estimate) -> Row:
+    """Return the columns of an estimate."""
+    row = asdict(found)
+    row["n_people"] = row.pop("n_participants")
+    return row

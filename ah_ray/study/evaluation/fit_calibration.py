@@ -1,4 +1,4 @@
-"""From the labelled videos of val to a calibration file's content. Nothing else is looked at."""
+"""Fit the content of a calibration file to the labelled videos of val, and to nothing else."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from ah_ray.errors import ConfigError
-from ah_ray.reduction import Scaling
+from ah_ray.provenance.learned_from import Use
 from ah_ray.results.calibration import Calibration, FittedOn
-from ah_ray.results.reducers import parse_reducer
-from ah_ray.study.evaluation.calibrating import ScalingKind, fit_scaling
+from ah_ray.study.evaluation.alternatives import apply_scaling
 from ah_ray.study.evaluation.evaluate import FIT_ON
-from ah_ray.study.evaluation.judged import Judged
-from ah_ray.study.evaluation.scored_output import ScoredOutput, read_output
-from ah_ray.study.evaluation.thresholds import Threshold, fit_threshold
-from ah_ray.study.evaluation.ways import scaled
-from ah_ray.study.labels import read_about, read_labelled_videos
-from ah_ray.units import counted
+from ah_ray.study.evaluation.figures.calibration import fit_scaling
+from ah_ray.study.evaluation.figures.thresholds import fit_threshold
+from ah_ray.study.evaluation.predictions import Predictions
+from ah_ray.study.evaluation.scored_output import Row, ScoredOutput, read_output
+from ah_ray.study.evaluation.settings import ScalingKind, Threshold
+from ah_ray.study.evaluation.validity.selection import unselected
+from ah_ray.study.labelled_manifest import read_about, read_labelled_videos
+from ah_ray.study.leak_records import record_split
+from ah_ray.units import format_count
+from ah_ray.verdicts.reducers import parse_reducer
+from ah_ray.verdicts.reduction import IsotonicScaling, Scaling
 
 
 def fit_calibration(
@@ -24,25 +28,26 @@ def fit_calibration(
     labels: str,
     *,
     reducer: str | None = None,
-    scaling_by: ScalingKind = ScalingKind.TEMPERATURE,
+    scaling_by: ScalingKind = ScalingKind.PLATT,
     threshold: Threshold | float = Threshold.MACRO_F1,
 ) -> Calibration:
-    """Fitted to one output's videos of val: first the scaling, then the threshold of what it gives.
+    """Return a calibration that is fitted to one output's videos of val.
 
-    `reducer` is the output's own unless it is given. Raises ConfigError if this cannot be fitted.
+    The scaling is fitted first, then the threshold of the scaled probabilities. `reducer` is the
+    output's own unless it is given. Raise ConfigError if there is nothing to fit to.
     """
     output, videos = _of_one_model(out, labels)
     reducer = reducer or output.config.reduction.reducer
     parse_reducer(reducer)
-    fit = output.judged(videos, output.plain(reducer)).scored()
+    fit = output.predictions(videos, output.plain(reducer)).without_unscored()
     if not fit.has_both_labels:
         raise ConfigError(
-            f"what {out} has scored of {FIT_ON} ({counted(len(fit), 'video')}) is not of both "
-            "labels: nothing can be fitted to it"
+            f"the {format_count(len(fit), 'video')} of {FIT_ON} that {out} has scored do not have "
+            "both labels, so nothing can be fitted: label more videos of val, or score them"
         )
     scaling = _scaling(scaling_by, fit)
     if isinstance(threshold, Threshold):
-        by, at = threshold, fit_threshold(threshold, fit.label, scaled(fit.p_ah, scaling))
+        by, at = threshold, fit_threshold(threshold, fit.label, apply_scaling(fit.p_ah, scaling))
     else:
         by, at = Threshold.FIXED, threshold
     return Calibration(
@@ -60,30 +65,39 @@ def fit_calibration(
             n_participants=fit.n_participants,
             n_ah=int(fit.label.sum()),
         ),
+        learned_from=record_split(labels, FIT_ON, Use.CALIBRATION),
         ah_ray_version=version("ah_ray"),
         fitted_at=datetime.now(UTC),
     )
 
 
-def _of_one_model(out: str, labels: str) -> tuple[ScoredOutput, list[dict]]:
-    """An output, and the labelled videos that are fitted to."""
-    videos = [v for v in read_labelled_videos(labels, FIT_ON).to_pylist() if v["label"] is not None]
+def _of_one_model(out: str, labels: str) -> tuple[ScoredOutput, list[Row]]:
+    """Return the output of one model, and the labelled videos to fit to."""
+    labelled = [
+        v for v in read_labelled_videos(labels, FIT_ON).to_pylist() if v["label"] is not None
+    ]
+    videos = unselected(labelled)
+    if labelled and not videos:
+        raise ConfigError(
+            f"--labels {labels}: the videos of {FIT_ON} were selected for a review, and nothing is "
+            "fitted to selected videos; give labels of a whole cohort"
+        )
     if not videos:
         raise ConfigError(f"--labels {labels} has no video in {FIT_ON}, which is what is fitted to")
     output = read_output(out, {video["video_id"] for video in videos})
     if output.config.scoring is None or output.config.reduction.ensemble is not None:
         raise ConfigError(
-            f"{output.out} is of several models ({output.config.described()}): a calibration is "
+            f"{output.out} is of several models ({output.config.describe()}): a calibration is "
             "fitted to one model's output; fit one for each, and give all to jobs/reduce.py"
         )
     return output, videos
 
 
-def _scaling(kind: ScalingKind, fit: Judged) -> Scaling | None:
+def _scaling(kind: ScalingKind, fit: Predictions) -> Scaling | IsotonicScaling | None:
     found = fit_scaling(kind, fit.label, fit.p_ah)
     if found is None and kind is not ScalingKind.NONE:
         raise ConfigError(
-            f"no {kind} can be fitted: over {counted(len(fit), 'video')} of {FIT_ON}, p_ah does "
-            "not rise with A/H; look at the model first, or give --scaling none"
+            f"no {kind} can be fitted: over {format_count(len(fit), 'video')} of {FIT_ON}, p_ah "
+            "does not rise with A/H; look at the model first, or give --scaling none"
         )
     return found

@@ -1,46 +1,77 @@
-"""An evaluation from settings to files: measure, show, write, and fit a calibration if asked."""
+"""An evaluation from settings to files: measure, print, write, and fit a calibration if asked."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from rich.console import Console
 
 from ah_ray import storage
+from ah_ray.cli.screen import say
+from ah_ray.cohort.id_key import read_id_key
 from ah_ray.errors import ConfigError
+from ah_ray.output.config import require_config
+from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.results.calibration import Calibration, is_calibration, write_calibration
-from ah_ray.results.outputs import config_in
-from ah_ray.screen import say
-from ah_ray.study.evaluation.bootstrap import Bootstrap
-from ah_ray.study.evaluation.contents import Evaluation
-from ah_ray.study.evaluation.evaluate import ALL, FIT_ON, evaluate
+from ah_ray.study.evaluation.evaluate import FIT_ON, evaluate
+from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.files import JSON_FILE, TABLE_FILE, write_evaluation
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
-from ah_ray.study.evaluation.settings import EvaluateSettings
+from ah_ray.study.evaluation.protocol import print_protocol, protocol_figures, write_protocol
+from ah_ray.study.evaluation.schema import Evaluation
+from ah_ray.study.evaluation.settings import ALL, EvaluateSettings
+from ah_ray.study.evaluation.validity.leaks import read_trained_on
+from ah_ray.study.evaluation.validity.locked_plan import Plan, open_split, read_plan
+from ah_ray.study.evaluation.validity.planned import measure_plan
+from ah_ray.study.evaluation.validity.view import print_analysis
 from ah_ray.study.evaluation.view import print_evaluation
 from ah_ray.study.replaceable import check_replaceable
-from ah_ray.units import counted
+from ah_ray.units import format_count
+from ah_ray.verdicts.reduction import IsotonicScaling
 
 
 def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
-    """Nothing is written unless all of it can be made. Raises ConfigError, StorageError."""
-    for out in settings.outs:  # before anything is made, also a folder of a name that was mistyped
-        config_in(storage.normalise(out))
+    """Measure, write and print. Nothing is written unless all of it can be made.
+
+    Raise ConfigError, StorageError.
+    """
+    for out in settings.outs:  # first, so that a mistyped name creates no folder
+        require_config(storage.normalise(out))
     _check_replaceable(settings)
     _check_writable(settings.folder)
-    calibration = _fitted(settings)
+    plan = None if settings.plan is None else read_plan(settings.plan)
+    split = _split(settings, plan)
+    trained_on = _trained_on(settings)
+    calibration = _fit_calibration(settings)
+    analysis = open_split(settings.outs, settings.labels, split, plan)
     evaluation = evaluate(
         settings.outs,
         settings.labels,
-        split=settings.split,
+        split=split,
         bootstrap=Bootstrap(draws=settings.draws, seed=settings.seed),
+        group_by=settings.group_by,
+        trained_on=trained_on,
     )
-    if calibration is not None:
+    if plan is not None:
+        planned = measure_plan(plan, settings.outs, settings.labels, evaluation.bootstrap.level)
+        analysis = replace(analysis, planned=planned)
+    evaluation = replace(evaluation, analysis=analysis)
+    protocol = None
+    if settings.protocol:
+        protocol = protocol_figures(settings, evaluation, trained_on)
+    if calibration is not None and settings.write_calibration is not None:
         write_calibration(settings.write_calibration, calibration)
     write_evaluation(settings.folder, evaluation)
-    print_evaluation(console, evaluation)
+    if protocol is not None:
+        write_protocol(settings.folder, protocol)
+        print_analysis(console, analysis)
+        print_protocol(console, protocol)
+    else:
+        print_evaluation(console, evaluation)
     say(console, f"Written to {settings.folder}: {JSON_FILE}, {TABLE_FILE}.")
     if calibration is not None:
-        say(console, _told(settings.write_calibration, calibration))
-        if settings.split in (FIT_ON, ALL):
+        say(console, _calibration_line(settings.write_calibration or "", calibration))
+        if split in (FIT_ON, ALL):
             say(
                 console,
                 f"Note: it is fitted to videos of {FIT_ON}, which are reported here, so these "
@@ -49,8 +80,24 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     return evaluation
 
 
+def _split(settings: EvaluateSettings, plan: Plan | None) -> str:
+    if plan is None:
+        return settings.split
+    if "split" in settings.model_fields_set and settings.split != plan.split:
+        raise ConfigError(
+            f"--split {settings.split} is not the split of --plan ({plan.split}): leave --split out"
+        )
+    return plan.split
+
+
+def _trained_on(settings: EvaluateSettings) -> tuple[LearnedFrom, ...]:
+    if settings.trained_on is None:
+        return ()
+    return read_trained_on(settings.trained_on, read_id_key(settings.id_key))
+
+
 def _check_replaceable(settings: EvaluateSettings) -> None:
-    """Better now than after the bootstrap."""
+    """Raise ConfigError, before anything is measured, if a file would replace something else."""
     if settings.write_calibration is None:
         return
     uri = storage.normalise(settings.write_calibration)
@@ -68,7 +115,7 @@ def _check_writable(folder: str) -> None:
         raise ConfigError(f"{error}; name another folder with --to") from None
 
 
-def _fitted(settings: EvaluateSettings) -> Calibration | None:
+def _fit_calibration(settings: EvaluateSettings) -> Calibration | None:
     if settings.write_calibration is None:
         return None
     return fit_calibration(
@@ -80,16 +127,19 @@ def _fitted(settings: EvaluateSettings) -> Calibration | None:
     )
 
 
-def _told(file: str, calibration: Calibration) -> str:
+def _calibration_line(file: str, calibration: Calibration) -> str:
+    """Return what was fitted, with a threshold that can be given to another run as it stands."""
     scaling, fitted_on = calibration.scaling, calibration.fitted_on
     how = "no scaling"
-    if scaling is not None:
+    if isinstance(scaling, IsotonicScaling):
+        how = f"{calibration.scaling_by}: a curve of {format_count(len(scaling.p), 'point')}"
+    elif scaling is not None:
         how = f"{calibration.scaling_by}: slope {scaling.slope:.3f}"
         how += f", intercept {scaling.intercept:.3f}" if scaling.intercept else ""
     return (
         f"Calibration {calibration.fingerprint} in {file}: {calibration.reducer}, {how}, threshold "
-        f"{calibration.threshold:.3f} ({calibration.threshold_by}), fitted to "
-        f"{counted(fitted_on.n_videos, 'video')} of "
-        f"{counted(fitted_on.n_participants, 'participant')} in {fitted_on.split}. Give it to "
+        f"{calibration.threshold!r} ({calibration.threshold_by}), fitted to "
+        f"{format_count(fitted_on.n_videos, 'video')} of "
+        f"{format_count(fitted_on.n_participants, 'participant')} in {fitted_on.split}. Give it to "
         "jobs/reduce.py or jobs/score.py as --calibration."
     )

@@ -1,69 +1,78 @@
-"""The rows that an output has of labelled videos, with their timelines."""
+"""The rows of an output that belong to labelled videos, with their timelines."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ah_ray import storage
-from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.results.outputs import OutputConfig, config_in
-from ah_ray.results.reducers import YES
-from ah_ray.results.stream import stream_rows
-from ah_ray.results.verdict import with_verdict
-from ah_ray.study.evaluation.judged import Judged
-from ah_ray.units import counted, named
+from ah_ray.output.config import OutputConfig, require_config
+from ah_ray.output.stream import stream_rows
+from ah_ray.profile import YES
+from ah_ray.study.evaluation.predictions import Predictions
+from ah_ray.units import format_count, format_names
+from ah_ray.verdicts.reduction import Reduction
+from ah_ray.verdicts.verdict import with_verdict
 
+Row = dict[str, Any]
 NO_ROW = "no row"
 _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoredOutput:
-    """An output, as far as it was labelled."""
+    """An output, with those of its rows whose videos are labelled."""
 
     out: str
     config: OutputConfig
-    rows: dict[str, dict]  # video_id → its row of records.VERDICT
+    rows: dict[str, Row]  # video_id → its row of records.VERDICT
 
     def reason(self, video_id: str) -> str | None:
-        """Why a video has no verdict; null if it has one."""
+        """Return why a video has no verdict: `no row`, or its error kind; None if it has one."""
         row = self.rows.get(video_id)
         if row is None:
             return NO_ROW
-        return row["error_kind"] if row["p_ah"] is None else None
+        return str(row["error_kind"]) if row["p_ah"] is None else None
 
-    def judged(self, videos: Sequence[dict], reduction: Reduction | None = None) -> Judged:
-        """Verdicts of rows of LABELLED_VIDEOS: as they stand, or formed anew by `reduction`."""
+    def predictions(self, videos: Sequence[Row], reduction: Reduction | None = None) -> Predictions:
+        """Return the verdicts of rows of LABELLED_VIDEOS beside their labels.
+
+        They are those of the output, or those that `reduction` forms from the same clips.
+        """
         rows = [self.rows.get(video["video_id"]) for video in videos]
         if reduction is not None:
-            rows = [row and with_verdict(row, reduction) for row in rows]
-        return Judged.of(
+            rows = [with_verdict(row, reduction) if row else None for row in rows]
+        return Predictions.of(
             [video["label"] == 1 for video in videos],
-            [row and row["p_ah"] for row in rows],
+            [row["p_ah"] if row else None for row in rows],
             [row is not None and row["answer"] == YES for row in rows],
-            numbered(video["participant_id"] for video in videos),
+            number_participants(video["participant_id"] for video in videos),
         )
 
     def plain(self, reducer: str) -> Reduction:
-        """That reducer at 0.5, without calibration; of several models, combined as they are."""
+        """Return that reducer at 0.5, without calibration; several models stay combined."""
         return Reduction(reducer=reducer, ensemble=self.config.reduction.ensemble)
 
 
-def numbered(participants) -> np.ndarray:
-    """[n] int64: one number for each participant."""
+def number_participants(participants: Iterable[object]) -> npt.NDArray[np.int64]:
+    """Return a number for each participant [n]; the same participant has the same number."""
     _, numbers = np.unique(np.array(list(participants), dtype=str), return_inverse=True)
     return numbers.astype(np.int64)
 
 
 def read_output(out: str, video_ids: Collection[str]) -> ScoredOutput:
-    """Raises ConfigError if it is no finished output, or has none of these videos."""
+    """Return the rows of these videos.
+
+    Raise ConfigError if `out` is no finished output, or has none of these videos.
+    """
     out = storage.normalise(out)
     try:
-        config = config_in(out)
+        config = require_config(out)
         rows = {row["video_id"]: row for row in stream_rows(out) if row["video_id"] in video_ids}
     except StorageError as error:
         raise ConfigError(f"{out} cannot be read: {error}") from None
@@ -75,7 +84,7 @@ def read_output(out: str, video_ids: Collection[str]) -> ScoredOutput:
 
 
 def check_same_content(a: ScoredOutput, b: ScoredOutput) -> None:
-    """Raises ConfigError if a video was replaced between the two: they cannot be compared by it."""
+    """Raise ConfigError if the two scored different content of the same video."""
     differing = sorted(
         video_id
         for video_id in a.rows.keys() & b.rows.keys()
@@ -84,8 +93,8 @@ def check_same_content(a: ScoredOutput, b: ScoredOutput) -> None:
     if differing:
         raise ConfigError(
             f"{a.out} and {b.out} scored different content of "
-            f"{counted(len(differing), 'labelled video')} ({named(differing)}): run score.py again "
-            "for the older one"
+            f"{format_count(len(differing), 'labelled video')} ({format_names(differing)}): run "
+            "score.py again for the older one"
         )
 
 

@@ -1,85 +1,199 @@
-"""All settings of `jobs/evaluate.py`, by the names of its flags."""
+"""The settings of `jobs/evaluate.py`, by the names of its flags."""
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from ah_ray import storage
-from ah_ray.study.evaluation.calibrating import ScalingKind
-from ah_ray.study.evaluation.evaluate import REPORTED
-from ah_ray.study.evaluation.thresholds import Threshold
-from ah_ray.validation import validated
+from ah_ray.flag import flag
+from ah_ray.validation import FrozenModel, validate_settings
 
+_OF_ONE = ("participant", "participant_id", "video_id", "uri")
 _OF_CALIBRATION = ("reducer", "scaling", "threshold")
 
 
-def _known(split: str) -> str:
-    if split not in REPORTED:
-        raise ValueError(f"there is none named {split!r}; there are {', '.join(REPORTED)}")
+class ScalingKind(StrEnum):
+    """How probabilities are scaled."""
+
+    NONE = "none"
+    TEMPERATURE = "temperature"  # slope 1/T
+    PLATT = "platt"  # slope and intercept
+    ISOTONIC = "isotonic"  # any curve that never falls
+
+
+class Threshold(StrEnum):
+    """How a threshold is found."""
+
+    FIXED = "fixed"  # as it is
+    MACRO_F1 = "macro-f1"  # where macro-F1 is highest
+    BASE_RATE = "base-rate"  # where the share of Yes comes nearest to the share of A/H
+
+
+ALL = "all"
+"""In place of a split: every labelled video."""
+
+
+def _check_split(split: str) -> str:
+    from ah_ray.study.labelled_manifest import SPLITS  # takes time to load
+
+    known = (*SPLITS, ALL)
+    if split not in known:
+        raise ValueError(f"there is none named {split!r}; there are {', '.join(known)}")
     return split
 
 
-Split = Annotated[str, AfterValidator(_known)]
-"""Of a labelled manifest: what is reported."""
+Split = Annotated[str, AfterValidator(_check_split)]
+"""The split of a labelled manifest that is reported."""
 
 
-class EvaluateSettings(BaseModel):
+class SplitChoice(FrozenModel):
+    """Which part of the labels is reported."""
+
+    split: Split = Field(
+        "test",
+        description="Split of the labels that is reported: test, val, train or all.",
+        json_schema_extra=flag(metavar="SPLIT"),
+    )
+
+
+class CalibrationSettings(FrozenModel):
+    """What a calibration file holds."""
+
+    PANEL: ClassVar[str | None] = "A calibration file"
+
+    write_calibration: str | None = Field(
+        None,
+        description="Write a calibration, fitted on val, to this file, for score.py and reduce.py "
+        "--calibration.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    reducer: str | None = Field(
+        None,
+        description="Reducer of the calibration.",
+        json_schema_extra=flag(metavar="NAME", default="that of OUT"),
+    )
+    scaling: ScalingKind = Field(
+        ScalingKind.PLATT, description="How the calibration scales probabilities."
+    )
+    threshold: Threshold | float = Field(
+        Threshold.MACRO_F1,
+        description="Threshold of the calibration: where macro-F1 is highest on val (macro-f1), "
+        "where as many videos are Yes as have A/H (base-rate), or a number.",
+        json_schema_extra=flag(metavar="NAME|P", choices=False),
+    )
+
+
+class EvaluateSettings(CalibrationSettings, SplitChoice):
     """What is measured, how surely, and what is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    PANEL: ClassVar[str | None] = None
 
-    outs: tuple[str, ...] = Field(min_length=1)
-    labels: str
-    split: Split = "test"
-    to: str | None = None
-    draws: int = Field(2_000, ge=100, le=100_000)
-    seed: int = Field(0, ge=0)
+    outs: tuple[str, ...] = Field(
+        min_length=1,
+        description="Output of score.py or reduce.py, or several.",
+        json_schema_extra=flag(metavar="OUT", argument=True),
+    )
+    labels: str = Field(
+        description="Labelled manifest: an output of prepare.py.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
+    to: str | None = Field(
+        None,
+        description="Folder for metrics.json and metrics.parquet.",
+        json_schema_extra=flag(metavar="FOLDER", default="OUT/evaluation"),
+    )
+    draws: int = Field(
+        2_000,
+        ge=100,
+        le=100_000,
+        description="Draws of labels that show the calibration error of a perfect model.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of these draws.")
+    group_by: tuple[str, ...] = Field(
+        (),
+        description="Column of the manifest or the labels to form groups by. Repeat the flag for "
+        "several.",
+        json_schema_extra=flag(metavar="COLUMN"),
+    )
+    protocol: Literal["bah"] | None = Field(
+        None,
+        description="Print what papers on BAH print, as mean ± sd over the outputs.",
+        json_schema_extra=flag(metavar="bah"),
+    )
+    private_labels: str | None = Field(
+        None,
+        description="Labelled manifest of a private test set, for --protocol.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
 
-    write_calibration: str | None = None
-    reducer: str | None = None
-    scaling: ScalingKind = ScalingKind.TEMPERATURE
-    threshold: Threshold | float = Threshold.MACRO_F1
+    trained_on: str | None = Field(
+        None,
+        description="Whose videos the model was trained on elsewhere: an output of prepare.py, or "
+        "a table with a column participant.",
+        json_schema_extra=flag(metavar="FOLDER|FILE"),
+    )
+    id_key: str | None = Field(
+        None,
+        description="File that keyed the pseudonyms, for names in --trained-on.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    plan: str | None = Field(
+        None,
+        description="Analysis plan (YAML), which is locked before the test split is opened.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
 
     @field_validator("threshold", mode="before")
     @classmethod
     def _by_name_or_number(cls, value: object) -> object:
-        if value in (Threshold.MACRO_F1, Threshold.BASE_RATE):
-            return Threshold(value)
+        text = str(value)
+        if text in (Threshold.MACRO_F1, Threshold.BASE_RATE):
+            return Threshold(text)
         try:
-            number = float(value)
-        except (TypeError, ValueError):
+            number = float(text)
+        except ValueError:
             number = -1.0
         if not 0 <= number <= 1:
             raise ValueError("give macro-f1, base-rate, or a probability from 0 to 1")
         return number
+
+    @field_validator("group_by")
+    @classmethod
+    def _names_nobody(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        for name in columns:
+            if name in _OF_ONE:
+                raise ValueError(
+                    f"{name} would write names of people or videos into the metrics: choose a "
+                    "column that many participants share"
+                )
+        return columns
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         given = [name for name in _OF_CALIBRATION if name in self.model_fields_set]
         if given and self.write_calibration is None:
             raise ValueError(
-                f"--{given[0]} is for the file of --write-calibration; without it, all reducers, "
-                "scalings and thresholds are measured anyhow"
+                f"--{given[0]} is for the file of --write-calibration; without that file, all "
+                "reducers, scalings and thresholds are measured"
             )
         if self.write_calibration is not None and len(self.outs) > 1:
-            raise ValueError("--write-calibration is of one model's output: name one OUT")
+            raise ValueError("--write-calibration fits one model's output: name one OUT")
+        if self.private_labels is not None and self.protocol is None:
+            raise ValueError("--private-labels belongs to --protocol bah: give both, or neither")
         return self
 
     @property
     def folder(self) -> str:
-        """Where the metrics go."""
+        """Return where the metrics are written."""
+        from ah_ray import storage  # takes time to load
+
         return storage.normalise(self.to or storage.join(self.outs[0], "evaluation"))
 
 
 def evaluate_settings(**values: object) -> EvaluateSettings:
-    """Validated settings; raises ConfigError with one sentence that names the flag."""
-    return validated(EvaluateSettings, values, "OUT and --labels (an output of jobs/prepare.py)")
+    """Return validated settings. Raise ConfigError with one sentence that names the flag."""
+    return validate_settings(
+        EvaluateSettings, values, "OUT and --labels (an output of jobs/prepare.py)"
+    )

@@ -1,4 +1,4 @@
-"""An evaluation as a person reads it on a terminal."""
+"""Print an evaluation on a terminal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from ah_ray.screen import print_table, say
-from ah_ray.study.evaluation.bootstrap import MIN_PARTICIPANTS
-from ah_ray.study.evaluation.contents import Comparison, Evaluation, OutputEvaluation
-from ah_ray.study.evaluation.view_tables import differences, estimate, number, tables
-from ah_ray.units import counted
+from ah_ray.cli.screen import print_table, say
+from ah_ray.study.evaluation.figures.estimate import FEWEST_PEOPLE, WIDEST
+from ah_ray.study.evaluation.schema import (
+    Baselines,
+    Comparison,
+    Evaluation,
+    Labels,
+    OutputEvaluation,
+)
+from ah_ray.study.evaluation.validity.view import print_analysis
+from ah_ray.study.evaluation.view_tables import differences, list_tables
+from ah_ray.study.evaluation.view_text import TOO_FEW, format_estimate, format_number
+from ah_ray.units import format_count
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
-    """All that can be said in words and short tables; the rest is in metrics.json."""
+    """Print what fits into words and short tables; the rest is in metrics.json."""
     say(console, _labels(evaluation))
+    if evaluation.analysis is not None:
+        print_analysis(console, evaluation.analysis)
     for output in evaluation.outputs:
-        _print_output(console, output)
+        _print_output(console, output, mark_of(evaluation.labels, output))
     for comparison in evaluation.comparisons:
         _print_comparison(console, comparison)
     say(console, "")
@@ -27,18 +37,27 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
 def _labels(evaluation: Evaluation) -> str:
     labels, bootstrap = evaluation.labels, evaluation.bootstrap
     text = (
-        f"{labels.split}: {counted(labels.n_videos, 'labelled video')} of "
-        f"{counted(labels.n_participants, 'participant')}, {labels.n_ah:,} of them A/H."
+        f"{labels.split}: {format_count(labels.n_videos, 'labelled video')} of "
+        f"{format_count(labels.n_participants, 'participant')}, {labels.n_ah:,} of them A/H."
     )
-    if labels.n_participants >= MIN_PARTICIPANTS:
+    if not labels.participants_known:
+        text += " Their participants are unknown, so each video counts as a person."
+    if labels.n_participants >= FEWEST_PEOPLE:
         text += (
-            f" In brackets: {bootstrap.level:.0%} intervals, by {bootstrap.draws:,} draws of "
-            "participants."
+            f" In brackets: {bootstrap.level:.0%} intervals over participants; a ? marks what is "
+            f"{TOO_FEW}: fewer than {FEWEST_PEOPLE} people, or an interval wider than {WIDEST:g}."
         )
     return text
 
 
-def _print_output(console: Console, output: OutputEvaluation) -> None:
+def mark_of(labels: Labels, output: OutputEvaluation) -> str:
+    """Return what stands behind every title: the videos or people that the figures describe."""
+    marks = [labels.selection.mark] if labels.selection is not None else []
+    marks += ["of people that it knows"] if output.leaks else []
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _print_output(console: Console, output: OutputEvaluation, mark: str) -> None:
     calibrated = output.calibration_fingerprint
     say(console, "", output.out)
     say(
@@ -46,15 +65,26 @@ def _print_output(console: Console, output: OutputEvaluation) -> None:
         f"model {output.model}, profile {output.profile}; {output.reducer}, "
         f"threshold {output.threshold:g}" + (f", calibration {calibrated}" if calibrated else ""),
         *(f"Note: {note}." for note in output.notes),
-        *_unscored(output),
+        *_unscored(output, mark),
     )
-    for title, columns, rows in tables(output):
-        say(console, "", title)
+    for title, columns, rows in list_tables(output):
+        if not rows:
+            continue
+        say(console, "", title + mark)
         print_table(console, columns, rows)
+    if not output.slices:
+        return  # a draw: the other parts have no figures
+    say(
+        console,
+        "Compare groups by sensitivity and specificity: macro-F1, PPV and NPV also differ where "
+        "only the share of A/H does, so they are no measures of fairness.",
+    )
     say(console, *_length(output), *_timeline(output))
+    if output.baselines is not None:
+        _print_gain(console, output.baselines)
 
 
-def _unscored(output: OutputEvaluation) -> Iterator[str]:
+def _unscored(output: OutputEvaluation, mark: str) -> Iterator[str]:
     unscored = output.unscored
     if unscored.n_videos:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in unscored.by_reason.items())
@@ -62,9 +92,10 @@ def _unscored(output: OutputEvaluation) -> Iterator[str]:
         yield f"{unscored.n_videos:,} {has} no verdict, {unscored.n_ah:,} of them A/H: {reasons}."
     found = output.scored.confusion
     yield (
-        f"Of {counted(output.scored.n_ah, 'A/H video')} {found.tp:,} "
-        f"{_is(found.tp)} a Yes and {found.fn:,} a No; of {counted(found.fp + found.tn, 'other')} "
-        f"{found.fp:,} {_is(found.fp)} a Yes and {found.tn:,} a No."
+        f"Of {format_count(output.scored.n_ah, 'A/H video')} {found.tp:,} "
+        f"{_is(found.tp)} a Yes and {found.fn:,} a No; of "
+        f"{format_count(found.fp + found.tn, 'other')} "
+        f"{found.fp:,} {_is(found.fp)} a Yes and {found.tn:,} a No{mark}."
     )
 
 
@@ -72,11 +103,34 @@ def _is(n: int) -> str:
     return "is" if n == 1 else "are"
 
 
+def _print_gain(console: Console, found: Baselines) -> None:
+    say(console, "", f"Gain of the model over the best baseline ({found.best})")
+    columns, rows = differences(found.gain)
+    if found.gain_at_fitted is not None:
+        at_fitted = differences(found.gain_at_fitted)[1]
+        columns = ("<", "as it stands", "at the fitted threshold")
+        rows = [[*row, also[1]] for row, also in zip(rows, at_fitted, strict=True)]
+    print_table(console, columns, rows)
+    gains = [found.gain, *([found.gain_at_fitted] if found.gain_at_fitted else [])]
+    if not any(
+        each.macro_f1.is_above_zero or each.average_precision.is_above_zero for each in gains
+    ):
+        say(console, "These figures show no gain over what needs neither picture nor sound.")
+    within = found.within_question
+    if within is not None:
+        say(
+            console,
+            f"Within questions (means over {within.n_questions}): macro-F1 "
+            f"{format_number(within.macro_f1)}, average precision "
+            f"{format_number(within.average_precision)}, AUROC {format_number(within.auroc)}.",
+        )
+
+
 def _length(output: OutputEvaluation) -> Iterator[str]:
     yield (
         "Rank correlation of the number of clips with p_ah over videos that are not A/H: "
-        f"{number(output.length.rank_correlation)} (0 is no bias); with the label over all: "
-        f"{number(output.length.of_labels)}."
+        f"{format_number(output.length.rank_correlation)} (0 is no bias); with the label over all: "
+        f"{format_number(output.length.of_labels)}."
     )
     yield ""
 
@@ -84,25 +138,25 @@ def _length(output: OutputEvaluation) -> Iterator[str]:
 def _timeline(output: OutputEvaluation) -> Iterator[str]:
     found = output.timeline
     if found is None:
-        yield "Timelines: no labels say when."
+        yield "Timelines: no label says when in a video A/H occurs."
         return
     yield (
-        f"Timelines of {counted(found.n_videos, 'video')}, {found.n_ah_clips:,} of "
-        f"{counted(found.n_clips, 'clip')} A/H: average precision "
-        f"{estimate(found.average_precision)}; of {found.marked_s:,.0f} s "
+        f"Timelines of {format_count(found.n_videos, 'video')}, {found.n_ah_clips:,} of "
+        f"{format_count(found.n_clips, 'clip')} A/H: average precision "
+        f"{format_estimate(found.average_precision)}; of {found.marked_s:,.0f} s "
         f"marked and {found.yes_s:,.0f} s of Yes, {found.both_s:,.0f} s are both: overlap (IoU) "
-        f"{estimate(found.iou)}, precision {estimate(found.precision_s)}, recall "
-        f"{estimate(found.recall_s)}."
+        f"{format_estimate(found.iou)}, precision {format_estimate(found.precision_s)}, recall "
+        f"{format_estimate(found.recall_s)}."
     )
 
 
 def _print_comparison(console: Console, found: Comparison) -> None:
-    both = counted(found.n_videos, "video")
+    both = format_count(found.n_videos, "video")
     say(console, "", f"{found.second} less {found.first}, on {both} of both:")
     print_table(console, *differences(found))
     say(
         console,
-        f"Right in the first alone: {found.only_first_right:,}; in the second alone: "
+        f"Right only in the first: {found.only_first_right:,}; only in the second: "
         f"{found.only_second_right:,}; McNemar's exact p {_p(found.mcnemar_p)}.",
     )
 

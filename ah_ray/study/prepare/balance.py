@@ -1,4 +1,4 @@
-"""What is done about one label being more frequent than the other, in train alone. Pure."""
+"""Balance of the two labels, in train alone. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ah_ray.study.prepare.settings import Balance
+from ah_ray.study.prepare.settings import Balance, LeftOut
 
 NOT_DRAWN = "negatives not drawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRow:
-    """A row of labels.WINDOWS."""
+    """A row of labelled_manifest.WINDOWS."""
 
     uri: str
     video_id: str
@@ -29,9 +29,9 @@ class WindowRow:
 
 
 def balanced(
-    rows: Sequence[WindowRow], balance: Balance, seed: int, left_out: Counter[str]
+    rows: Sequence[WindowRow], balance: Balance, seed: int, left_out: LeftOut
 ) -> list[WindowRow]:
-    """The rows that are used, with their weights, in the same order.
+    """Return the rows that are used, with their weights, in the same order.
 
     Each question is balanced by itself. Weights: both labels weigh the same in sum, a window 1 on
     average. Draw: as many negatives as there are positives, without replacement. Val and test stay

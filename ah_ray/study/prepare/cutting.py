@@ -6,14 +6,13 @@ segment ─┬─ cut every window_s ─ tail under min_tail_s: dropped, kept, o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ah_ray.config import Tail
 from ah_ray.media.windows import TOLERANCE_S, plan
-from ah_ray.study.labelled import LabelledVideo, Marked
-from ah_ray.study.prepare.settings import Negatives, PrepareSettings
+from ah_ray.study.labelled_video import LabelledVideo, Marked
+from ah_ray.study.prepare.settings import LeftOut, Negatives, PrepareSettings
 
 UNLOCATED = "A/H videos without a marked interval"
 SHORT_TAILS = "seconds of tails and gaps"
@@ -32,9 +31,9 @@ class CutWindow:
 
 
 def windows_of(
-    video: LabelledVideo, duration_s: float, settings: PrepareSettings, left_out: Counter[str]
+    video: LabelledVideo, duration_s: float, settings: PrepareSettings, left_out: LeftOut
 ) -> list[CutWindow]:
-    """All windows of a video, in the order of time; what is not in one is added to `left_out`.
+    """Return all windows of a video, in the order of time; the rest is added to `left_out`.
 
     No window leaves the stretch that gives it its label; of the parts that nobody marked (where
     they are wanted as negatives) none touches a segment.
@@ -60,7 +59,7 @@ def windows_of(
 
 
 def _cut(
-    start_s: float, end_s: float, settings: PrepareSettings, left_out: Counter[str]
+    start_s: float, end_s: float, settings: PrepareSettings, left_out: LeftOut
 ) -> Iterator[tuple[float, float]]:
     covered_s = start_s
     for piece in plan(end_s - start_s, settings.windows):
@@ -79,7 +78,7 @@ def _cut(
 def unmarked(
     marked: Sequence[Marked], duration_s: float, margin_s: float
 ) -> Iterator[tuple[float, float]]:
-    """The stretches of a video between its segments, at least `margin_s` away from each."""
+    """Yield the intervals of a video between its segments, at least `margin_s` from each."""
     if not marked:
         return  # A/H, and nobody said where: no part of it is known to be without
     free_s = 0.0
@@ -92,12 +91,12 @@ def unmarked(
 
 
 def _end_s(marked: Marked, duration_s: float) -> float:
-    """A mark may reach a little past the end of the video, as far as its reader let it."""
+    """Return the end of a mark, which may lie a little after the end of the video."""
     return duration_s if marked.end_s is None else min(marked.end_s, duration_s)
 
 
 def segments(marked: Iterable[Marked], duration_s: float) -> list[tuple[float, float]]:
-    """Where A/H was marked; nothing for a label of the whole video."""
+    """Return the intervals where A/H was marked; none for a label of the whole video."""
     return [
         (one.start_s, _end_s(one, duration_s))
         for one in marked

@@ -6,22 +6,22 @@ A row with `start_s` and `end_s` is about that stretch of the video, one without
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
-from ah_ray.cohort.manifest import checked_id, resolved_uri
+from ah_ray.cohort.manifest import parse_video_id, resolve_uri
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.study.faults import Faults, Place
-from ah_ray.study.labelled import LabelledVideo, Marked, Person
-from ah_ray.study.labels import SPLITS
+from ah_ray.study.label_errors import Faults, Place
+from ah_ray.study.label_values import age_of, consent_of, label_of, seconds_of
+from ah_ray.study.labelled_manifest import SPLITS
+from ah_ray.study.labelled_video import LabelledVideo, Marked, Person
+from ah_ray.study.participant_names import normal_form
 from ah_ray.study.participants import check_splits
-from ah_ray.study.prepare.bah import NO_CONSENT, relative_key
-from ah_ray.study.prepare.settings import PrepareSettings
+from ah_ray.study.prepare.bah.dataset import NO_CONSENT, relative_key
+from ah_ray.study.prepare.settings import LeftOut, PrepareSettings
 from ah_ray.study.table_rows import Row, read_rows
-from ah_ray.study.written import age_of, consent_of, label_of, seconds_of
 
 NEEDED = ("uri", "label", "participant")
 KNOWN = (
@@ -32,7 +32,7 @@ KNOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """One row that is as it should be."""
+    """One valid row."""
 
     uri: str
     row: Row
@@ -42,10 +42,10 @@ class _Entry:
 
 
 def read_table(
-    settings: PrepareSettings, id_key: bytes | None, faults: Faults, left_out: Counter[str]
+    settings: PrepareSettings, id_key: bytes | None, faults: Faults, left_out: LeftOut
 ) -> list[LabelledVideo]:
-    """All videos that may be used, in the order of their first rows. Raises ConfigError."""
-    source = storage.normalise(settings.table)
+    """Return all videos that may be used, in the order of their first rows. Raise ConfigError."""
+    source = storage.normalise(settings.table or "")
     entries: dict[str, list[_Entry]] = {}
     said: dict[str, list[tuple[Row, Place]]] = {}  # also by rows that are faulty
     refused: set[str] = set()
@@ -58,11 +58,11 @@ def read_table(
                     f"--split draws splits, and {source} brings its own: leave one out"
                 )
             try:
-                uri = resolved_uri(row.get("uri"), storage.parent(source))
+                uri = resolve_uri(row.get("uri"), storage.parent(source))
             except ConfigError as error:
-                problem, _, mend = str(error).partition("; ")
-                mend = mend or "give the URI of a video"
-                faults.add(place, problem, mend, video=str(place))
+                problem, _, remedy = str(error).partition("; ")
+                remedy = remedy or "give the URI of a video"
+                faults.add(place, problem, remedy, video=str(place))
                 continue
             if not _consents(row, uri, place, settings.consent, faults):
                 refused.add(uri)
@@ -86,30 +86,31 @@ def read_table(
 def _entry(row: Row, uri: str, place: Place, faults: Faults) -> _Entry | None:
     n_before = len(faults.found)
 
-    def tell(problem: str, mend: str) -> None:
-        faults.add(place, problem, mend, video=uri)
+    def tell(problem: str, remedy: str) -> None:
+        faults.add(place, problem, remedy, video=uri)
 
     label = label_of(row.get("label") or "")
     if label is None:
         written = row.get("label")
         what = "the label is missing" if written is None else f"the label {written!r} is unknown"
         tell(what, "write 0 or 1")
-    if not row.get("participant"):
+    if not normal_form(row.get("participant") or ""):
         tell("the participant is missing", "say whose video it is")
     split = row.get("split")
     if "split" in row and split not in SPLITS:
-        problem = "the split is missing" if split is None else f"the split {split!r} is none"
+        problem = "the split is missing" if split is None else f"the split {split!r} is unknown"
         tell(problem, f"write {', '.join(SPLITS)}, in all rows or in none")
-    age = age_of(row["age"]) if row.get("age") else None
-    if row.get("age") and age is None:
-        tell(f"{row['age']!r} is no age", "write whole years")
-    if row.get("video_id"):
+    written_age = row.get("age")
+    age = age_of(written_age) if written_age else None
+    if written_age and age is None:
+        tell(f"{written_age!r} is not an age", "write whole years")
+    if video_id := row.get("video_id"):
         try:
-            checked_id(row["video_id"])
+            parse_video_id(video_id)
         except ConfigError as error:
             tell(str(error), "give another")
     start_s, end_s = _span(row, tell)
-    if len(faults.found) > n_before:
+    if len(faults.found) > n_before or label is None:
         return None
     marked = Marked(
         start_s=start_s, end_s=end_s, label=label, question=row.get("question"), place=place
@@ -124,7 +125,7 @@ def _span(row: Row, tell: Callable[[str, str], None]) -> tuple[float, float | No
     start_s, end_s = (seconds_of(text) if text is not None else None for text in written)
     if start_s is None or end_s is None:
         name, wrong = ("start_s", written[0]) if start_s is None else ("end_s", written[1])
-        problem = f"{name} is missing" if wrong is None else f"{wrong!r} is no time"
+        problem = f"{name} is missing" if wrong is None else f"{wrong!r} is not a time"
         tell(problem, "give start_s and end_s in seconds, or neither of them")
         return 0.0, None
     if end_s <= start_s:
@@ -145,26 +146,30 @@ def _consents(row: Row, uri: str, place: Place, columns: Sequence[str], faults: 
 
 
 def _check_agreement(said: dict[str, list[tuple[Row, Place]]], faults: Faults) -> None:
-    """What rows say of the same video, and of the same participant, must agree.
+    """Add a fault where rows about the same video, or the same participant, do not agree.
 
-    A participant or a split that is none was told already.
+    A participant or a split that is not valid was reported already.
     """
     for uri, rows in said.items():
         for name in ("participant", "split", "video_id"):
             told = [(row.get(name), place) for row, place in rows if _may_be(name, row.get(name))]
             for value, place in told:
-                if value != told[0][0]:
+                if _compared(name, value) != _compared(name, told[0][0]):
                     problem = f"its {name} is another than on line {told[0][1].line}"
                     faults.add(place, problem, "make them the same", video=uri)
     check_splits(
         (
-            (row["participant"], row["split"], place)
+            (participant, split, place)
             for rows in said.values()
             for row, place in rows
-            if row.get("participant") and row.get("split") in SPLITS
+            if (participant := row.get("participant")) and (split := row.get("split")) in SPLITS
         ),
         faults,
     )
+
+
+def _compared(name: str, value: str | None) -> str | None:
+    return normal_form(value) if name == "participant" and value is not None else value
 
 
 def _may_be(name: str, value: str | None) -> bool:
@@ -174,7 +179,7 @@ def _may_be(name: str, value: str | None) -> bool:
 
 
 def _check(entries: dict[str, list[_Entry]], faults: Faults) -> None:
-    """Each video has its own id, and each of its moments one label."""
+    """Check that each video has its own id, and each of its moments one label."""
     owner: dict[str, _Entry] = {}
     for uri, rows in entries.items():
         first = rows[0]
@@ -186,28 +191,28 @@ def _check(entries: dict[str, list[_Entry]], faults: Faults) -> None:
 
 
 def _check_overlaps(uri: str, marked: list[Marked], faults: Faults) -> None:
-    """A moment has one label for each question."""
+    """Check that a moment has one label for each question."""
     by_time = sorted(marked, key=lambda one: (one.question or "", one.start_s, one.place))
     before: Marked | None = None
     for one in by_time:
         if before is not None and one.question == before.question:
             if before.end_s is None or one.start_s < before.end_s:
                 problem = f"it overlaps line {before.place.line}"
-                mend = "let each moment of a video be in one row"
-                faults.add(max(one.place, before.place), problem, mend, video=uri)
+                remedy = "let each moment of a video be in one row"
+                faults.add(max(one.place, before.place), problem, remedy, video=uri)
             if before.end_s is None or (one.end_s is not None and one.end_s < before.end_s):
                 continue
         before = one
 
 
 def _identify(settings: PrepareSettings, id_key: bytes | None) -> Callable[[_Entry], str]:
-    """As a scoring run names the video: by --videos, or by this table as its manifest."""
+    """Return the video_id of a scoring run over --videos, or over this table as its manifest."""
     root = settings.videos and storage.normalise(settings.videos)
 
     def identify(entry: _Entry) -> str:
         if root:
             return video_id_of(relative_key(entry.uri, root), id_key)
-        return entry.row.get("video_id") or video_id_of(entry.row["uri"], id_key)
+        return entry.row.get("video_id") or video_id_of(entry.row["uri"] or "", id_key)
 
     return identify
 
@@ -219,18 +224,18 @@ def _video(rows: list[_Entry], identify: Callable[[_Entry], str]) -> LabelledVid
         uri=first.uri,
         video_id=identify(first),
         label=max(labels) if labels else None,
-        participant=first.row["participant"],
+        participant=first.row["participant"] or "",
         split=first.split,
         marked=tuple(one.marked for one in rows),
         place=first.marked.place,
         person=Person(
             age=next((one.age for one in rows if one.age is not None), None),
-            gender=_told(rows, "gender"),
-            ethnicity=_told(rows, "ethnicity"),
+            gender=_first_value(rows, "gender"),
+            ethnicity=_first_value(rows, "ethnicity"),
         ),
-        language=_told(rows, "language"),
+        language=_first_value(rows, "language"),
     )
 
 
-def _told(rows: list[_Entry], name: str) -> str | None:
+def _first_value(rows: list[_Entry], name: str) -> str | None:
     return next((text for one in rows if (text := one.row.get(name))), None)

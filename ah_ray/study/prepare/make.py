@@ -2,18 +2,13 @@
 
     read the source ─▶ lengths of its videos ─▶ splits ─▶ windows ─▶ balance ─▶ write
 
-<<<<<<< HEAD
-Everything that is wrong in the labels is told at once, and what is wrong with the videos whose
-labels are right; then nothing is written.
-=======
-Everything that is wrong in the labels is told at once, and what is wrong with the videos whose
-labels are right; then nothing is written.
->>>>>>> judge
+Every fault in the labels, and in the videos whose labels are valid, is reported together; if there
+is any, nothing is written.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -25,18 +20,27 @@ from rich.console import Console
 from ah_ray import storage
 from ah_ray.cohort.id_key import read_id_key
 from ah_ray.errors import ConfigError
-from ah_ray.study.faults import Fault, Faults, FaultyInput
-from ah_ray.study.labelled import LabelledVideo
-from ah_ray.study.labels import LABELLED_VIDEOS, VIDEOS_FILE, WINDOWS, fingerprint, write_labels
-from ah_ray.study.participants import NO_PSEUDONYMS, draw_splits, pseudonym
+from ah_ray.study.label_errors import Fault, Faults, FaultyInput
+from ah_ray.study.labelled_manifest import (
+    LABELLED_VIDEOS,
+    VIDEOS_FILE,
+    WINDOWS,
+    fingerprint,
+    write_labels,
+)
+from ah_ray.study.labelled_video import LabelledVideo
+from ah_ray.study.participant_names import normal_form
+from ah_ray.study.participants import draw_splits, pseudonym
 from ah_ray.study.prepare import swift_back, swift_export, swift_import
-from ah_ray.study.prepare.bah import read_bah
+from ah_ray.study.prepare.annotation_columns import annotation_columns, annotator_agreement
+from ah_ray.study.prepare.bah.dataset import read_bah
 from ah_ray.study.prepare.balance import WindowRow, balanced
 from ah_ray.study.prepare.cutting import segments, windows_of
 from ah_ray.study.prepare.durations import durations_of
 from ah_ray.study.prepare.labelled_table import read_table
-from ah_ray.study.prepare.prepared import describe, told_left_out
-from ah_ray.study.prepare.settings import PrepareSettings
+from ah_ray.study.prepare.prepared import describe, left_out_texts
+from ah_ray.study.prepare.settings import SWIFT_VERSION, LeftOut, PrepareSettings
+from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
 
 FAULTY = "faulty videos"
 _Timed = Sequence[tuple[LabelledVideo, float]]
@@ -44,7 +48,7 @@ _Timed = Sequence[tuple[LabelledVideo, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What was written."""
+    """The labelled manifest that was written."""
 
     out: str
     windows: pa.Table
@@ -54,7 +58,7 @@ class Prepared:
 
     @property
     def manifest(self) -> str | None:
-        """What score.py takes as --videos, for these same videos and ids, if it may."""
+        """Return what score.py takes as --videos to score these videos under the same ids."""
         is_here = storage.scheme(self.out) == "file"
         if is_here or not any(storage.scheme(u) == "file" for u in self.videos["uri"].to_pylist()):
             return storage.join(self.out, VIDEOS_FILE)
@@ -62,33 +66,38 @@ class Prepared:
 
 
 def prepare(settings: PrepareSettings, console: Console) -> Prepared:
-    """Reads labels, writes the labelled manifest (labels.py), and the export where one is wanted.
+    """Read labels and write the labelled manifest, and the export if one is asked for.
 
-    Raises FaultyInput with all that is wrong in the source, ConfigError for what is wrong besides,
-    StorageError.
+    Raise FaultyInput with all mistakes in the source, ConfigError for other mistakes, StorageError.
     """
     out = storage.normalise(settings.out)
     id_key = read_id_key(settings.id_key)
     for place in _places(out, settings):
         storage.check_writable(place)
-    faults, left_out = Faults(), Counter()
+    faults = Faults()
+    left_out: LeftOut = defaultdict(float)
     source = _read(settings, id_key, console, faults, left_out)
     faults.raise_any(skip_faulty=settings.skip_faulty)
     left_out[FAULTY] = len(faults.videos)
     was_made_before = isinstance(source, tuple)
     if not len(source[1] if was_made_before else source):
-        why = ", ".join(told_left_out(left_out))
+        why = ", ".join(left_out_texts(left_out))
         raise FaultyInput(f"no video is left, nothing was written: {why}", faults.sorted())
     windows, videos = source if was_made_before else _tables(source, settings, id_key, left_out)
-    clips = {}
+    clips: dict[swift_export.Key, swift_export.Files] = {}
+    exported: dict[str, Any] = {}
     if settings.cut_clips:
         clips = swift_export.cut_clips(windows, settings.cut_clips, console)
     if settings.export_swift:
-        swift_export.export(windows, videos, settings.export_swift, clips)
+        swift_version = settings.swift_version or SWIFT_VERSION
+        swift_export.export(windows, videos, settings.export_swift, clips, swift_version)
+        exported = {"export": swift_export.about_export(swift_version)}
     about = {
         "ah_ray_version": version("ah_ray"),
         "data_fingerprint": fingerprint(windows, videos),
         **describe(windows, videos, left_out),
+        **exported,
+        "annotators": annotator_agreement(source) if isinstance(source, list) else None,
         "ids_of": _ids_of(settings),
         "pseudonyms": not settings.plain_participants,
         "settings": settings.model_dump(mode="json", exclude={"out", "id_key"}),
@@ -100,7 +109,7 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
 
 
 def _places(out: str, settings: PrepareSettings) -> list[str]:
-    """The folders that are written: better tried now than after hours of reading."""
+    """Return the folders that are written, to be tested before hours of reading."""
     places = [out]
     if settings.export_swift:
         places.append(storage.parent(storage.normalise(settings.export_swift)))
@@ -110,7 +119,7 @@ def _places(out: str, settings: PrepareSettings) -> list[str]:
 
 
 def _ids_of(settings: PrepareSettings) -> str | None:
-    """The folder that a scoring run over `--videos` calls the videos by as this manifest does."""
+    """Return the folder over which a scoring run gives videos the same ids; None if unknown."""
     source = settings.videos or settings.bah
     return source and storage.normalise(source)
 
@@ -120,9 +129,9 @@ def _read(
     id_key: bytes | None,
     console: Console,
     faults: Faults,
-    left_out: Counter[str],
+    left_out: LeftOut,
 ) -> list[tuple[LabelledVideo, float]] | tuple[pa.Table, pa.Table]:
-    """Videos with their lengths; or both tables, where they were made before."""
+    """Return videos with their durations; or both tables, if an export of ours is read back."""
     if settings.import_swift:
         lines = swift_import.read_swift(settings.import_swift, faults)
         if swift_back.is_ours(lines):
@@ -133,7 +142,7 @@ def _read(
                 )
             return swift_back.read_back(lines, faults)
         if not (id_key or settings.plain_participants):
-            raise ConfigError(f"this JSONL tells who is seen, and {NO_PSEUDONYMS}")
+            raise ConfigError(f"this JSONL says who is in the videos, and {NO_PSEUDONYMS}")
         videos = swift_import.as_videos(lines, settings, id_key, faults)
     else:
         read = read_bah if settings.bah else read_table
@@ -142,9 +151,9 @@ def _read(
 
 
 def _tables(
-    timed: _Timed, settings: PrepareSettings, id_key: bytes | None, left_out: Counter[str]
+    timed: _Timed, settings: PrepareSettings, id_key: bytes | None, left_out: LeftOut
 ) -> tuple[pa.Table, pa.Table]:
-    timed = sorted(_split(timed, settings), key=lambda one: one[0].video_id)
+    timed = sorted(_split(_name_people(timed), settings), key=lambda one: one[0].video_id)
     rows = [
         row for video, seconds in timed for row in _rows(video, seconds, settings, id_key, left_out)
     ]
@@ -156,8 +165,19 @@ def _tables(
     )
 
 
+def _name_people(timed: _Timed) -> list[tuple[LabelledVideo, float]]:
+    """Return the videos with one name for each participant: the spelling that came first."""
+    first: dict[str, str] = {}
+    for video, _ in timed:
+        first.setdefault(normal_form(video.participant), video.participant)
+    return [
+        (replace(video, participant=first[normal_form(video.participant)]), seconds)
+        for video, seconds in timed
+    ]
+
+
 def _split(timed: _Timed, settings: PrepareSettings) -> list[tuple[LabelledVideo, float]]:
-    """Every video with a split: its source's own, or one drawn for its participant."""
+    """Return every video with a split: its source's own, or one drawn for its participant."""
     if all(video.split for video, _ in timed):
         return list(timed)
     drawn = draw_splits((v.participant for v, _ in timed), settings.shares, settings.seed)
@@ -169,7 +189,7 @@ def _rows(
     duration_s: float,
     settings: PrepareSettings,
     id_key: bytes | None,
-    left_out: Counter[str],
+    left_out: LeftOut,
 ) -> list[WindowRow]:
     return [
         WindowRow(
@@ -177,7 +197,7 @@ def _rows(
             video_id=video.video_id,
             window_index=index,
             participant_id=pseudonym(video.participant, id_key),
-            split=video.split,
+            split=video.split or "",
             **asdict(window),
         )
         for index, window in enumerate(windows_of(video, duration_s, settings, left_out))
@@ -198,4 +218,6 @@ def _video_row(video: LabelledVideo, duration_s: float, id_key: bytes | None) ->
         ],
         **asdict(video.person),
         "language": video.language,
+        "content": video.content,
+        **annotation_columns(video, id_key),
     }

@@ -1,9 +1,8 @@
-"""What a labelled manifest holds, counted: for prepared.json, and for the screen."""
+"""Counts of a labelled manifest, for prepared.json and the terminal."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
-from ah_ray.screen import print_table, say
-from ah_ray.study.labels import SPLITS
-from ah_ray.units import clock, counted
+from ah_ray.cli.screen import print_table, say
+from ah_ray.study.labelled_manifest import SPLITS
+from ah_ray.units import format_clock, format_count
 
 _S_PER_H = 3600
 _COLUMNS = (
@@ -22,8 +21,8 @@ _COLUMNS = (
 _PLURAL = re.compile(r"\b(video|window|second|negative|tie)s\b")
 
 
-def describe(windows: pa.Table, videos: pa.Table, left_out: Counter[str]) -> dict[str, Any]:
-    """Counts by split and label, participants, and what was left out. Names nobody."""
+def describe(windows: pa.Table, videos: pa.Table, left_out: Mapping[str, float]) -> dict[str, Any]:
+    """Return counts by split and label, participants, and what was left out. It names nobody."""
     return {
         "participants": _n_unique(videos, "participant_id"),
         "videos": len(videos),
@@ -42,14 +41,14 @@ def _of(table: pa.Table, split: str) -> pa.Table:
 
 
 def _n_unique(table: pa.Table, column: str) -> int:
-    return pc.count_distinct(table[column]).as_py()
+    return int(pc.count_distinct(table[column]).as_py())
 
 
 def _split(windows: pa.Table, videos: pa.Table) -> dict[str, Any]:
     return {
         "participants": _n_unique(videos, "participant_id"),
         "videos": len(videos),
-        "ah_videos": _sum(pc.equal(videos["label"], 1)),
+        "ah_videos": round(_sum(pc.equal(videos["label"], 1))),
         "hours": round((_sum(videos["duration_s"])) / _S_PER_H, 4),
         "windows": {
             name: _label(windows.filter(pc.equal(windows["label"], label)))
@@ -68,13 +67,13 @@ def _label(windows: pa.Table) -> dict[str, Any]:
 
 
 def _sum(column: pa.ChunkedArray) -> float:
-    return pc.sum(column).as_py() or 0
+    return float(pc.sum(column).as_py() or 0)
 
 
 def print_prepared(
     console: Console, out: str, about: Mapping[str, Any], manifest: str | None = None
 ) -> None:
-    """One line for each split, what was left out, and how score.py calls the videos the same.
+    """Print one line for each split, what was left out, and how to score under the same ids.
 
     `manifest` is a table of these videos and their ids.
     """
@@ -84,28 +83,35 @@ def print_prepared(
             f"{split['participants']:,}",
             f"{split['videos']:,}",
             f"{split['ah_videos']:,}",
-            clock(split["hours"] * _S_PER_H),
+            format_clock(split["hours"] * _S_PER_H),
             *_cells(split["windows"]["ah"]),
             *_cells(split["windows"]["not_ah"]),
         ]
         for name, split in about["splits"].items()
     ]
     print_table(console, _COLUMNS, rows)
-    say(console, *(f"left out: {told}" for told in told_left_out(about["left_out"])))
+    say(console, *(f"left out: {told}" for told in left_out_texts(about["left_out"])))
     say(
         console,
-        f"{out}: {counted(about['windows'], 'window')} of {counted(about['videos'], 'video')}, "
-        f"{counted(about['participants'], 'participant')}; fingerprint "
+        f"{out}: {format_count(about['windows'], 'window')} of "
+        f"{format_count(about['videos'], 'video')}, "
+        f"{format_count(about['participants'], 'participant')}; fingerprint "
         f"{about['data_fingerprint']}",
     )
+    if export := about.get("export"):
+        say(
+            console,
+            f"the export is for ms-swift {export['ms_swift']}: models that it trains are scored "
+            f"with profile {export['scored_with_profile']}",
+        )
     if about["ids_of"]:
         say(console, f"the video ids are those of score.py --videos {about['ids_of']}")
     elif manifest:
         say(console, f"score.py --videos {manifest} scores these videos, by the same ids")
 
 
-def told_left_out(left_out: Mapping[str, float]) -> list[str]:
-    """`2 faulty videos`, `1 faulty video`, `6.5 seconds of tails and gaps`."""
+def left_out_texts(left_out: Mapping[str, float]) -> list[str]:
+    """Return `2 faulty videos`, `1 faulty video`, `6.5 seconds of tails and gaps`."""
     words = {
         reason: _PLURAL.sub(r"\1", reason, count=1) if n == 1 else reason
         for reason, n in left_out.items()

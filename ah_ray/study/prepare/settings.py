@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ah_ray.config import Tail, Windows
-from ah_ray.study.participants import NO_PSEUDONYMS, shares_of
-from ah_ray.validation import JobSettings, validated
+from ah_ray.config import WindowRules, Windows
+from ah_ray.errors import ConfigError
+from ah_ray.flag import flag
+from ah_ray.omni.weights.swift_record import load_profile_of_version
+from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
+from ah_ray.study.split_settings import SplitSettings
+from ah_ray.validation import JobSettings, validate_settings
 
 DEFAULT_SHARES = (0.7, 0.1, 0.2)
+LeftOut = MutableMapping[str, float]
+"""What was left out, and how much of it: videos, windows, seconds."""
+SWIFT_VERSION = "4.6.0"
+"""Of ms-swift, for an export where none is named: the newest that was tried."""
 
 
 class Negatives(StrEnum):
@@ -29,48 +38,175 @@ class Balance(StrEnum):
     DRAW = "draw"  # as many negatives as positives, drawn with the seed
 
 
-class PrepareSettings(JobSettings):
+class Overlaps(StrEnum):
+    """What becomes of marks of BAH that overlap."""
+
+    JOIN = "join"  # they are one, so that no moment is learned twice
+    KEEP = "keep"  # each is cut by itself, as in the published code
+
+
+class BahSettings(JobSettings):
+    """Where the parts of BAH lie, if not in its folder."""
+
+    PANEL: ClassVar[str | None] = "Parts of BAH that lie elsewhere"
+
+    splits: str | None = Field(
+        None,
+        description="Folder of train.txt, val.txt and test.txt.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
+    annotations: str | None = Field(
+        None,
+        description="YAML file with the annotations of all videos, or a folder with one file each.",
+        json_schema_extra=flag(metavar="PATH"),
+    )
+    meta: str | None = Field(
+        None,
+        description="The file meta_data.yml.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+
+
+class PeopleSettings(JobSettings):
+    """Who is seen in the videos, and under which name they are known."""
+
+    PANEL: ClassVar[str | None] = "People"
+
+    participant_pattern: str | None = Field(
+        None,
+        description="Regular expression that finds the participant in the path of a video.",
+        json_schema_extra=flag(metavar="REGEX"),
+    )
+    id_key: str | None = Field(
+        None,
+        description="File whose content keys all pseudonyms.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    plain_participants: bool = Field(
+        False, description="Use no pseudonyms: the people are invented or public."
+    )
+    with_transcripts: bool = Field(
+        False,
+        description="Keep BAH's transcripts in the labels. What people say identifies them.",
+    )
+    consent: tuple[str, ...] = Field(
+        (),
+        description="Take only people who agreed to this: challenges, publications, or a column of "
+        "the table. Repeat the flag for several.",
+        json_schema_extra=flag(metavar="USE"),
+    )
+
+
+class WindowSettings(WindowRules):
+    """How marks and videos become windows. Defaults are the published rules."""
+
+    PANEL: ClassVar[str | None] = "Windows"
+
+    min_window_s: float = Field(
+        0.25,
+        ge=0,
+        description="Shortest window. Shorter ones, with fewer than four pictures, are left out.",
+        json_schema_extra=flag(metavar="SECONDS"),
+    )
+    slack_s: float = Field(
+        0.5,
+        ge=0,
+        description="How far a mark may reach past the end of the video.",
+        json_schema_extra=flag(metavar="SECONDS"),
+    )
+    negatives: Negatives = Field(
+        Negatives.CLEAN,
+        description="Where windows without A/H come from: videos without A/H, or also the parts of "
+        "other videos that nobody marked.",
+    )
+    margin_s: float = Field(
+        0.0,
+        ge=0,
+        description="Distance between a mark and an unmarked negative window.",
+        json_schema_extra=flag(metavar="SECONDS"),
+    )
+    overlaps: Overlaps = Field(
+        Overlaps.JOIN,
+        description="What to do with marks that overlap. As published, each is kept.",
+    )
+
+
+class DrawSettings(SplitSettings):
+    """What is drawn: splits, and windows where one label is rarer."""
+
+    PANEL: ClassVar[str | None] = "Splits"
+
+    balance: Balance = Field(
+        Balance.NONE,
+        description="What to do about the rarer label in train: nothing, give both the same "
+        "weight, or draw as many windows of each.",
+    )
+
+
+class SwiftSettings(JobSettings):
+    """What is exported for ms-swift."""
+
+    PANEL: ClassVar[str | None] = "ms-swift"
+
+    export_swift: str | None = Field(
+        None,
+        description="JSONL file for the training split. Those of val and test are written beside "
+        "it.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    swift_version: str | None = Field(
+        None,
+        description="Version of ms-swift that will train on the export.",
+        json_schema_extra=flag(metavar="VERSION", default=SWIFT_VERSION),
+    )
+    cut_clips: str | None = Field(
+        None,
+        description="Folder for the clips of the export, as mp4 and 16 kHz wav.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
+
+
+class PrepareSettings(
+    SwiftSettings, DrawSettings, WindowSettings, PeopleSettings, BahSettings, JobSettings
+):
     """How labels become windows. Defaults are the published rules."""
 
-    out: str
-    bah: str | None = None
-    table: str | None = None
-    import_swift: str | None = None
+    PANEL: ClassVar[str | None] = None
 
-    videos: str | None = Field(None, description="what score.py's --videos would name")
-    splits: str | None = None
-    annotations: str | None = None
-    meta: str | None = None
-    participant_pattern: str | None = None
-    consent: tuple[str, ...] = ()
-    id_key: str | None = None
-    plain_participants: bool = False
-    skip_faulty: bool = False
-
-    window_s: float = Field(5.0, gt=0, le=30)
-    tail: Tail = Tail.DROP
-    min_tail_s: float = Field(3.0, ge=0)
-    min_window_s: float = Field(0.25, ge=0, description="shorter ones show under four pictures")
-    slack_s: float = Field(0.5, ge=0, description="how far a mark may reach past the video's end")
-    negatives: Negatives = Negatives.CLEAN
-    margin_s: float = Field(0.0, ge=0, description="kept between a mark and an unmarked negative")
-
-    balance: Balance = Balance.NONE
-    seed: int = 0
-    split: tuple[float, float, float] | None = None
-
-    export_swift: str | None = None
-    cut_clips: str | None = None
+    out: str = Field(
+        description="Folder or s3://… prefix for the labelled manifest.",
+        json_schema_extra=flag(metavar="URI"),
+    )
+    bah: str | None = Field(
+        None,
+        description="Folder of the BAH data set.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
+    table: str | None = Field(
+        None,
+        description="CSV or Parquet file of other labels, with the columns uri, label, "
+        "participant, and optionally start_s, end_s, split.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    import_swift: str | None = Field(
+        None,
+        description="JSONL file of ms-swift.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    videos: str | None = Field(
+        None,
+        description="What score.py --videos names, so that both give a video the same id.",
+        json_schema_extra=flag(metavar="URI", default="the folder of --bah"),
+    )
+    skip_faulty: bool = Field(
+        False,
+        description="Leave faulty videos out and count them, instead of ending with an error.",
+    )
 
     @field_validator("consent", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
-
-    @field_validator("split", mode="before")
-    @classmethod
-    def _shares(cls, value: object) -> object:
-        return shares_of(value)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -79,15 +215,23 @@ class PrepareSettings(JobSettings):
         if len(given) != 1:
             raise ValueError(f"give one of {', '.join(sources)}: where the labels are")
         self._check_people()
-        for flag, value in self._of_bah():
+        for name, value in self._of_bah():
             if value and not self.bah:
-                raise ValueError(f"{flag} goes with --bah")
+                raise ValueError(f"{name} goes with --bah")
         if self.bah and self.split:
             raise ValueError("--split draws splits, and BAH brings its own: leave one out")
         if self.consent and self.import_swift:
             raise ValueError("--consent needs what a JSONL does not tell: filter before exporting")
         if self.cut_clips and not self.export_swift:
             raise ValueError("--cut-clips goes with --export-swift FILE, which names the clips")
+        if self.swift_version is not None:
+            if not self.export_swift:
+                raise ValueError("--swift-version goes with --export-swift FILE")
+
+            try:
+                load_profile_of_version(self.swift_version)
+            except ConfigError as error:
+                raise ValueError(f"--swift-version: {error}") from None
         if self.min_window_s > min(self.min_tail_s, self.window_s):
             raise ValueError("--min-window-s is above --min-tail-s or --window-s: lower it")
         return self
@@ -105,6 +249,8 @@ class PrepareSettings(JobSettings):
             ("--meta", self.meta),
             ("--negatives unmarked", self.negatives is Negatives.UNMARKED),
             ("--margin-s", self.margin_s),
+            ("--overlaps keep", self.overlaps is Overlaps.KEEP),
+            ("--with-transcripts", self.with_transcripts),
         ]
 
     def rules_given(self) -> list[str]:
@@ -137,4 +283,4 @@ class PrepareSettings(JobSettings):
 def prepare_settings(**values: object) -> PrepareSettings:
     """Validated settings; raises ConfigError with one sentence that names the flag."""
     needed = "--out, one of --bah, --table and --import-swift, and --id-key"
-    return validated(PrepareSettings, values, needed)
+    return validate_settings(PrepareSettings, values, needed)

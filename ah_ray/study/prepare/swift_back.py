@@ -1,4 +1,4 @@
-"""An export of ours, read back: the windows as they were, and what it told of their videos."""
+"""An export of ah_ray, read back: the same windows, and what it says about their videos."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
-from ah_ray.cohort.manifest import checked_id, resolved_uri
+from ah_ray.cohort.manifest import parse_video_id, resolve_uri
 from ah_ray.errors import ConfigError
-from ah_ray.profile import first_problem
-from ah_ray.study.faults import Faults
-from ah_ray.study.labels import LABELLED_VIDEOS, SPLITS, WINDOWS
+from ah_ray.study.label_errors import Faults
+from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, SPLITS, WINDOWS
 from ah_ray.study.participants import check_splits
 from ah_ray.study.prepare.swift_export import OWN_KEY
 from ah_ray.study.prepare.swift_import import SwiftLine
+from ah_ray.validation import FrozenModel, first_problem
 
 _ANYWHERE = "/"  # an export in a bucket may be of videos on disk; no file names a host, though
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+class _Strict(FrozenModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class _Segment(_Strict):
@@ -29,10 +29,31 @@ class _Segment(_Strict):
     end_s: float
 
 
+class _Cue(_Strict):
+    cue: str
+    text: str | None
+
+
+class _Mark(_Strict):
+    annotator: str | None
+    start_s: float
+    end_s: float
+    certainty: str | None
+    cues: list[_Cue] | None
+
+
 class _Video(_Strict):
     label: Literal[0, 1] | None
     duration_s: float = Field(gt=0)
     segments: list[_Segment]
+    # What follows is not in exports of earlier versions.
+    content: str | None = None
+    selection: str | None = None
+    weight: float | None = Field(None, gt=0)
+    annotators: list[str] | None = None
+    certainty: str | None = None
+    cues: list[str] | None = None
+    marks: list[_Mark] | None = None
 
 
 class _Window(_Strict):
@@ -53,7 +74,10 @@ def is_ours(lines: Sequence[SwiftLine]) -> bool:
 
 
 def read_back(lines: Sequence[SwiftLine], faults: Faults) -> tuple[pa.Table, pa.Table]:
-    """WINDOWS and LABELLED_VIDEOS. Videos without a window, and demographics, were not exported."""
+    """Return WINDOWS and LABELLED_VIDEOS, without what was not exported.
+
+    These are videos without a window, demographics and transcripts.
+    """
     windows: dict[tuple[str, int], dict[str, Any]] = {}
     videos: dict[str, dict[str, Any]] = {}
     known = []
@@ -74,7 +98,7 @@ def read_back(lines: Sequence[SwiftLine], faults: Faults) -> tuple[pa.Table, pa.
         video = {**shared, **window.video.model_dump()}
         if videos.setdefault(window.video_id, video) != video:
             problem = f"it tells of {window.video_id} what a line before does not"
-            faults.add(line.place, problem, "export it anew", video=str(line.place))
+            faults.add(line.place, problem, "export it again", video=str(line.place))
     check_splits(known, faults)
     return (
         pa.Table.from_pylist([windows[key] for key in sorted(windows)], WINDOWS),
@@ -86,8 +110,8 @@ def _checked(line: SwiftLine, faults: Faults) -> _Window | None:
     problem = "" if line.own else "is missing"
     try:
         window = _Window(**line.own or {})
-        checked_id(window.video_id)
-        if resolved_uri(window.uri, _ANYWHERE) != window.uri:
+        parse_video_id(window.video_id)
+        if resolve_uri(window.uri, _ANYWHERE) != window.uri:
             problem = f"uri: {window.uri!r} is not whole"
         if window.split not in SPLITS:
             problem = f"split: {window.split!r} is none of {', '.join(SPLITS)}"
@@ -98,7 +122,7 @@ def _checked(line: SwiftLine, faults: Faults) -> _Window | None:
     except ConfigError as error:
         problem = str(error)
     if problem:
-        mend = "export it anew"
-        faults.add(line.place, f"`{OWN_KEY}`: {problem}", mend, video=str(line.place))
+        remedy = "export it again"
+        faults.add(line.place, f"`{OWN_KEY}`: {problem}", remedy, video=str(line.place))
         return None
     return window

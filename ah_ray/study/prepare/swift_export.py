@@ -4,17 +4,18 @@
      "ah_ray": {what the manifest knows of the window}}
 
 A trainer takes a whole file, so each split has its own: FILE is train; val and test lie beside it
-(windows.jsonl, windows.val.jsonl, windows.test.jsonl). ms-swift shows a model all of a video, so
-what it shall learn a window from must be cut out (`--cut-clips`); without that, the file is for
-readers that know `ah_ray`.
+(windows.jsonl, windows.val.jsonl, windows.test.jsonl), and windows.swift.json, which says for which
+ms-swift they are and with which profile its models are to be scored. ms-swift shows a model all of
+a video, so the window that it learns from must be cut out (`--cut-clips`); without that, the
+file is for readers that know `ah_ray`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from importlib.metadata import version
+from tempfile import TemporaryFile
 from typing import Any
 
 import pyarrow as pa
@@ -23,17 +24,26 @@ from rich.console import Console
 from ah_ray import storage
 from ah_ray.config import Limits
 from ah_ray.errors import VideoError
-from ah_ray.media.clip_files import write_clip
-from ah_ray.profile import NO, YES, Profile, load_profile
-from ah_ray.study.faults import Fault, Faults, Place
-from ah_ray.study.labels import SPLITS
+from ah_ray.media.ffmpeg.clip_files import write_clip
+from ah_ray.media.sandbox.open_files import name_of
+from ah_ray.omni.weights.swift_record import load_profile_of_version
+from ah_ray.profile import Profile, load_profile
+from ah_ray.study.label_errors import Fault, Faults, Place
+from ah_ray.study.labelled_manifest import SPLITS
 from ah_ray.study.parallel import in_threads, progress
 from ah_ray.study.prepare.durations import opened
 
 OWN_KEY = "ah_ray"
+_OF_VIDEO = (
+    *("label", "duration_s", "segments", "content", "selection", "weight"),
+    *("annotators", "certainty", "cues", "marks"),
+)
+"""What a line says of its video. Demographics and transcripts are not exported."""
+PROMPT_PROFILE = "seed"
 SLOTS = ("<video>", "<audio>")
 _THREADS = 4  # each is an encoder
 Row = dict[str, Any]
+Key = tuple[str, int]  # video_id, window_index
 Files = tuple[str, str]  # of one window: what is seen, what is heard
 
 
@@ -45,12 +55,37 @@ def split_files(uri: str) -> dict[str, str]:
     return {SPLITS[0]: uri, **beside}
 
 
-def export(windows: pa.Table, videos: pa.Table, uri: str, clips: Mapping[tuple, Files]) -> int:
-    """Writes the JSONL of each split that has windows; returns how many files.
+def about_file(uri: str) -> str:
+    """Return where an export to `uri` says for which ms-swift it is."""
+    return f"{uri.removesuffix('.jsonl')}.swift.json"
+
+
+def about_export(swift_version: str) -> dict[str, str]:
+    """Return what an export for this version of ms-swift says of itself.
+
+    The lines are the same for every version; what a model trained on them must be shown is not.
+    """
+    return {
+        "ms_swift": swift_version,
+        "scored_with_profile": load_profile_of_version(swift_version).name,
+        "prompt_of_profile": PROMPT_PROFILE,
+        "ah_ray_version": version("ah_ray"),
+    }
+
+
+def export(
+    windows: pa.Table,
+    videos: pa.Table,
+    uri: str,
+    clips: Mapping[Key, Files],
+    swift_version: str,
+) -> int:
+    """Write the JSONL of each split that has windows, and what they are for.
 
     `clips` are cut files by (video_id, window_index); what is not in it is named as a whole video.
+    Return how many splits were written.
     """
-    profile = load_profile("seed")
+    profile = load_profile(PROMPT_PROFILE)
     facts = {row["video_id"]: row for row in videos.to_pylist()}
     rows = windows.to_pylist()
     written = 0
@@ -65,6 +100,8 @@ def export(windows: pa.Table, videos: pa.Table, uri: str, clips: Mapping[tuple, 
             written += 1
         else:
             storage.remove([target])  # of an export before: it would be read back with the others
+    about = json.dumps(about_export(swift_version), indent=2) + "\n"
+    storage.write_whole(about_file(storage.normalise(uri)), about.encode())
     return written
 
 
@@ -75,15 +112,15 @@ def user_text(profile: Profile, question: str | None) -> str:
     return "".join(slot for slot in SLOTS if slot not in question) + question
 
 
-def _line(row: Row, video: Row, profile: Profile, clips: Mapping[tuple, Files]) -> Row:
+def _line(row: Row, video: Row, profile: Profile, clips: Mapping[Key, Files]) -> Row:
     seen, heard = clips.get((row["video_id"], row["window_index"]), (row["uri"], row["uri"]))
     own = {name: value for name, value in row.items() if name != "label"}
-    own["video"] = {name: video[name] for name in ("label", "duration_s", "segments")}
+    own["video"] = {name: video[name] for name in _OF_VIDEO}
     return {
         "messages": [
             {"role": "system", "content": profile.system},
             {"role": "user", "content": user_text(profile, row["question"])},
-            {"role": "assistant", "content": YES if row["label"] else NO},
+            {"role": "assistant", "content": profile.answer_text(bool(row["label"]))},
         ],
         "videos": [seen],
         "audios": [heard],
@@ -91,16 +128,16 @@ def _line(row: Row, video: Row, profile: Profile, clips: Mapping[tuple, Files]) 
     }
 
 
-def cut_clips(windows: pa.Table, folder: str, console: Console) -> dict[tuple, Files]:
+def cut_clips(windows: pa.Table, folder: str, console: Console) -> dict[Key, Files]:
     """Every window as mp4 and wav below `folder`, called after the video's id.
 
-    Raises FaultyInput with all windows that cannot be decoded, StorageError.
+    Raise FaultyInput with all windows that cannot be decoded, StorageError.
     """
     folder = storage.normalise(folder)
     by_video: dict[str, list[Row]] = {}
     for row in windows.to_pylist():
         by_video.setdefault(row["uri"], []).append(row)
-    clips: dict[tuple, Files] = {}
+    clips: dict[Key, Files] = {}
     faults = Faults()
     with progress("cutting videos", len(by_video), console) as advance:
         for cut in in_threads(_THREADS, lambda rows: _cut(rows, folder), by_video.values()):
@@ -113,26 +150,29 @@ def cut_clips(windows: pa.Table, folder: str, console: Console) -> dict[tuple, F
     return clips
 
 
-def _cut(rows: Sequence[Row], folder: str) -> dict[tuple, Files] | Fault:
+def _cut(rows: Sequence[Row], folder: str) -> dict[Key, Files] | Fault:
     """The windows of one video, or why there are none."""
     clips = {}
     limits, span = Limits(), "the video"
     try:
-        with opened(rows[0]["uri"], limits) as source, TemporaryDirectory(prefix="ah_ray-") as own:
-            mp4, wav = Path(own) / "clip.mp4", Path(own) / "clip.wav"
+        with (
+            opened(rows[0]["uri"], limits) as source,
+            TemporaryFile() as mp4,  # clips of people have no name on this machine's disk
+            TemporaryFile() as wav,
+        ):
             for row in rows:
                 start_s, end_s = row["start_s"], row["end_s"]
                 span = f"{start_s:g} – {end_s:g} s"
                 write_clip(source, start_s=start_s, end_s=end_s, mp4=mp4, wav=wav, limits=limits)
                 name = f"{row['video_id']}-{row['window_index']:04d}"
                 files = (storage.join(folder, f"{name}.mp4"), storage.join(folder, f"{name}.wav"))
-                storage.write_file(files[0], mp4)
-                storage.write_file(files[1], wav)
+                storage.write_file(files[0], name_of(mp4))
+                storage.write_file(files[1], name_of(wav))
                 clips[row["video_id"], row["window_index"]] = files
     except VideoError as error:
         return Fault(
             place=Place(file=rows[0]["uri"]),
             problem=f"{span} cannot be cut: {error}",
-            mend=f"take the video out of the labels, or {error.kind.mend}",
+            remedy=f"take the video out of the labels, or {error.kind.remedy}",
         )
     return clips

@@ -1,7 +1,7 @@
 """ms-swift's JSONL as labels: an export of ours, read back as it was, or anybody's.
 
-Of another's file each video is a clip with one label, whose participant is told by its name (as
-BAH names it, or by --participant-pattern). The keys may be `video` and `audio`, as published.
+In a file from elsewhere, each video is a clip with one label. Its name identifies the participant,
+as BAH names videos or by --participant-pattern. The keys may be `video` and `audio`, as published.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
-from ah_ray.cohort.manifest import resolved_uri
+from ah_ray.cohort.manifest import resolve_uri
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.profile import load_profile
-from ah_ray.study.faults import Faults, Place
-from ah_ray.study.labelled import LabelledVideo, Marked
+from ah_ray.study.label_errors import Faults, Place
+from ah_ray.study.labelled_video import LabelledVideo, Marked
 from ah_ray.study.participants import compiled, participant_in
 from ah_ray.study.prepare.settings import PrepareSettings
 from ah_ray.study.prepare.swift_export import OWN_KEY, SLOTS, split_files
@@ -74,8 +74,8 @@ def _lines(file: str, data: bytes, faults: Faults) -> Iterator[SwiftLine]:
             problem = f"it is not JSON: {error.msg}"
             faults.add(place, problem, "write one object per line", video=str(place))
         except ConfigError as error:
-            problem, _, mend = str(error).partition("; ")
-            faults.add(place, problem, mend or "mend the line", video=str(place))
+            problem, _, remedy = str(error).partition("; ")
+            faults.add(place, problem, remedy or "correct the line", video=str(place))
 
 
 def _line(fields: dict[str, Any], file: str, place: Place) -> SwiftLine:
@@ -92,7 +92,7 @@ def _line(fields: dict[str, Any], file: str, place: Place) -> SwiftLine:
         raise ConfigError(f"the answer {answer!r} is unknown; write <answer>Yes</answer> or No")
     own = fields.get(OWN_KEY)
     return SwiftLine(
-        uri=resolved_uri(seen[0], storage.parent(file)),
+        uri=resolve_uri(seen[0], storage.parent(file)),
         written=seen[0],
         label=int(found[1].lower() == "yes"),
         question=_question(said),
@@ -137,7 +137,7 @@ def as_videos(
         if participant is None:
             problem = f"{first.written} does not tell whose it is"
             faults.add(first.place, problem, _HOW_NAMED, video=uri)
-        if faults.concern(uri):
+        if faults.concern(uri) or participant is None:
             continue
         labels = [line.label for line in found if line.question is None]
         videos.append(

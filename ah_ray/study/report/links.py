@@ -1,4 +1,4 @@
-"""Where a recording lies, as a URL that a browser may follow. Pure."""
+"""The place of a recording, as a URL that a browser can follow. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 from ah_ray import storage
 
-_SAFE = "/~!$'()*,=:@"  # of those that a path may hold unescaped: no '?', '#', '%', '&', '"', '<'
+_SAFE = "/~!$'()*,=:@"  # a path may hold these unescaped: not '?', '#', '%', '&', '"', '<'
 
 
-def link(uri: str) -> str:
-    """`file:///…` of a local path, else the URI; a moment is `#t=SECONDS` behind it.
+def recording_url(uri: str) -> str:
+    """Return `file:///…` for a local path, else the URI with its path escaped.
 
-    Names in rows are as they are, so '#', '?' and '%' in them are escaped here. storage.scheme
-    knows stores only, so no link is a script.
+    Append `#t=SECONDS` for a moment. Names in rows are not escaped, so '#', '?' and '%' in them are
+    escaped here. storage.scheme knows only stores, so no URL is a script.
     """
     scheme = storage.scheme(uri)
     path = uri.split("://", 1)[-1]

@@ -1,4 +1,4 @@
-"""Tonight against last night: two run summaries side by side. Pure."""
+"""The last two runs side by side. Pure."""
 
 from __future__ import annotations
 
@@ -6,81 +6,84 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ah_ray.results.runs import RunSummary
-from ah_ray.units import clock
+from ah_ray.output.runs import RunSummary, TableCounts
+from ah_ray.units import format_clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One quantity of both nights, ready to be read."""
+    """One quantity of both nights, as text."""
 
     name: str
     before: str
     tonight: str
-    change: str  # empty where it says nothing
+    change: str  # empty where there is nothing to compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nights:
-    """The last run, and the one before it if there was one."""
+class NightComparison:
+    """The last run, and the one before it if there is one."""
 
     run_id: str
     ended_at: datetime
     before_ended_at: datetime | None
     cohort: tuple[Line, ...]  # what the tables held
     work: tuple[Line, ...]  # what the run did
-    trouble: bool  # the last run ended early; why may name a place, so it is not told here
+    trouble: bool  # the last run ended early; the reason may hold a path, so it is left out
     n_missing: int  # videos of the cohort that have no row
 
 
-def nights(summaries: Sequence[RunSummary]) -> Nights | None:
-    """Of an output's last runs, newest first; None if none of them got as far as its tables."""
-    done = [summary for summary in summaries if summary.counts is not None]
+def compare_nights(summaries: Sequence[RunSummary]) -> NightComparison | None:
+    """Return the comparison of an output's last two runs that wrote its tables.
+
+    `summaries` are newest first. None if no run wrote them.
+    """
+    done = [(run, run.counts) for run in summaries if run.counts is not None]
     if not done:
         return None
-    tonight, before = done[0], done[1] if len(done) > 1 else None
-    work = (_plain(name, value, before, tonight) for name, value in _PLAIN)
-    return Nights(
+    (tonight, counts), before = done[0], done[1][0] if len(done) > 1 else None
+    work = (_text_line(name, value, before, tonight) for name, value in _TEXTS)
+    return NightComparison(
         run_id=tonight.run_id,
         ended_at=tonight.ended_at,
-        before_ended_at=before and before.ended_at,
-        cohort=tuple(_counted(name, value, before, tonight) for name, value in _COUNTED),
+        before_ended_at=before.ended_at if before else None,
+        cohort=tuple(_count_line(name, value, before, tonight) for name, value in _COUNTS),
         work=tuple(line for line in work if line is not None),
         trouble=tonight.trouble is not None,
-        n_missing=tonight.counts.missing,
+        n_missing=counts.missing,
     )
 
 
-def _scored(run: RunSummary) -> int:
-    return run.counts.by_status.get("ok", 0) + run.counts.by_status.get("partial", 0)
+def _scored(counts: TableCounts) -> int:
+    return counts.by_status.get("ok", 0) + counts.by_status.get("partial", 0)
 
 
 HOURS, MINUTES = "Hours of video", "Minutes of video"
-_COUNTED: tuple[tuple[str, Callable[[RunSummary], float | None]], ...] = (
-    ("Videos in the cohort", lambda run: run.counts.videos),
+_COUNTS: tuple[tuple[str, Callable[[TableCounts], float]], ...] = (
+    ("Videos in the cohort", lambda counts: counts.videos),
     ("Scored", _scored),
-    ("Not scored", lambda run: run.counts.by_status.get("failed", 0)),
-    ("Without a row", lambda run: run.counts.missing),
-    (HOURS, lambda run: run.counts.duration_s / 3600),
-    ("Clips", lambda run: run.counts.clips),
+    ("Not scored", lambda counts: counts.by_status.get("failed", 0)),
+    ("Without a row", lambda counts: counts.missing),
+    (HOURS, lambda counts: counts.duration_s / 3600),
+    ("Clips", lambda counts: counts.clips),
 )
-_PLAIN: tuple[tuple[str, Callable[[RunSummary], str | None]], ...] = (
+_TEXTS: tuple[tuple[str, Callable[[RunSummary], str | None]], ...] = (
     ("New that night", lambda run: _number(run.changes.get("new"))),
     ("Changed", lambda run: _number(run.changes.get("changed"))),
     ("Removed", lambda run: _number(run.changes.get("removed"))),
     ("Failed that night", lambda run: _number(run.changes.get("failed"))),
-    ("Time it took", lambda run: clock(run.wall_s)),
+    ("Time it took", lambda run: format_clock(run.wall_s)),
     ("Clips per second", lambda run: _rate(run)),
 )
 
 
-def _counted(
+def _count_line(
     name: str,
-    value: Callable[[RunSummary], float | None],
+    value: Callable[[TableCounts], float],
     before: RunSummary | None,
     tonight: RunSummary,
 ) -> Line:
-    now, then = value(tonight), None if before is None else value(before)
+    now, then = _value_of(value, tonight) or 0, _value_of(value, before)
     if name == HOURS and max(now, then or 0) < 1:
         name, now, then = MINUTES, 60 * now, None if then is None else 60 * then
     return Line(
@@ -91,13 +94,17 @@ def _counted(
     )
 
 
-def _plain(
+def _value_of(value: Callable[[TableCounts], float], run: RunSummary | None) -> float | None:
+    return None if run is None or run.counts is None else value(run.counts)
+
+
+def _text_line(
     name: str,
     value: Callable[[RunSummary], str | None],
     before: RunSummary | None,
     tonight: RunSummary,
 ) -> Line | None:
-    """None if neither night tells."""
+    """Return the line; None if neither night has the quantity."""
     now, then = value(tonight), None if before is None else value(before)
     if now is None and then is None:
         return None
@@ -115,7 +122,7 @@ def _number(value: float | None) -> str | None:
 
 
 def _change(by: float) -> str:
-    shown = _number(abs(by))
+    shown = _number(abs(by)) or "0"
     if not float(shown.replace(",", "")):
         return "no change"
     return f"{'+' if by > 0 else '−'}{shown}"

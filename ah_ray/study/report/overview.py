@@ -1,28 +1,31 @@
-"""The first screen in numbers: how many were scored, what was said, what failed and why. Pure."""
+"""The first screen in numbers: what was scored, the answers, and what failed and why. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ah_ray.errors import ErrorKind
-from ah_ray.results.reducers import YES
-from ah_ray.results.row import FAILED, OK, PARTIAL
+from ah_ray.output.row import FAILED, OK, PARTIAL
+from ah_ray.profile import YES
+from ah_ray.remarks import Remark
 
 N_BANDS = 20
+_NAMED_KINDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One reason why videos were not scored, or not wholly."""
+    """One reason why videos were not scored, or only in part."""
 
     name: str
     n_failed: int
     n_partial: int
-    mend: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,13 @@ class Band:
 
     @property
     def n(self) -> int:
+        """Return how many videos have such a score."""
         return self.n_yes + self.n_no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows that were written together: how many, and what they say."""
+    """Rows that one run wrote, or several runs together."""
 
     n: int
     n_scored: int
@@ -50,12 +54,13 @@ class Group:
 
     @property
     def share_yes(self) -> float | None:
+        """Return the share of Yes among scored videos; None if there are none."""
         return self.n_yes / self.n_scored if self.n_scored else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """All rows of an output, counted."""
+    """Counts of all rows of an output."""
 
     n_ok: int
     n_partial: int
@@ -67,36 +72,54 @@ class Overview:
     duration_s: float
     kinds: tuple[Kind, ...]  # the most frequent first
     bands: tuple[Band, ...]
-    without_sound: int  # of scored videos, and so the next
+    without_sound: int  # of scored videos, as are the next three
     silent: int
     still: int
+    by_remark: tuple[tuple[str, int], ...]  # remark → how many videos
 
     @property
     def n_rows(self) -> int:
+        """Return how many videos have a row."""
         return self.n_scored + self.n_failed
 
     @property
     def n_scored(self) -> int:
+        """Return how many videos have a verdict."""
         return self.n_ok + self.n_partial
 
     @property
     def share_yes(self) -> float | None:
+        """Return the share of Yes among scored videos; None if there are none."""
         return self.n_yes / self.n_scored if self.n_scored else None
 
     @property
+    def failure_sentence(self) -> str:
+        """Return how many videos could not be scored, and why."""
+        kinds = [kind for kind in self.kinds if kind.n_failed]
+        text = f"{self.n_failed:,} could not be scored"
+        if not kinds:
+            return f"{text}."
+        if len(kinds) == 1 and kinds[0].n_failed == self.n_failed:
+            return f"{text}: {kinds[0].name}."
+        if len(kinds) <= _NAMED_KINDS:
+            return f"{text}: {', '.join(f'{kind.n_failed:,} {kind.name}' for kind in kinds)}."
+        return f"{text}, most often as {kinds[0].name}."
+
+    @property
     def doubtful(self) -> list[tuple[int, str]]:
-        """How many scored videos lack what a verdict rests on, and what."""
+        """Return how many scored videos lack sound or a moving picture, or have a remark."""
         lacking = [
             (self.without_sound, "without sound"),
             (self.silent, "with a silent track"),
             (self.still, "with a still or black picture"),
         ]
-        return [(n, what) for n, what in lacking if n]
+        noticed = [(n, f"with “{Remark(remark).label}”") for remark, n in self.by_remark]
+        return [(n, what) for n, what in [*lacking, *noticed] if n]
 
 
-def overview(verdicts: pa.Table) -> Overview:
-    """Of rows of records.VERDICTS."""
-    status = dict(_counted(verdicts["status"]))
+def count_overview(verdicts: pa.Table) -> Overview:
+    """Return the counts of rows of records.VERDICTS."""
+    status = dict(_count_values(verdicts["status"]))
     scored = verdicts.filter(pc.is_valid(verdicts["p_ah"]))
     p_ah = scored["p_ah"].to_numpy()
     yes = np.array([answer == YES for answer in scored["answer"].to_pylist()], bool)
@@ -114,11 +137,18 @@ def overview(verdicts: pa.Table) -> Overview:
         without_sound=_sum(pc.equal(scored["has_audio"], False)),
         silent=_sum(pc.and_(scored["has_audio"], scored["sound_is_silent"])),
         still=_sum(scored["picture_is_still"]),
+        by_remark=tuple(
+            sorted(
+                (remark, n)
+                for remark, n in _count_values(pc.list_flatten(scored["remarks"]))
+                if remark
+            )
+        ),
     )
 
 
-def by_run(verdicts: pa.Table, run_id: str) -> tuple[Group, Group]:
-    """The rows that this run wrote, and those that were there before."""
+def split_by_run(verdicts: pa.Table, run_id: str) -> tuple[Group, Group]:
+    """Return the rows that this run wrote, and all others."""
     now = pc.fill_null(pc.equal(verdicts["run_id"], run_id), False)
     return _group(verdicts.filter(now)), _group(verdicts.filter(pc.invert(now)))
 
@@ -135,7 +165,9 @@ def _group(rows: pa.Table) -> Group:
 
 def _kinds(verdicts: pa.Table) -> tuple[Kind, ...]:
     by_status = {
-        status: dict(_counted(verdicts.filter(pc.equal(verdicts["status"], status))["error_kind"]))
+        status: dict(
+            _count_values(verdicts.filter(pc.equal(verdicts["status"], status))["error_kind"])
+        )
         for status in (FAILED, PARTIAL)
     }
     names = {name for counts in by_status.values() for name in counts if name}
@@ -144,14 +176,14 @@ def _kinds(verdicts: pa.Table) -> tuple[Kind, ...]:
             name=name,
             n_failed=by_status[FAILED].get(name, 0),
             n_partial=by_status[PARTIAL].get(name, 0),
-            mend=ErrorKind(name).mend if name in set(ErrorKind) else "",
+            remedy=ErrorKind(name).remedy if name in set(ErrorKind) else "",
         )
         for name in names
     )
     return tuple(sorted(kinds, key=lambda kind: (-kind.n_failed, -kind.n_partial, kind.name)))
 
 
-def _bands(p_ah: np.ndarray, yes: np.ndarray) -> tuple[Band, ...]:
+def _bands(p_ah: npt.NDArray[np.float64], yes: npt.NDArray[np.bool_]) -> tuple[Band, ...]:
     place = np.minimum((p_ah * N_BANDS).astype(int), N_BANDS - 1)
     n_yes, n_no = (np.bincount(place[which], minlength=N_BANDS) for which in (yes, ~yes))
     return tuple(
@@ -160,7 +192,7 @@ def _bands(p_ah: np.ndarray, yes: np.ndarray) -> tuple[Band, ...]:
     )
 
 
-def _counted(column: pa.ChunkedArray) -> list[tuple[str | None, int]]:
+def _count_values(column: pa.ChunkedArray) -> list[tuple[str | None, int]]:
     return [(each["values"], each["counts"]) for each in pc.value_counts(column).to_pylist()]
 
 

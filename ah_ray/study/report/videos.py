@@ -1,16 +1,23 @@
 """The table of videos and their timelines, as the page's script reads them. Pure.
 
-One column a field, one place a video, so that ten thousand videos need about a megabyte:
+Each field is a list with one place per video, so that ten thousand videos need about a megabyte:
 
-    id         as the page calls them          p, p_clips  in thousandths, whole unless the
-                                                           threshold is nearer; null: not scored
-    answer     "Y", "N", "" where none         said        of its clips: "YN.", a dot: not scored
-    status     place in `statuses`             end_s       of the last clip
-    kind       place in `kinds`, or null       spans       [[start_s, end_s], …] of the clips where
-    error      what went wrong, without names              they are not regular (hop_s, window_s)
-    duration_s, n_clips, n_failed              failed      [[clip, place in `kinds`], …]
-    remarks    such as "no sound"              label, segments    with labels: 1, 0, null; seconds
-    url        with links                      frames      with frames: {clip: JPEG in base64}
+    id            as shown on the page
+    p, p_clips    scores in thousandths; whole numbers, unless the threshold is nearer; null where
+                  not scored
+    answer        "Y", "N", or "" without one
+    clip_answers  those of its clips in one text: "YN.", where a dot is not scored
+    status, kind  places in `statuses` and `kinds`; kind may be null
+    error         why it was not scored, without names
+    failed        [[clip, place in `kinds`], …]
+    end_s         end of the last clip
+    spans         [[start_s, end_s], …] of the clips if they are not regular (hop_s, window_s)
+    remarks       such as "no sound"
+    duration_s, n_clips, n_failed
+    label, segments                       with labels: 1, 0 or null; seconds
+    url                                   with links
+    frames                                with frames: {clip: JPEG in base64}
+    participant, visit, question, at      with participants: see people.py
 """
 
 from __future__ import annotations
@@ -24,41 +31,45 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ah_ray.cohort.identity import video_id_of
-from ah_ray.config import Reduction, Windows
-from ah_ray.results.redaction import redacted
-from ah_ray.results.reducers import NO, YES
-from ah_ray.results.row import STATUSES
-from ah_ray.results.verdict import calibrated_clip
-from ah_ray.study.report.links import link
-from ah_ray.study.report.words import shown_score
+from ah_ray.config import Windows
+from ah_ray.output.redaction import redact_name
+from ah_ray.output.row import STATUSES
+from ah_ray.profile import NO, YES
+from ah_ray.remarks import describe_quality
+from ah_ray.study.report.links import recording_url
+from ah_ray.study.report.wording import round_score
+from ah_ray.verdicts.reduction import Reduction
+from ah_ray.verdicts.verdict import calibrate_clip
 
 VERDICT_COLUMNS = (
     "video_id", "uri", "status", "error_kind", "error", "duration_s", "n_clips", "n_failed_clips",
-    "has_audio", "sound_is_silent", "picture_is_still", "p_ah", "answer",
+    "has_audio", "sound_is_silent", "picture_is_still", "unscored_sound_s", "remarks", "p_ah",
+    "answer",
 )  # fmt: skip
 CLIP_COLUMNS = ("video_id", "clip_index", "start_s", "end_s", "p_ah", "answer", "error_kind")
+Row = dict[str, Any]
 _LETTERS = {YES: "Y", NO: "N", None: ""}
 _SAME_S = 0.005
 
 
-def shown_videos(verdicts: pa.Table, most: int) -> pa.Table:
-    """All of them, or the `most` with the highest p_ah, in the order of video_id."""
+def select_videos(verdicts: pa.Table, most: int) -> pa.Table:
+    """Return all rows, or the `most` with the highest p_ah, in the order of video_id."""
     if len(verdicts) <= most:
         return verdicts
     surest = pc.sort_indices(verdicts, sort_keys=[("p_ah", "descending")]).slice(0, most)
     return verdicts.take(pc.take(surest, pc.sort_indices(surest)))
 
 
-def calibrated(clips: pa.Table, reduction: Reduction) -> pa.Table:
-    """Rows of records.CLIPS with their p_ah on the scale of their video's, where that is scaled."""
+def calibrate_clips(clips: pa.Table, reduction: Reduction) -> pa.Table:
+    """Return rows of records.CLIPS with p_ah scaled by the calibration of their videos, if any."""
     if reduction.scaling is None:
         return clips
-    p_ah = [p if p is None else calibrated_clip(p, reduction) for p in clips["p_ah"].to_pylist()]
+    p_ah = [p if p is None else calibrate_clip(p, reduction) for p in clips["p_ah"].to_pylist()]
     column = clips.schema.get_field_index("p_ah")
     return clips.set_column(column, clips.schema.field(column), pa.array(p_ah, pa.float64()))
 
 
-def columns(
+def make_columns(
     verdicts: pa.Table,
     clips: pa.Table,
     *,
@@ -67,13 +78,13 @@ def columns(
     windows: Windows | None = None,
     links: bool = False,
     id_key: bytes | None = None,
-    labels: Mapping[str, dict] | None = None,
+    labels: Mapping[str, Row] | None = None,
     frames: Mapping[str, Mapping[int, str]] | None = None,
 ) -> dict[str, Any]:
-    """Of these rows of records.VERDICTS, and the rows of records.CLIPS that belong to them.
+    """Return the columns of these rows of records.VERDICTS and their rows of records.CLIPS.
 
-    The thresholds are those that the page tells, `windows` the regular ones, `labels` rows of
-    LABELLED_VIDEOS by video_id, `frames` JPEGs in base64 by video_id and clip_index.
+    The thresholds are those shown on the page. `windows` are the regular ones, `labels` rows of
+    LABELLED_VIDEOS by video_id, and `frames` JPEGs in base64 by video_id and clip_index.
     """
     windows = windows or Windows()
     rows = verdicts.select(VERDICT_COLUMNS).to_pylist()
@@ -88,9 +99,9 @@ def columns(
         {name: [video[name] for video in each] for name in each[0]} if each else {}
     )
     if labels is not None:
-        of = [labels.get(row["video_id"]) for row in rows]
-        found["label"] = [video and video["label"] for video in of]
-        found["segments"] = [_segments(video) for video in of]
+        labelled = [labels.get(row["video_id"]) for row in rows]
+        found["label"] = [video and video["label"] for video in labelled]
+        found["segments"] = [_segments(video) for video in labelled]
     if frames is not None:
         found["frames"] = [frames.get(row["video_id"], {}) for row in rows]
     return {
@@ -102,16 +113,16 @@ def columns(
     }
 
 
-def _timelines(clips: pa.Table, video_ids: pa.ChunkedArray) -> dict[str, list[dict]]:
-    of_these = clips.select(CLIP_COLUMNS).filter(
+def _timelines(clips: pa.Table, video_ids: pa.ChunkedArray) -> dict[str, list[Row]]:
+    these = clips.select(CLIP_COLUMNS).filter(
         pc.is_in(clips["video_id"], value_set=video_ids.combine_chunks())
     )
-    rows = of_these.to_pylist()  # sorted by video_id and clip_index
+    rows = these.to_pylist()  # sorted by video_id and clip_index
     return {video_id: list(some) for video_id, some in groupby(rows, itemgetter("video_id"))}
 
 
 def _kinds(verdicts: pa.Table, clips: pa.Table) -> dict[str, int]:
-    """Each error_kind that occurs, and its place."""
+    """Return each error_kind that occurs, and its place in the list."""
     found = {
         *verdicts["error_kind"].unique().to_pylist(),
         *clips["error_kind"].unique().to_pylist(),
@@ -120,8 +131,8 @@ def _kinds(verdicts: pa.Table, clips: pa.Table) -> dict[str, int]:
 
 
 def _video(
-    row: dict,
-    clips: list[dict],
+    row: Row,
+    clips: list[Row],
     windows: Windows,
     kinds: Mapping[str, int],
     *,
@@ -130,7 +141,7 @@ def _video(
 ) -> dict[str, Any]:
     error = row["error"]
     if error and row["uri"] and not links:
-        error = redacted(error, row["uri"])
+        error = redact_name(error, row["uri"])
     video = {
         "id": row["video_id"] if id_key is None else video_id_of(row["video_id"], id_key),
         "answer": _LETTERS[row["answer"]],
@@ -140,8 +151,8 @@ def _video(
         "duration_s": _seconds(row["duration_s"]),
         "n_clips": row["n_clips"],
         "n_failed": row["n_failed_clips"],
-        "remarks": _remarks(row),
-        "said": "".join(_LETTERS[clip["answer"]] or "." for clip in clips),
+        "remarks": list(describe_quality(row)),
+        "clip_answers": "".join(_LETTERS[clip["answer"]] or "." for clip in clips),
         "end_s": _seconds(clips[-1]["end_s"]) if clips else None,
         "spans": None if _are_regular(clips, windows) else _spans(clips),
         "failed": [
@@ -150,20 +161,20 @@ def _video(
             if clip["error_kind"] is not None
         ],
     }
-    return video | {"url": row["uri"] and link(row["uri"])} if links else video
+    return video | {"url": row["uri"] and recording_url(row["uri"])} if links else video
 
 
-def _scores(
-    row: dict, clips: list[dict], threshold: float, clip_threshold: float
-) -> dict[str, Any]:
+def _scores(row: Row, clips: list[Row], threshold: float, clip_threshold: float) -> dict[str, Any]:
     return {
         "p": _thousandths(row["p_ah"], threshold),
         "p_clips": [_thousandths(clip["p_ah"], clip_threshold) for clip in clips],
     }
 
 
-def _are_regular(clips: list[dict], windows: Windows) -> bool:
-    """Whether each begins at its index · hop_s, and ends window_s later or with the last."""
+def _are_regular(clips: list[Row], windows: Windows) -> bool:
+    """Return whether each clip starts at index · hop_s and ends window_s later or with the last."""
+    if any(clip["start_s"] is None or clip["end_s"] is None for clip in clips):
+        return False
     last_s = clips[-1]["end_s"] if clips else 0.0
     return all(
         abs(clip["start_s"] - place * windows.hop_s) < _SAME_S
@@ -172,30 +183,19 @@ def _are_regular(clips: list[dict], windows: Windows) -> bool:
     )
 
 
-def _spans(clips: list[dict]) -> list[list[float]]:
+def _spans(clips: list[Row]) -> list[list[float | None]]:
     return [[_seconds(clip["start_s"]), _seconds(clip["end_s"])] for clip in clips]
 
 
-def _segments(video: dict | None) -> list[list[float]]:
+def _segments(video: Row | None) -> list[list[float | None]]:
     marked = (video and video["segments"]) or []
     return [[_seconds(each["start_s"]), _seconds(each["end_s"])] for each in marked]
-
-
-def _remarks(row: dict) -> list[str]:
-    remarks = []
-    if row["has_audio"] is False:
-        remarks.append("no sound")
-    elif row["sound_is_silent"]:
-        remarks.append("silent")
-    if row["picture_is_still"]:
-        remarks.append("still picture")
-    return remarks
 
 
 def _thousandths(p: float | None, threshold: float) -> float | None:
     if p is None:
         return None
-    shown = shown_score(p, threshold)
+    shown = round_score(p, threshold)
     whole = round(1000 * shown)
     return whole if whole / 1000 == shown else 1000 * shown
 

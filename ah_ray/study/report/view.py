@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a report that is made."""
+"""What the terminal shows while a report is made, and after it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from itertools import islice
 
 from rich.console import Console
 
-from ah_ray.screen import say
+from ah_ray.cli.screen import say
 from ah_ray.study.parallel import progress
-from ah_ray.study.report.make import Made, Progress
-from ah_ray.units import gigabytes
+from ah_ray.study.report.make import OpenProgress, WrittenReport
+from ah_ray.units import format_bytes
 
 _SHOWN = 3
 
 
 @contextmanager
-def showing(console: Console) -> Iterator[Progress]:
-    """A bar while recordings are opened."""
+def show_progress(console: Console) -> Iterator[OpenProgress]:
+    """Show a progress bar while recordings are opened."""
     with ExitStack() as until_done:
 
         def begin(n_videos: int) -> Callable[[], None]:
@@ -27,8 +27,9 @@ def showing(console: Console) -> Iterator[Progress]:
         yield begin
 
 
-def print_made(console: Console, made: Made) -> None:
-    lines = [f"{made.file}: {made.n_videos:,} videos, {gigabytes(made.n_bytes)}"]
+def print_report(console: Console, made: WrittenReport) -> None:
+    """Print where the page is, what it holds, and which videos have no picture."""
+    lines = [f"{made.file}: {made.n_videos:,} videos, {format_bytes(made.n_bytes)}"]
     if made.n_listed < made.n_videos:
         lines.append(f"Its table holds the {made.n_listed:,} with the highest scores.")
     if made.frames is not None:

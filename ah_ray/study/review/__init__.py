@@ -1,4 +1,4 @@
-"""A reviewer's eyes on the surest moments: `jobs/clips.py`.
+"""Videos and moments for a reviewer, and the answers as labels: `jobs/clips.py`.
 
-an output's clips ──moments──▶ files and a page ──▶ the reviewer's sheet ──▶ a labelled manifest
+an output ──moments, or a draw──▶ clips and a page ──▶ the reviewer's sheet ──▶ labelled manifest
 """

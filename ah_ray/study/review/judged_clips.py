@@ -1,13 +1,13 @@
-"""Answers of reviewers, clip by clip: what the majority says, and how far they agree. Pure."""
+"""Answers of reviewers, clip by clip: the majority, and how far reviewers agree. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
-from ah_ray.study.faults import Faults
-from ah_ray.study.review.agreement import cohens_kappa, fleiss_kappa, majority
+from ah_ray.study.agreement import cohens_kappa, fleiss_kappa, majority
+from ah_ray.study.label_errors import Faults
 from ah_ray.study.review.sheet import Answer
 
 SAME_S = 0.001
@@ -16,16 +16,17 @@ SAME_S = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedClip:
-    """A clip that one reviewer or several judged."""
+    """A clip, or a whole video, that one reviewer or several judged."""
 
     video_id: str
     start_s: float
     end_s: float
     answers: dict[str, bool]  # by reviewer: True is Yes
+    given: list[Answer] = field(default_factory=list)  # the same, as they were written
 
     @property
     def yes(self) -> bool | None:
-        """None for a tie."""
+        """Return the answer of the majority; None for a tie."""
         return majority(list(self.answers.values()))
 
     @property
@@ -40,7 +41,7 @@ class Pair:
     names: tuple[str, str]
     n_clips: int
     n_same: int
-    kappa: float | None  # Cohen's; null where there is no telling
+    kappa: float | None  # Cohen's; null where all answers are the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +58,31 @@ class Agreement:
 
 
 def judged_clips(answers: Iterable[Answer], faults: Faults) -> list[JudgedClip]:
-    """By video and time. Who answers the same clip twice, and differently, goes to `faults`."""
-    found: dict[tuple, JudgedClip] = {}
+    """Return the clips that have a Yes or No, by video and time.
+
+    A reviewer who cannot tell has no vote. Two different answers of one reviewer about the same
+    clip go to `faults`.
+    """
+    found: dict[tuple[str, int, int], JudgedClip] = {}
     for one in answers:
+        if one.yes is None:
+            continue
         key = (one.video_id, round(one.start_s / SAME_S), round(one.end_s / SAME_S))
         clip = found.setdefault(
             key,
             JudgedClip(video_id=one.video_id, start_s=one.start_s, end_s=one.end_s, answers={}),
         )
-        if clip.answers.setdefault(one.reviewer, one.yes) is not one.yes:
-            problem = f"{one.reviewer} answers this clip twice, and not the same"
+        if one.reviewer not in clip.answers:
+            clip.answers[one.reviewer] = one.yes
+            clip.given.append(one)
+        elif clip.answers[one.reviewer] is not one.yes:
+            problem = f"{one.reviewer} answers this clip twice, and differently"
             faults.add(one.place, problem, "keep one of the rows", video=one.video_id)
     return [found[key] for key in sorted(found)]
 
 
 def agreement(clips: Sequence[JudgedClip]) -> Agreement:
-    """Over all clips, whoever judged them."""
+    """Return how far reviewers agree on the clips that more than one of them judged."""
     reviewers = tuple(sorted({name for clip in clips for name in clip.answers}))
     shared = [clip for clip in clips if len(clip.answers) > 1]
     by_all = [clip for clip in clips if len(clip.answers) == len(reviewers)]
@@ -89,7 +99,12 @@ def agreement(clips: Sequence[JudgedClip]) -> Agreement:
 
 
 def _pair(names: tuple[str, str], clips: Sequence[JudgedClip]) -> Pair:
-    both = [tuple(c.answers[name] for name in names) for c in clips if {*names} <= c.answers.keys()]
+    first, second = names
+    both = [
+        (clip.answers[first], clip.answers[second])
+        for clip in clips
+        if {*names} <= clip.answers.keys()
+    ]
     return Pair(
         names=names,
         n_clips=len(both),

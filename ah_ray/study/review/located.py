@@ -1,4 +1,4 @@
-"""Where videos lie: as their output says, or, where it holds no names, by a listing."""
+"""Locations of videos: from their output or, if that holds no names, from a listing."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ah_ray.study.review.moments import Moment
 
 
 def located(moments: Sequence[Moment], videos: str | None, id_key: str | None) -> list[Moment]:
-    """The same moments, whose videos have their places.
+    """Return the same moments, with the locations of their videos.
 
-    `videos` and `id_key` are those of the scoring run; by them ids are found again. A video that is
-    not among them gets a `problem`. Raises ConfigError if places are needed and not to be had.
+    `videos` and `id_key` are those of the scoring run, from which ids follow. A video that is not
+    listed gets a `problem`. Raise ConfigError if locations are needed and cannot be found.
     """
     places = places_of({m.video.video_id: m.video for m in moments}, videos, id_key)
     return [replace(moment, video=places[moment.video.video_id]) for moment in moments]
 
 
 def places_of(scored: dict[str, Video], videos: str | None, id_key: str | None) -> dict[str, Video]:
-    """By video_id: what was scored, at the place where it lies now."""
+    """Return the scored videos, by video_id, at their present locations."""
     if videos is None:
         if any(video.uri is None for video in scored.values()):
             raise ConfigError(

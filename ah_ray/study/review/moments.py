@@ -1,4 +1,4 @@
-"""The moments of a cohort of which an output is surest, or most in doubt.
+"""The moments of a cohort for which an output has its highest, lowest or most doubtful scores.
 
 from ah_ray.study.review.moments import Surest, surest_moments
 
@@ -10,39 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.records import NOT_PARQUET, Video
-from ah_ray.results.outputs import config_in
-from ah_ray.results.reducers import NO, YES
-from ah_ray.results.stream import not_together
-from ah_ray.results.table_files import Tables, damaged, open_tables
-from ah_ray.results.verdict import clip_threshold_in_tables
+from ah_ray.output.config import require_config
+from ah_ray.output.stream import open_finished_tables
+from ah_ray.output.table_files import Tables
+from ah_ray.profile import NO, YES
+from ah_ray.records import Video
+from ah_ray.study.review.settings import Surest
+from ah_ray.verdicts.verdict import clip_threshold_in_tables
 
 _CLIP = ("video_id", "clip_index", "start_s", "end_s", "p_ah", "answer")
-_VIDEO = ("video_id", "uri", "etag", "size_bytes", "last_modified")
+VIDEO_COLUMNS = ("video_id", "uri", "etag", "size_bytes", "last_modified")
 _BATCH_ROWS = 16_384
-
-
-class Surest(StrEnum):
-    """Which moments are wanted."""
-
-    YES = "yes"  # answered Yes, the highest p_ah first
-    NO = "no"  # answered No, the lowest first
-    DOUBTFUL = "doubtful"  # nearest to where a Yes begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """A scored clip, and the video it lies in; times in seconds from its first picture."""
+    """A scored clip, or a whole video; times are in seconds from the video's first picture."""
 
     video: Video  # its uri is null if the output holds no names
-    clip_index: int
+    clip_index: int | None  # None: the whole video
     start_s: float
     end_s: float
     p_ah: float
@@ -50,31 +43,29 @@ class Moment:
 
 
 def surest_moments(out: str, *, top: int = 10, surest: Surest = Surest.YES) -> list[Moment]:
-    """The `top` clips of an output, the surest first; fewer if there are no more of that answer.
+    """Return the `top` clips of an output, the surest first, or all if there are no more.
 
-    Of equal scores the order is by video_id and time. The table of clips is gone through once, in
-    bounded memory. Raises ConfigError if `out` is no finished output.
+    Clips with equal scores are in the order of video_id and time. The table of clips is read once,
+    in bounded memory. Raise ConfigError if `out` is not a finished output.
     """
     out = storage.normalise(out)
     try:
-        config = config_in(out)
-        with open_tables(out) as tables:
-            if tables is None:
-                raise not_together(out)
+        config = require_config(out)
+        with open_finished_tables(out) as tables:
             clips = _foremost(tables, top, surest, clip_threshold_in_tables(config.reduction))
-            videos = {row["video_id"]: _video(row) for row in _rows_of(tables, clips, _VIDEO)}
-    except NOT_PARQUET as error:
-        raise damaged(out, error) from None
+            videos = {
+                row["video_id"]: video_in(row) for row in _rows_of(tables, clips, VIDEO_COLUMNS)
+            }
     except StorageError as error:
         raise ConfigError(f"{out} cannot be read: {error}") from None
     return [Moment(video=videos[clip.pop("video_id")], **clip) for clip in clips.to_pylist()]
 
 
 def _foremost(tables: Tables, top: int, surest: Surest, threshold: float) -> pa.Table:
-    best = tables.clips.schema_arrow.empty_table().select(_CLIP)
+    best = tables.clips.schema.empty_table().select(_CLIP)
     rank = pa.array([], pa.float64())
     best = best.append_column("rank", rank)
-    for batch in tables.clips.iter_batches(_BATCH_ROWS, columns=list(_CLIP)):
+    for batch in tables.clips.batches(_CLIP, _BATCH_ROWS):
         found = pa.Table.from_batches([batch])
         found = found.filter(_wanted(found, surest))
         found = found.append_column("rank", _rank(found["p_ah"], surest, threshold))
@@ -90,17 +81,18 @@ def _wanted(clips: pa.Table, surest: Surest) -> pa.ChunkedArray:
 
 
 def _rank(p_ah: pa.ChunkedArray, surest: Surest, threshold: float) -> pa.ChunkedArray:
-    """The lower, the surer (or the more in doubt)."""
+    """Return a rank that is lower for clips that are surer, or nearer to the threshold."""
     if surest is Surest.YES:
         return pc.negate(p_ah)
     return p_ah if surest is Surest.NO else pc.abs(pc.subtract(p_ah, threshold))
 
 
-def _rows_of(tables: Tables, clips: pa.Table, columns: tuple[str, ...]) -> Iterator[dict]:
+def _rows_of(tables: Tables, clips: pa.Table, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     wanted = pc.unique(clips["video_id"])
-    for batch in tables.verdicts.iter_batches(_BATCH_ROWS, columns=list(columns)):
+    for batch in tables.verdicts.batches(columns, _BATCH_ROWS):
         yield from batch.filter(pc.is_in(batch["video_id"], wanted)).to_pylist()
 
 
-def _video(row: dict) -> Video:
-    return Video(**{name: row[name] for name in _VIDEO})
+def video_in(row: dict[str, Any]) -> Video:
+    """Return the video of a row that has VIDEO_COLUMNS."""
+    return Video(**{name: row[name] for name in VIDEO_COLUMNS})

@@ -1,4 +1,4 @@
-"""The page on which a reviewer watches clips and answers: one file, which asks no network."""
+"""The page on which a reviewer watches clips and answers: one file, which needs no network."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from importlib.resources import files
 
 PAGE_FILE = "index.html"
 GENERATOR = "ah_ray clips"
-"""As a page says what made it: by that a page may replace it."""
+"""The generator that a page names; only such a page may be replaced."""
 
 
 def review_page(rows: Sequence[dict[str, str]]) -> str:
-    """HTML for the rows of a sheet. Nothing in them can become markup or script."""
+    """Return HTML for the rows of a sheet. Nothing in them can become markup or script."""
     sheet = json.dumps({"columns": list(rows[0]), "rows": list(rows)}, ensure_ascii=True)
     for mark in "<>&":
         sheet = sheet.replace(mark, f"\\u{ord(mark):04x}")

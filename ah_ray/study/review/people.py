@@ -1,4 +1,4 @@
-"""Who is seen in the videos that reviewers judged, and in which split that puts them."""
+"""The participants in the videos that reviewers judged, and their splits."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from dataclasses import dataclass
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.study.faults import Faults, Place
-from ah_ray.study.labels import SPLITS
-from ah_ray.study.participants import NO_PSEUDONYMS, check_splits, draw_splits
+from ah_ray.study.label_errors import Faults, Place
+from ah_ray.study.labelled_manifest import SPLITS
+from ah_ray.study.participant_names import normal_form, spellings
+from ah_ray.study.participants import check_splits, draw_splits
 from ah_ray.study.prepare.settings import DEFAULT_SHARES
+from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
 from ah_ray.study.review.settings import AnswerSettings
 from ah_ray.study.review.sheet import Answer
 from ah_ray.study.table_rows import read_rows
 
+ALL_IN_TEST = (0.0, 0.0, 1.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Of the videos that have answers. Names are as written: not to be written on."""
+    """Participants of the videos that have answers. Names are the source's own: never written."""
 
     participant: dict[str, str]  # by video_id
     split: dict[str, str]  # by participant
@@ -26,93 +30,105 @@ class People:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class _Entry:
     video_id: str
-    participant: str | None
+    participant: str
     split: str | None
     place: Place
 
 
-def people_of(answers: Sequence[Answer], settings: AnswerSettings, faults: Faults) -> People:
-    """From the table `--participants`, or the sheets' own column, or nobody's.
+def people_of(
+    answers: Sequence[Answer],
+    settings: AnswerSettings,
+    faults: Faults,
+    *,
+    all_in_test: bool = False,
+) -> People:
+    """Return participants and splits from the table `--participants`, or the sheets' own column.
 
-    Splits are the table's, or drawn by participant. What does not agree goes to `faults`. Raises
-    ConfigError if names need pseudonyms and none were asked for.
+    Without either, each video counts as a participant of its own. Splits are the table's, or drawn
+    by participant; with `all_in_test` everyone is in test, unless --split is given. What does not
+    agree goes to `faults`. Raise ConfigError if names need pseudonyms and none were asked for.
     """
     first = {one.video_id: one.place for one in reversed(answers)}
-    said = _table(settings, faults) if settings.participants else _sheets(answers)
-    said = [one for one in said if one.video_id in first]
-    if not said:
+    shares = settings.split or (ALL_IN_TEST if all_in_test else DEFAULT_SHARES)
+    entries = _table(settings, faults) if settings.participants else _sheets(answers)
+    entries = [one for one in entries if one.video_id in first]
+    if not entries:
         if settings.participants:
             raise ConfigError(
                 f"--participants {settings.participants} has none of the videos in the sheets: "
                 "its video_id must be as in the sheets"
             )
         alone = {video_id: video_id for video_id in first}
-        return People(participant=alone, split=_drawn(alone, settings), is_known=False)
+        split = draw_splits(alone.values(), shares, settings.seed)
+        return People(participant=alone, split=split, is_known=False)
     if not (settings.id_key or settings.plain_participants):
         raise ConfigError(NO_PSEUDONYMS)
+    name = {form: names[0] for form, names in spellings(e.participant for e in entries).items()}
     participant: dict[str, str] = {}
-    for one in said:
-        if participant.setdefault(one.video_id, one.participant) != one.participant:
+    for one in entries:
+        who = name[normal_form(one.participant)]
+        if participant.setdefault(one.video_id, who) != who:
             problem = f"video {one.video_id} has another participant before"
-            faults.add(one.place, problem, "give one participant a video", video=one.video_id)
+            faults.add(one.place, problem, "give each video one participant", video=one.video_id)
     for video_id in first.keys() - participant.keys():
-        problem = f"nobody says whose video {video_id} is"
-        mend = "give the participant of all videos, or of none"
-        faults.add(first[video_id], problem, mend, video=video_id)
+        problem = f"video {video_id} has no participant"
+        remedy = "give the participant of all videos, or of none"
+        faults.add(first[video_id], problem, remedy, video=video_id)
     return People(
-        participant=participant, split=_splits(said, participant, settings, faults), is_known=True
+        participant=participant,
+        split=_splits(entries, participant, settings, shares, faults),
+        is_known=True,
     )
 
 
-def _sheets(answers: Sequence[Answer]) -> list[_Said]:
+def _sheets(answers: Sequence[Answer]) -> list[_Entry]:
     return [
-        _Said(video_id=one.video_id, participant=one.participant, split=None, place=one.place)
+        _Entry(video_id=one.video_id, participant=one.participant, split=None, place=one.place)
         for one in answers
         if one.participant is not None
     ]
 
 
-def _table(settings: AnswerSettings, faults: Faults) -> list[_Said]:
-    uri, said = storage.normalise(settings.participants), []
+def _table(settings: AnswerSettings, faults: Faults) -> list[_Entry]:
+    uri, entries = storage.normalise(settings.participants or ""), []
     try:
         for number, row in read_rows(uri, ("video_id", "participant"), ("split",)):
-            one = _Said(
-                video_id=row.get("video_id") or "",
-                participant=row.get("participant"),
-                split=row.get("split"),
-                place=Place(file=uri, line=number),
-            )
-            if one.participant is None:
-                faults.add(one.place, "the participant is missing", "say whose video it is",
-                           video=one.video_id)  # fmt: skip
-            elif one.split not in (None, *SPLITS):
-                problem, mend = f"the split {one.split!r} is none", f"write {', '.join(SPLITS)}"
-                faults.add(one.place, problem, mend, video=one.video_id)
+            place, video_id = Place(file=uri, line=number), row.get("video_id") or ""
+            participant, split = row.get("participant"), row.get("split")
+            if participant is None or not normal_form(participant):
+                problem, remedy = "the participant is missing", "write whose video it is"
+                faults.add(place, problem, remedy, video=video_id)
+            elif split not in (None, *SPLITS):
+                problem, remedy = f"the split {split!r} is unknown", f"write {', '.join(SPLITS)}"
+                faults.add(place, problem, remedy, video=video_id)
             else:
-                said.append(one)
+                entries.append(
+                    _Entry(video_id=video_id, participant=participant, split=split, place=place)
+                )
     except StorageError as error:
         raise ConfigError(f"--participants {settings.participants}: {error}") from None
-    return said
+    return entries
 
 
 def _splits(
-    said: Sequence[_Said], participant: dict[str, str], settings: AnswerSettings, faults: Faults
+    entries: Sequence[_Entry],
+    participant: dict[str, str],
+    settings: AnswerSettings,
+    shares: Sequence[float],
+    faults: Faults,
 ) -> dict[str, str]:
-    known = [(one.participant, one.split, one.place) for one in said if one.split is not None]
+    """Return the split of each participant, by the name that `participant` has."""
+    known = [(one.participant, one.split, one.place) for one in entries if one.split is not None]
     if not known:
-        return _drawn(participant, settings)
+        return draw_splits(participant.values(), shares, settings.seed)
     if settings.split:
         raise ConfigError("--split draws splits, and --participants brings its own: leave one out")
     check_splits(known, faults)
-    split = {who: split for who, split, _ in known}
-    for one in said:
-        if one.participant not in split:
-            faults.add(one.place, "the split is missing", "give it of all participants, or of none",
-                       participant=one.participant, video=one.video_id)  # fmt: skip
-    return split
-
-
-def _drawn(participant: dict[str, str], settings: AnswerSettings) -> dict[str, str]:
-    return draw_splits(participant.values(), settings.split or DEFAULT_SHARES, settings.seed)
+    split = {normal_form(who): split for who, split, _ in known}
+    for one in entries:
+        if normal_form(one.participant) not in split:
+            problem, remedy = "the split is missing", "give it for all participants, or for none"
+            faults.add(one.place, problem, remedy, participant=one.participant, video=one.video_id)
+    return {who: split.get(normal_form(who), "") for who in participant.values()}

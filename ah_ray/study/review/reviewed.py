@@ -1,55 +1,47 @@
-"""Reviewers' answers as a labelled manifest, which training and evaluation read (labels.py).
+"""Reviewers' answers as a labelled manifest, which training and evaluation read.
 
     sheets ─▶ answers ─▶ majority of each clip ─▶ windows.parquet, one row a clip
-                                              └▶ videos.parquet, as far as they are known
+                                              └▶ videos.parquet, one row a video
 
-A video with a Yes in it is A/H. One is not A/H only if all its clips were judged, and all are No:
-of one that was seen in part, the rest is not known, so it has no label as a whole. For the same
-reason only videos that were judged throughout say where in them A/H is.
+A video that was judged as a whole has that label. Of one whose clips were judged, a Yes makes it
+A/H, and it is not A/H only if all its clips were judged and all are No: where it was seen in part,
+the rest is not known, so it has no label as a whole. For the same reason only videos that were
+judged throughout say where in them A/H is. How videos came to be judged stays with their labels:
+selected.py.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
-
-import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.cohort.id_key import read_id_key
 from ah_ray.errors import ConfigError, ObjectMissing
+from ah_ray.profile import answer_word
 from ah_ray.records import Video
+from ah_ray.study.evaluation.figures.estimate import Estimate
 from ah_ray.study.evaluation.scored_output import read_output
-from ah_ray.study.evaluation.timeline import union
-from ah_ray.study.faults import Fault, Faults
-from ah_ray.study.labels import (
-    LABELLED_VIDEOS,
-    WINDOWS,
-    fingerprint,
-    read_about,
-    write_labels,
-)
-from ah_ray.study.participants import pseudonym
-from ah_ray.study.prepare.balance import WindowRow
+from ah_ray.study.label_errors import Fault, Faults
+from ah_ray.study.labelled_manifest import REVIEW, fingerprint, read_about, write_labels
 from ah_ray.study.prepare.prepared import describe
-from ah_ray.study.review.judged_clips import SAME_S, Agreement, JudgedClip, agreement, judged_clips
+from ah_ray.study.review.judged_clips import Agreement, JudgedClip, agreement, judged_clips
+from ah_ray.study.review.label_tables import Row, is_whole, judged_at, label_tables
 from ah_ray.study.review.located import places_of
-from ah_ray.study.review.people import People, people_of
+from ah_ray.study.review.people import people_of
+from ah_ray.study.review.selected import read_strata
 from ah_ray.study.review.settings import AnswerSettings
 from ah_ray.study.review.sheet import Answer, content_of, read_answers
 
 _SLACK_S = 0.5  # a clip may end so far after its video does
 TIES, FAULTY = "ties", "faulty videos"
-_AGREEMENT = "agreement"  # in prepared.json: only answers of reviewers have it
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What was written, and what reviewers make of the model's answers."""
+    """The labels that were written, and how reviewers' answers compare with the model's."""
 
     out: str
     about: Row  # prepared.json
@@ -57,27 +49,33 @@ class Taken:
     agreement: Agreement
     by_model: Counter[tuple[str, str]]  # (the model's answer, the reviewers') → clips
     has_people: bool  # False: each video counts as a participant of its own
+    drawn_clips: (
+        dict[str, Estimate] | None
+    )  # of clips drawn at random: how often the model is right
     skipped: tuple[Fault, ...]
 
 
 def take_back(settings: AnswerSettings) -> Taken:
-    """Reads sheets, writes the labelled manifest.
+    """Read sheets and write the labelled manifest.
 
-    Raises FaultyInput with all that is wrong in the sheets, ConfigError for what is wrong besides,
-    StorageError.
+    Raise FaultyInput with everything that is wrong in the sheets, ConfigError for other mistakes,
+    and StorageError.
     """
     out = storage.normalise(settings.labels_out)
     _check_replaceable(out)
     id_key, faults = read_id_key(settings.id_key), Faults()
-    answers = read_answers(settings.answers, faults)
+    found = read_answers(settings.answers, faults)
+    answers = [one for one in found.answers if one.yes is not None]
     if not answers:
         faults.raise_any(skip_faulty=False)
         raise ConfigError("there is no answer in these sheets: write Yes or No into `answer`")
     storage.check_writable(out)
-    rows = read_output(settings.out, {one.video_id for one in answers}).rows
+    output = read_output(settings.out, {one.video_id for one in answers})
+    rows = output.rows
     videos = places_of(_scored(rows), settings.videos, settings.id_key)
     _check(answers, rows, videos, faults)
-    people = people_of(answers, settings, faults)
+    strata = read_strata(settings.out, answers, faults)
+    people = people_of(answers, settings, faults, all_in_test=strata.record is not None)
     clips = judged_clips(answers, faults)
     faults.raise_any(skip_faulty=settings.skip_faulty)
     clips = [clip for clip in clips if not faults.concern(clip.video_id)]
@@ -85,7 +83,7 @@ def take_back(settings: AnswerSettings) -> Taken:
     if not decided:
         raise ConfigError("no clip is left that has a majority: nothing was written")
     left_out = Counter({TIES: len(clips) - len(decided), FAULTY: len(faults.videos)})
-    tables = _tables(decided, rows, videos, people, id_key)
+    tables = label_tables(decided, rows, videos, people, id_key, strata)
     agreed = agreement(clips)
     about = {
         "ah_ray_version": version("ah_ray"),
@@ -93,8 +91,16 @@ def take_back(settings: AnswerSettings) -> Taken:
         **describe(*tables, left_out),
         "ids_of": settings.videos,
         "pseudonyms": people.is_known and not settings.plain_participants,
+        "participants_known": people.is_known,
         "videos_without_label": tables[1]["label"].null_count,
-        _AGREEMENT: _about(agreed),
+        "answers": {
+            "cannot_tell": found.n_cannot_tell,
+            "seen_without_answer": found.n_seen,
+            "not_seen": found.n_not_seen,
+            "without_answer": found.n_unknown,  # of sheets that do not say whether it was seen
+        },
+        "draw": strata.describe(decided),
+        REVIEW: _about(agreed),
         "settings": settings.model_dump(mode="json", exclude={"labels_out", "id_key", "answers"}),
     }
     write_labels(out, *tables, about)
@@ -105,12 +111,13 @@ def take_back(settings: AnswerSettings) -> Taken:
         agreement=agreed,
         by_model=_by_model(decided, rows),
         has_people=people.is_known,
+        drawn_clips=strata.clip_figures(decided, rows),
         skipped=tuple(faults.sorted()),
     )
 
 
 def _check_replaceable(out: str) -> None:
-    """Raises ConfigError unless nothing is there, or what answers became before."""
+    """Raise ConfigError unless the folder is empty, or holds labels that were taken back."""
     try:
         holds_files = any(storage.list_pages(out))
         about = read_about(out) if holds_files else {}
@@ -118,7 +125,7 @@ def _check_replaceable(out: str) -> None:
         return
     except ConfigError:  # no labelled manifest, or a damaged one: not ours to replace
         about = {}
-    if holds_files and _AGREEMENT not in about:
+    if holds_files and REVIEW not in about:
         raise ConfigError(
             f"--labels-out {out} holds files that are not from answers taken back: choose another "
             "folder, or empty that one"
@@ -135,92 +142,40 @@ def _scored(rows: Mapping[str, Row]) -> dict[str, Video]:
 def _check(
     answers: Sequence[Answer], rows: Mapping[str, Row], videos: Mapping[str, Video], faults: Faults
 ) -> None:
-    """That every answer is about a video of the output, and about what it holds now."""
+    """Check that every answer is about a video of the output, and about its content now."""
     for one in answers:
         row, video = rows.get(one.video_id), videos.get(one.video_id)
         if row is None:
-            problem, mend = f"video {one.video_id} is not in OUT", "give the OUT that was cut from"
+            problem = f"video {one.video_id} is not in OUT"
+            remedy = "give the OUT that was cut from"
         elif one.content not in (None, content_of(row["etag"] or "")):
-            problem = f"video {one.video_id} was scored anew since it was cut, with other content"
-            mend = "cut it again, and ask again"
+            problem = f"video {one.video_id} was scored again since it was cut, with other content"
+            remedy = "cut it again, and ask again"
         elif row["duration_s"] is None or one.end_s > row["duration_s"] + _SLACK_S:
             problem = f"{one.start_s:g} – {one.end_s:g} s is outside video {one.video_id}"
-            mend = "leave start_s and end_s as they were"
-        elif video.problem is not None:
-            problem, mend = f"video {one.video_id}: {video.problem}", "give --videos that has it"
+            remedy = "leave start_s and end_s as they were"
+        elif video is not None and video.problem is not None:
+            problem = f"video {one.video_id}: {video.problem}"
+            remedy = "give --videos that has it"
         else:
             continue
-        faults.add(one.place, problem, mend, video=one.video_id)
-
-
-def _tables(
-    clips: Sequence[JudgedClip],
-    rows: Mapping[str, Row],
-    videos: Mapping[str, Video],
-    people: People,
-    id_key: bytes | None,
-) -> tuple[pa.Table, pa.Table]:
-    by_video: dict[str, list[JudgedClip]] = {}
-    for clip in clips:
-        by_video.setdefault(clip.video_id, []).append(clip)
-    windows, labelled = [], []
-    for video_id, its_clips in sorted(by_video.items()):
-        who = people.participant[video_id]
-        same = {
-            "uri": videos[video_id].uri,
-            "video_id": video_id,
-            "participant_id": pseudonym(who, id_key) if people.is_known else who,
-            "split": people.split[who],
-        }
-        windows += [
-            asdict(
-                WindowRow(
-                    **same,
-                    window_index=index,
-                    start_s=clip.start_s,
-                    end_s=clip.end_s,
-                    label=int(bool(clip.yes)),
-                    question=None,
-                )
-            )
-            for index, clip in enumerate(its_clips)
-        ]
-        known = _whole(its_clips, rows[video_id])
-        labelled.append({**same, **known, "duration_s": rows[video_id]["duration_s"]})
-    return (
-        pa.Table.from_pylist(windows, WINDOWS),
-        pa.Table.from_pylist(labelled, LABELLED_VIDEOS),
-    )
-
-
-def _whole(clips: Sequence[JudgedClip], row: Row) -> Row:
-    """Label and segments of a video, as far as its clips tell."""
-    yes = [(clip.start_s, clip.end_s) for clip in clips if clip.yes]
-    if any(_judged(clips, scored) is None for scored in row["clips"]):
-        return {"label": 1 if yes else None, "segments": []}
-    segments = [{"start_s": start_s, "end_s": end_s} for start_s, end_s in union(yes)]
-    return {"label": int(bool(yes)), "segments": segments}
-
-
-def _judged(clips: Sequence[JudgedClip], scored: Row) -> JudgedClip | None:
-    """What reviewers say of a clip as it was scored."""
-    for clip in clips:
-        if max(abs(clip.start_s - scored["start_s"]), abs(clip.end_s - scored["end_s"])) < SAME_S:
-            return clip
-    return None
+        faults.add(one.place, problem, remedy, video=one.video_id)
 
 
 def _by_model(clips: Sequence[JudgedClip], rows: Mapping[str, Row]) -> Counter[tuple[str, str]]:
+    """Count (the model's answer, the reviewers') over clips, and over videos judged as a whole."""
     counts: Counter[tuple[str, str]] = Counter()
     for clip in clips:
-        for scored in rows[clip.video_id]["clips"]:
-            if scored["answer"] is not None and _judged([clip], scored):
-                counts[scored["answer"], "Yes" if clip.yes else "No"] += 1
+        row = rows[clip.video_id]
+        scored = [row] if is_whole(clip, row) else row["clips"]
+        for one in scored:
+            if one["answer"] is not None and (one is row or judged_at([clip], one)):
+                counts[one["answer"], answer_word(bool(clip.yes))] += 1
     return counts
 
 
 def _about(agreed: Agreement) -> Row:
-    """Without the reviewers' names."""
+    """Return the agreement for prepared.json, without the reviewers' names."""
     return {
         "reviewers": len(agreed.reviewers),
         "clips_of_several": agreed.n_shared,

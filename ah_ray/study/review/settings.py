@@ -1,46 +1,124 @@
-"""All settings of `jobs/clips.py`, by the names of its flags."""
+"""The settings of `jobs/clips.py`, by the names of its flags."""
 
 from __future__ import annotations
 
-from typing import Self
+from enum import StrEnum
+from typing import ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from ah_ray.study.participants import NO_PSEUDONYMS, shares_of
-from ah_ray.study.review.moments import Surest
-from ah_ray.validation import JobSettings, validated
-
-
-class _Settings(JobSettings):
-    out: str  # the output that was scored
-    videos: str | None = Field(None, description="what score.py's --videos named")
-    id_key: str | None = None
+from ah_ray.flag import flag
+from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
+from ah_ray.study.review.draw import Strata, Unit
+from ah_ray.study.split_settings import SeedSettings, SplitSettings
+from ah_ray.validation import JobSettings, validate_settings
 
 
-class CutSettings(_Settings):
-    """Which moments are cut out for a reviewer, and where they go."""
+class Surest(StrEnum):
+    """Which moments are wanted."""
 
-    top: int = Field(10, ge=1, le=10_000)
-    surest: tuple[Surest, ...] = (Surest.YES,)
-    to: str
-    show_scores: bool = False
+    YES = "yes"  # answered Yes, the highest p_ah first
+    NO = "no"  # answered No, the lowest first
+    DOUBTFUL = "doubtful"  # nearest to where a Yes begins
 
 
-class AnswerSettings(_Settings):
+class _OutputSettings(JobSettings):
+    out: str = Field(
+        description="Output of score.py or reduce.py.",
+        json_schema_extra=flag(metavar="OUT", argument=True, several=True),
+    )
+    videos: str | None = Field(
+        None,
+        description="What score.py --videos named. Needed where OUT was written with --hide-uris.",
+        json_schema_extra=flag(metavar="URI"),
+    )
+    id_key: str | None = Field(
+        None,
+        description="File of score.py --id-key. It keys the pseudonyms of participants too.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+
+
+class CutSettings(SeedSettings, _OutputSettings):
+    """Which moments or videos are cut out for a reviewer, and where they go."""
+
+    PANEL: ClassVar[str | None] = "Cut moments for a reviewer"
+
+    to: str = Field(
+        description="Folder for the clips, the sheet and the page.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
+    draw: int | None = Field(
+        None,
+        ge=4,
+        le=100_000,
+        description="Draw this many videos at random, to measure how good the verdicts are.",
+        json_schema_extra=flag(metavar="N"),
+    )
+    unit: Unit = Field(Unit.VIDEO, description="What is drawn: whole videos, or clips.")
+    strata: Strata = Field(
+        Strata.VERDICT,
+        description="Draw half from the Yes and half from the No (verdict), a quarter from each "
+        "quarter of the scores (score), or from all alike (none).",
+    )
+    top: int = Field(10, ge=1, le=10_000, description="How many moments of each kind are cut.")
+    surest: tuple[Surest, ...] = Field(
+        (Surest.YES,),
+        description="Kind of moments: the surest Yes, the surest No, or those nearest to the "
+        "threshold. Repeat the flag for several.",
+    )
+    show_scores: bool = Field(
+        False, description="Show p_ah to the reviewer, who otherwise does not see it."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = self.model_fields_set
+        if self.draw is None:
+            if of_draw := [name for name in ("unit", "strata", "seed") if name in given]:
+                raise ValueError(f"--{of_draw[0]} is of no use without --draw")
+            return self
+        if of_surest := [name for name in ("top", "surest") if name in given]:
+            raise ValueError(
+                f"--{of_surest[0]} chooses moments by their scores, and --draw draws without "
+                "looking at them: leave one out"
+            )
+        if self.show_scores:
+            raise ValueError("--show-scores would guide the answers about a draw: leave it out")
+        return self
+
+
+class _ReviewedSettings(_OutputSettings):
     """Whose answers become labels, and who is seen in the videos."""
 
-    answers: tuple[str, ...] = Field(min_length=1)
-    labels_out: str
-    participants: str | None = None
-    plain_participants: bool = False
-    skip_faulty: bool = False
-    split: tuple[float, float, float] | None = None
-    seed: int = 0
+    PANEL: ClassVar[str | None] = "Take answers back as labels"
 
-    @field_validator("split", mode="before")
-    @classmethod
-    def _shares(cls, value: object) -> object:
-        return shares_of(value)
+    answers: tuple[str, ...] = Field(
+        min_length=1,
+        description="Filled-in sheet. Repeat the flag, or name several after it.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    labels_out: str = Field(
+        description="Folder for the labelled manifest, as prepare.py writes it.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
+    participants: str | None = Field(
+        None,
+        description="CSV or Parquet file with the columns video_id, participant, and optionally "
+        "split.",
+        json_schema_extra=flag(metavar="FILE"),
+    )
+    plain_participants: bool = Field(
+        False, description="Use no pseudonyms: the people are invented or public."
+    )
+    skip_faulty: bool = Field(
+        False,
+        description="Leave faulty videos out and count them, instead of ending with an error.",
+    )
+
+
+class AnswerSettings(SplitSettings, _ReviewedSettings):
+    """All that is needed to make labels of answers."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -52,10 +130,10 @@ class AnswerSettings(_Settings):
 
 
 def cut_settings(**values: object) -> CutSettings:
-    """Validated settings; raises ConfigError with one sentence that names the flag."""
-    return validated(CutSettings, values, "OUT and --to (or --answers and --labels-out)")
+    """Return valid settings. Raise ConfigError with one sentence that names the flag."""
+    return validate_settings(CutSettings, values, "OUT and --to (or --answers and --labels-out)")
 
 
 def answer_settings(**values: object) -> AnswerSettings:
-    """Validated settings; raises ConfigError with one sentence that names the flag."""
-    return validated(AnswerSettings, values, "OUT, --answers and --labels-out")
+    """Return valid settings. Raise ConfigError with one sentence that names the flag."""
+    return validate_settings(AnswerSettings, values, "OUT, --answers and --labels-out")

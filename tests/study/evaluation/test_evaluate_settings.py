@@ -1,8 +1,7 @@
 import pytest
 
 from ah_ray.errors import ConfigError
-from ah_ray.study.evaluation.settings import evaluate_settings
-from ah_ray.study.evaluation.thresholds import Threshold
+from ah_ray.study.evaluation.settings import Threshold, evaluate_settings
 
 NEEDED = {"outs": ["scores"], "labels": "labels"}
 
@@ -34,10 +33,12 @@ def test_a_threshold_by_name_or_number(given, wanted):
         ({"threshold": "nan"}, "--threshold: give macro-f1"),
         ({"threshold": "fixed"}, "--threshold: give macro-f1"),
         ({"threshold": 2}, "--threshold: give macro-f1"),
-        ({"scaling": "isotonic"}, "--scaling"),
+        ({"scaling": "beta"}, "--scaling"),
+        ({"protocol": "abaw"}, "--protocol"),
+        ({"private_labels": "p"}, "--private-labels belongs to --protocol bah"),
         ({"reducer": "mean"}, "^--reducer is for the file of --write-calibration"),
         ({"write_calibration": "c", "outs": ["a", "b"]}, "name one OUT"),
-        ({"label": "x"}, "label: no such setting; there are draws"),
+        ({"label": "x"}, "label: there is no such setting; choose from draws"),
     ],
 )
 def test_mistakes_name_the_flag(changes, words):

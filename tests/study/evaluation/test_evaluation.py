@@ -10,13 +10,13 @@ from study.invented_study import make_scores, make_study
 
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError
-from ah_ray.results.read import read_verdicts
+from ah_ray.output.read import read_verdicts
 from ah_ray.results.reduce import reduce_outputs
-from ah_ray.study.evaluation.bootstrap import Bootstrap
 from ah_ray.study.evaluation.evaluate import evaluate, split_videos
+from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.files import METRICS, as_json, write_evaluation
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
-from ah_ray.study.labels import (
+from ah_ray.study.labelled_manifest import (
     LABELLED_VIDEOS,
     read_labelled_videos,
     read_windows,
@@ -88,8 +88,8 @@ def test_reducers_side_by_side_are_those_of_reduce(study, scores, evaluation, tm
 
 def test_calibration_on_val_lowers_ece_on_test(evaluation):
     found = {each.scaling_by: each for each in evaluation.outputs[0].calibration}
-    assert set(found) == {"none", "temperature", "platt"}
-    for scaling in ("temperature", "platt"):
+    assert set(found) == {"none", "temperature", "platt", "isotonic"}
+    for scaling in ("temperature", "platt", "isotonic"):
         assert found[scaling].ece < 0.75 * found["none"].ece
         assert found[scaling].brier.value < found["none"].brier.value
         assert found[scaling].fitted_on == "val"
@@ -126,7 +126,7 @@ def test_what_is_fitted_has_never_seen_test(study, scores, evaluation, relabelle
 
 
 def timelines(out):
-    from ah_ray.results.stream import stream_rows
+    from ah_ray.output.stream import stream_rows
 
     for row in stream_rows(out):
         yield row, [clip["p_ah"] for clip in row["clips"]]
@@ -147,7 +147,7 @@ def test_where_val_is_reported_nothing_is_fitted(study, scores, split):
     assert [each.how for each in output.thresholds] == ["fixed"]
     assert [each.scaling_by for each in output.calibration] == ["none"]
     assert all(each.fitted is None and each.on_val is None for each in output.reducers)
-    assert "nothing is fitted: val itself is reported here" in output.notes
+    assert "nothing is fitted, because val itself is reported" in output.notes
 
 
 def test_train_may_be_reported(study, scores):
@@ -161,7 +161,10 @@ def test_splits_are_by_the_manifest(study):
     reported, fitting = split_videos(table, "test")
     assert {video["split"] for video in reported} == {"test"}
     assert {video["split"] for video in fitting} == {"val"}
-    with pytest.raises(ConfigError, match="--split dev: there is none of that name"):
+    with pytest.raises(
+        ConfigError,
+        match="--split dev: there is no such split; choose one",
+    ):
         split_videos(table, "dev")
 
 
@@ -186,7 +189,8 @@ def test_the_files_say_the_same(evaluation, tmp_path):
     assert rows["scored", None, "macro_f1"]["low"] == scored["macro_f1"]["low"]
     assert {part for part, _, _ in rows} == {
         "scored", "counted_wrong", "reducer_at_half", "reducer_on_val", "reducer_fitted",
-        "threshold", "slice", "calibration", "timeline",
+        "threshold", "slice", "slice_difference", "calibration", "clip_calibration", "timeline",
+        "baseline", "gain",
     }  # fmt: skip
     assert rows["slice", "gender: woman", "macro_f1"]["n_participants"] >= 10
     timeline = evaluation.outputs[0].timeline
@@ -207,4 +211,4 @@ def test_one_label_alone_and_few_people(tmp_path):
     (output,) = evaluate([scores], study.labels, bootstrap=HOW).outputs
     assert any("too few for intervals" in note for note in output.notes)
     assert any("val has no scored videos" in note for note in output.notes)
-    assert output.scored.macro_f1.low is None
+    assert output.scored.macro_f1.low is None and output.scored.macro_f1.too_few

@@ -4,13 +4,12 @@ from study.invented_study import make_scores, make_study
 
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError
-from ah_ray.results.outputs import read_config
+from ah_ray.output.config import read_config
 from ah_ray.results.reduce import reduce_outputs
-from ah_ray.study.evaluation.bootstrap import Bootstrap
-from ah_ray.study.evaluation.calibrating import ScalingKind
 from ah_ray.study.evaluation.evaluate import evaluate
+from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
-from ah_ray.study.evaluation.thresholds import Threshold
+from ah_ray.study.evaluation.settings import ScalingKind, Threshold
 
 HOW = Bootstrap(draws=100)
 
@@ -36,7 +35,7 @@ def test_it_says_what_it_was_fitted_to(study, scores):
     }
     assert found.config_fingerprint == read_config(scores).config_fingerprint
     assert (found.reducer, found.scaling_by, found.threshold_by) == (
-        "mean", "temperature", "macro-f1",
+        "mean", "platt", "macro-f1",
     )  # fmt: skip
     assert found.fingerprint == fit_calibration(scores, study.labels, reducer="mean").fingerprint
 
@@ -50,7 +49,7 @@ def test_rows_formed_by_it_are_as_good_as_was_said(study, scores, tmp_path):
     found = evaluate([out], study.labels, bootstrap=HOW).outputs[0]
     wanted = next(each for each in said.thresholds if each.how == "macro-f1")
     assert found.scored.confusion == wanted.measures.confusion
-    scaled = next(each for each in said.calibration if each.scaling_by == "temperature")
+    scaled = next(each for each in said.calibration if each.scaling_by == "platt")
     assert found.calibration[0].ece == pytest.approx(scaled.ece)
 
 
@@ -82,5 +81,5 @@ def test_scores_that_fall_with_ah(study, tmp_path):
         fit_calibration(str(tmp_path / "against"), study.labels)
     one = {v["video_id"]: [0.2] for v in study.videos if v["label"]}
     make_output(str(tmp_path / "one"), one)
-    with pytest.raises(ConfigError, match="not of both labels"):
+    with pytest.raises(ConfigError, match="do not have both labels"):
         fit_calibration(str(tmp_path / "one"), study.labels)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # scikit-learn brings it
 
-from ah_ray.study.evaluation.judged import Judged
-from ah_ray.study.evaluation.length_bias import length_bias, rank_correlation
+from ah_ray.study.evaluation.figures.length_bias import measure_length_bias, rank_correlation
+from ah_ray.study.evaluation.predictions import Predictions
 
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1)), min_size=2, max_size=40)
 
@@ -23,8 +23,8 @@ def test_rank_correlation_as_scipy(pairs):
 def test_bands_by_hand():
     label = [0, 0, 1, 0, 1]
     p_ah = [0.1, 0.6, 0.7, 0.8, 0.2]
-    judged = Judged.of(label, p_ah, np.array(p_ah) >= 0.5, np.arange(5))
-    found = length_bias(judged, np.array([1, 3, 4, 30, 30]))
+    predictions = Predictions.of(label, p_ah, np.array(p_ah) >= 0.5, np.arange(5))
+    found = measure_length_bias(predictions, np.array([1, 3, 4, 30, 30]))
     assert [(band.low, band.high, band.n_videos, band.n_ah) for band in found.bands] == [
         (1, 1, 1, 0),
         (3, 4, 2, 1),
@@ -43,5 +43,5 @@ def test_any_is_biased_and_mean_is_not():
     label = random.random(500) < 0.5
     for reduce, low, high in ((max, 0.35, 1), (np.mean, -0.15, 0.15)):
         p_ah = np.array([reduce(each) for each in clips])
-        judged = Judged.of(label, p_ah, p_ah >= 0.5, np.arange(500))
-        assert low < length_bias(judged, n_clips).rank_correlation < high
+        predictions = Predictions.of(label, p_ah, p_ah >= 0.5, np.arange(500))
+        assert low < measure_length_bias(predictions, n_clips).rank_correlation < high

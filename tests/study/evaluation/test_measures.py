@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from ah_ray.study.evaluation.measures import (
+from ah_ray.study.evaluation.figures.measures import (
     THRESHOLDS,
     answer_measures,
+    auroc,
     average_precision,
     average_precision_1000,
     confusions,
@@ -57,8 +58,31 @@ def test_answers_by_hand():
         "f1_ah": pytest.approx(6 / 9),
         "f1_not_ah": pytest.approx(8 / 11),
         "precision_ah": pytest.approx(3 / 4),
+        "npv": pytest.approx(4 / 6),
         "recall_ah": pytest.approx(3 / 5),
+        "specificity": pytest.approx(4 / 5),
+        "balanced_accuracy": pytest.approx((3 / 5 + 4 / 5) / 2),
+        "rate_of_yes": pytest.approx(4 / 10),
     }
+
+
+@few
+@given(VIDEOS)
+def test_specificity_npv_balanced_accuracy_and_auroc_as_scikit_learn(videos):
+    label, p_ah = columns(videos)
+    yes = p_ah >= 0.5
+    found = answer_measures(confusions(label, yes).sum(axis=0))
+    others = {"pos_label": False, "zero_division": 0}
+    wanted = sklearn_metrics.recall_score(label, yes, **others)
+    assert found["specificity"] == pytest.approx(wanted)
+    assert found["npv"] == pytest.approx(sklearn_metrics.precision_score(label, yes, **others))
+    (area,) = auroc(label, p_ah, once(label))
+    if label.all() or not label.any():
+        assert np.isnan(area)
+        return
+    wanted = sklearn_metrics.balanced_accuracy_score(label, yes)
+    assert found["balanced_accuracy"] == pytest.approx(wanted)
+    assert area == pytest.approx(sklearn_metrics.roc_auc_score(label, p_ah))
 
 
 @few
@@ -77,10 +101,10 @@ def test_average_precision_as_scikit_learn(videos):
 def test_a_video_drawn_twice_counts_as_two(videos, random):
     label, p_ah = columns(videos)
     times = np.array([random.randrange(4) for _ in videos])
-    for measure in (average_precision, average_precision_1000):
+    for measure in (average_precision, average_precision_1000, auroc):
         (weighted,) = measure(label, p_ah, times[None].astype(float))
         again, scores = np.repeat(label, times), np.repeat(p_ah, times)
-        if again.any():
+        if again.any() and not (measure is auroc and again.all()):
             assert weighted == pytest.approx(measure(again, scores, once(again))[0])
         else:
             assert np.isnan(weighted)

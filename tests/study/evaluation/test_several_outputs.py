@@ -6,10 +6,10 @@ from study.invented_study import make_scores
 
 from ah_ray.config import Ensemble, Reduction
 from ah_ray.errors import ConfigError
-from ah_ray.reduction import Scaling
 from ah_ray.results.reduce import reduce_outputs
-from ah_ray.study.evaluation.bootstrap import Bootstrap
 from ah_ray.study.evaluation.evaluate import evaluate
+from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
+from ah_ray.verdicts.reduction import Scaling
 
 HOW = Bootstrap(draws=200)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from invented_bah import copy_recording
 
 
 @pytest.fixture
@@ -13,7 +14,7 @@ def folder(recordings, tmp_path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     for name, seconds in (("a", 12.0), ("b", 12.0), ("c", 7.0), ("d", 2.0)):
-        (folder / f"{name}.mp4").symlink_to(recordings[seconds])
+        copy_recording(recordings[seconds], folder / f"{name}.mp4")
     return folder
 
 

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.study.prepare import annotation_yaml
-from ah_ray.study.prepare.annotation_yaml import Node, NotYaml, read_items
+from ah_ray.study.prepare.bah import annotation_yaml
+from ah_ray.study.prepare.bah.annotation_yaml import Node, NotYaml, read_items
 
 
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"])
@@ -64,18 +64,18 @@ def test_tuples_are_lists():
         "!!binary aGVsbG8=",
     ],
 )
-def test_what_would_make_an_object_is_told_and_not_made(value, tmp_path, monkeypatch):
+def test_what_would_make_an_object_is_reported_and_not_made(value, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first, item, last = read_items(f"a: 1\nb:\n  c: {value}\nd: 2\n".encode())
     (problem,) = item.problems
     assert problem.line == 3 and "would make an object" in problem.what
-    assert "safe_dump" in problem.mend
+    assert "safe_dump" in problem.remedy
     assert not first.problems and not last.problems and plain(last.value) == "2"
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("any_parser")
-def test_lines_are_told():
+def test_lines_are_reported():
     text = "a:\n  x: 1\n  y:\n  - [1, 2]\n  - - 3\n    - 4\nb: 0\n"
     a, b = read_items(text.encode())
     assert (a.line, b.line) == (1, 7)
@@ -144,7 +144,7 @@ def test_nested_without_end(text):
         assert time.monotonic() - started < 5
 
 
-def test_references_upon_references_take_no_room():
+def test_references_to_references_take_no_room():
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
     assert len(list(read_items("\n".join(lines).encode()))) == 60
 

@@ -135,11 +135,11 @@ def test_parts_that_are_missing(bah, prepared, tmp_path):
 
 
 def test_prepared_twice_is_the_same(bah, prepared, tmp_path):
-    def written():
+    def read_files():
         return {path.name: path.read_bytes() for path in (tmp_path / "labels").iterdir()}
 
     prepared(bah=bah, balance="draw", seed=3)
-    first = written()
+    first = read_files()
     assert first.keys() == {"windows.parquet", "videos.parquet", "prepared.json"}
     prepared(bah=bah, balance="draw", seed=3)
-    assert written() == first
+    assert read_files() == first

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from invented_bah import ANNOTATIONS, VIDEOS, edit, spans
 
-from ah_ray.study.faults import FaultyInput
+from ah_ray.study.label_errors import FaultyInput
 
 MARK = "time_detailed_ah:\n  - !!python/tuple\n    - 0.5\n    - 4.0"  # of VIDEOS[5]
 
@@ -20,8 +20,8 @@ MARK = "time_detailed_ah:\n  - !!python/tuple\n    - 0.5\n    - 4.0"  # of VIDEO
         ("[1:02]", "the interval is '1:02'; write [start, end]"),
         ("{a: 1}", "time_detailed_ah is a mapping; write a list of [start, end]"),
         ("[[3, 3]]", "the interval 3 – 3 is empty"),
-        ("[[-1, 3]]", "'-1' is no time"),
-        ("[[0:70, 1:30]]", "'0:70' is no time"),
+        ("[[-1, 3]]", "'-1' is not a time"),
+        ("[[0:70, 1:30]]", "'0:70' is not a time"),
     ],
 )
 def test_intervals_that_are_none(bah, faults_of, written, told):
@@ -35,6 +35,13 @@ def test_intervals_that_are_none(bah, faults_of, written, told):
 def test_intervals_in_other_forms(bah, prepared, written):
     edit(bah / ANNOTATIONS, MARK, f"time_detailed_ah: {written}")
     assert spans(prepared(bah=bah), VIDEOS[5]) == [(0.5, 4, 1)]
+
+
+def test_overlapping_marks_each_by_itself_as_published(bah, prepared):
+    edit(bah / ANNOTATIONS, MARK, "time_detailed_ah: [[0.5, 4], [3, 6.5]]")
+    assert spans(prepared(bah=bah), VIDEOS[5])[0][:2] == (0.5, 5.5)
+    found = spans(prepared(bah=bah, overlaps="keep"), VIDEOS[5])
+    assert found == [(0.5, 4, 1), (3, 6.5, 1)]
 
 
 def test_an_ah_video_without_a_mark_has_no_window(bah, prepared):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from invented_bah import ANNOTATIONS, VIDEOS, Invented
+from invented_bah import ANNOTATIONS, VIDEOS, Invented, copy_recording
 
-from ah_ray.study.faults import FaultyInput
+from ah_ray.study.label_errors import FaultyInput
 
 TRAIN = """\
 Videos/a/good.mp4,0,fine, as it is
@@ -72,20 +71,20 @@ TOLD = """\
 train.txt:2: Videos/b/gone.mp4 is not there; put the video there, or take the line out
 train.txt:3: the label 'maybe' is unknown; write 0 or 1
 train.txt:4: Videos/d/other.mp4 is 0 here, but global_ah is 1 (NOTES:4); make both the same
-train.txt:6: it is no `path,label,transcript`; write one such line per video
+train.txt:6: it is not `path,label,transcript`; write one such line per video
 train.txt:7: Videos/e/twice.mp4 is listed a second time (first: TRAIN:5); keep one of the lines
 train.txt:8: Videos/f/silent.mp4 has no annotation; annotate it, or take the line out
 train.txt:9: ROOT/Videos/g/empty.mp4 cannot be used: the file is empty; upload \
 the recording again: this is not a whole media file
-notes.yaml:13: the interval 1 – 2.6 s is outside the video, which has 2.00 s; mend the interval, \
-or check that the video is whole
+notes.yaml:13: the interval 1 – 2.6 s is outside the video, which has 2.00 s; correct the \
+interval, or check that the video is whole
 notes.yaml:17: the interval 0:02 – 0:01 is reversed; write [start, end], the end later
-notes.yaml:21: 'soon' is no time; write seconds or minutes:seconds
+notes.yaml:21: 'soon' is not a time; write seconds or minutes:seconds
 notes.yaml:24: global_ah is 0, but time_detailed_ah marks intervals; take them out, or set \
 global_ah to 1
 notes.yaml:28: the tag !!python/object/apply:os.getcwd would make an object; write plain values \
 (in Python: yaml.safe_dump)
-notes.yaml:28: a list of 0 is no time; write seconds or minutes:seconds
+notes.yaml:28: a list of 0 is not a time; write seconds or minutes:seconds
 notes.yaml:31: global_ah is '2': an unknown label; write 0 or 1
 notes.yaml:33: Videos/o/unsplit.mp4 is in no split; add a line to one, or take it out
 notes.yaml:34: Videos/n/again.mp4 is annotated a second time (first: NOTES:32); keep the right one
@@ -101,7 +100,7 @@ def wrong(tmp_path, recordings) -> Path:
     videos = {line.split(",")[0] for line in TRAIN.split("\n") if "," in line}
     for path in videos | {"Videos/o/unsplit.mp4", "Videos/q/q.mp4"}:
         (root / path).parent.mkdir(parents=True)
-        shutil.copy(recordings[2.0], root / path)
+        copy_recording(recordings[2.0], root / path)
     (root / "Videos/b/gone.mp4").unlink()
     (root / "Videos/g/empty.mp4").write_bytes(b"")
     (root / "split").mkdir()
@@ -110,7 +109,7 @@ def wrong(tmp_path, recordings) -> Path:
     return root
 
 
-def test_all_that_is_wrong_is_told_at_once(wrong, faults_of, tmp_path):
+def test_all_that_is_wrong_is_reported_at_once(wrong, faults_of, tmp_path):
     told = TOLD.replace("NOTES", f"{wrong}/notes.yaml").replace("TRAIN", f"{wrong}/split/train.txt")
     expected = told.replace("ROOT", str(wrong)).splitlines()
     found = faults_of(bah=wrong, annotations=wrong / "notes.yaml")
@@ -128,7 +127,7 @@ def test_faulty_videos_are_left_out_and_counted(wrong, prepared):
 def test_a_leak_is_refused_even_where_faults_are_skipped(bah, prepared, faults_of):
     leak = Invented(participant="90006", split="train", seconds=2.0, label=0, question=7)
     (bah / leak.path).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(bah / VIDEOS[3].path, bah / leak.path)
+    copy_recording(bah / VIDEOS[3].path, bah / leak.path)
     with (bah / "split/train.txt").open("a") as file:
         file.write(f"{leak.path},0,hm\n")
     with (bah / ANNOTATIONS).open("a") as file:
@@ -136,11 +135,11 @@ def test_a_leak_is_refused_even_where_faults_are_skipped(bah, prepared, faults_o
     (fault,) = faults_of(bah=bah)
     assert "participant 90006 is in train (" in fault and "train.txt:6) and in test (" in fault
     assert fault.endswith("keep all videos of a participant in one split")
-    with pytest.raises(FaultyInput, match=r"mend it \(--skip-faulty cannot leave this out\)$"):
+    with pytest.raises(FaultyInput, match=r"correct it \(--skip-faulty cannot leave this out\)$"):
         prepared(bah=bah, skip_faulty=True)
 
 
-def test_with_every_video_left_out_it_is_told_why(bah, prepared):
+def test_with_every_video_left_out_the_reason_is_reported(bah, prepared):
     text = (bah / ANNOTATIONS).read_text()
     (bah / ANNOTATIONS).write_text(re.sub(r"global_ah: \d", "global_ah: x", text))
     with pytest.raises(FaultyInput, match=r"no video is left, .*: 8 faulty videos$") as caught:

@@ -25,7 +25,7 @@ def test_only_who_consented(bah, prepared):
     assert {row["age"] for row in prepared(bah=bah).videos.to_pylist()} == {None}
 
 
-def test_of_those_who_did_not_consent_nothing_is_opened_or_to_be_mended(bah, prepared):
+def test_nothing_of_those_who_did_not_consent_is_opened_or_reported(bah, prepared):
     without = [video for video in VIDEOS if video.participant == "90003"]
     (bah / without[0].path).unlink()
     (bah / without[0].path).write_bytes(b"no video")
@@ -50,7 +50,7 @@ def test_meta_data_that_is_wrong(bah, faults_of, prepared):
     ]
     age, tag = faults_of(bah=bah)
     assert age == (
-        f"meta_data.yml:{lines[0]}: participant 90001: 'young' is no age; write whole years"
+        f"meta_data.yml:{lines[0]}: participant 90001: 'young' is not an age; write whole years"
     )
     assert tag.startswith(f"meta_data.yml:{lines[1]}: participant 90002: the tag !!python/object:x")
     found = prepared(bah=bah, skip_faulty=True)

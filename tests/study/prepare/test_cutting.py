@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.study.faults import Place
-from ah_ray.study.labelled import LabelledVideo, Marked
+from ah_ray.study.label_errors import Place
+from ah_ray.study.labelled_video import LabelledVideo, Marked
 from ah_ray.study.prepare.cutting import (
     SHORT_TAILS,
     SHORT_WINDOWS,

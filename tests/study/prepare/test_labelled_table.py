@@ -15,7 +15,7 @@ from ah_ray import storage
 from ah_ray.cohort import open_cohort
 from ah_ray.cohort.identity import video_id_of
 from ah_ray.errors import ConfigError
-from ah_ray.study.faults import FaultyInput
+from ah_ray.study.label_errors import FaultyInput
 
 
 def spans(prepared) -> list[tuple]:
@@ -123,20 +123,20 @@ LINES = (
 TOLD = """\
 labels.csv:3: it overlaps line 2; let each moment of a video be in one row
 labels.csv:5: it overlaps line 4; let each moment of a video be in one row
-labels.csv:6: the interval 0 – 9 s is outside the video, which has 7.00 s; mend the interval, or \
-check that the video is whole
+labels.csv:6: the interval 0 – 9 s is outside the video, which has 7.00 s; correct the \
+interval, or check that the video is whole
 labels.csv:7: '../d.mp4' leaves the manifest's folder; give the whole URI
 labels.csv:8: the label 'often' is unknown; write 0 or 1
 labels.csv:9: the participant is missing; say whose video it is
 labels.csv:10: the interval 3 – 1 is reversed; give an end_s after start_s
-labels.csv:11: 'x' is no time; give start_s and end_s in seconds, or neither of them
+labels.csv:11: 'x' is not a time; give start_s and end_s in seconds, or neither of them
 labels.csv:12: end_s is missing; give start_s and end_s in seconds, or neither of them
 labels.csv:13: FOLDER/i.mp4 cannot be used: it is not there; upload the object, or take it out of \
 the manifest
 """
 
 
-def test_all_that_is_wrong_is_told_at_once(table, folder, faults_of, prepared):
+def test_all_that_is_wrong_is_reported_at_once(table, folder, faults_of, prepared):
     labels = table(*LINES)
     told = TOLD.replace("FOLDER", str(folder)).splitlines()
     assert sorted(faults_of(table=labels)) == sorted(told)
@@ -156,13 +156,13 @@ def test_rows_that_do_not_agree(folder, table, faults_of, prepared):
     assert "labels.csv:4: participant bob is in train (" in bob
     assert "labels.csv:6: the split is missing; write train, val, test" in missing
     assert of_d[0] == "labels.csv:7: its participant is another than on line 6; make them the same"
-    assert "labels.csv:7: the split 'holdout' is none" in of_d[1]
+    assert "labels.csv:7: the split 'holdout' is unknown" in of_d[1]
     with pytest.raises(
-        FaultyInput, match=r"mend them \(--skip-faulty cannot leave any of them out"
+        FaultyInput, match=r"correct them \(--skip-faulty cannot leave any of them out"
     ):
         prepared(table=labels, skip_faulty=True)
     good = table("a.mp4,0,ann,train", header="uri,label,participant,split")
-    (folder / "a.mp4").unlink()  # nothing is opened before this is told
+    (folder / "a.mp4").unlink()  # nothing is opened before this is reported
     with pytest.raises(ConfigError, match=r"labels\.csv brings its own: leave one out"):
         prepared(table=good, split="0.5,0.25,0.25")
 

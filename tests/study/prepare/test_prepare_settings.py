@@ -49,7 +49,10 @@ def test_shares_and_consent_in_several_forms():
         ({"window_s": 40}, "--window-s: .*less than or equal to 30"),
         ({"tail": "cut"}, "--tail: .*drop"),
         ({"min_window_s": 4}, "--min-window-s is above --min-tail-s or --window-s"),
-        ({"windows": 4}, "windows: no such setting; there are annotations, bah, balance"),
+        (
+            {"windows": 4},
+            "windows: there is no such setting; choose from annotations, bah",
+        ),
     ],
 )
 def test_mistakes(settings, told):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from invented_bah import copy_recording
 
 from ah_ray.errors import ConfigError
 from ah_ray.profile import load_profile
@@ -19,7 +20,7 @@ def published(recordings, tmp_path) -> Path:
     lines, prompt = [], load_profile("seed").user
     for number, (seconds, answer) in enumerate(((2.0, "Yes"), (7.0, "No"), (2.0, "No"))):
         name = f"9000{number}_Question_1_2030-01-02_10-00-00_Video_1"
-        (folder / f"{name}.mp4").symlink_to(recordings[seconds])
+        copy_recording(recordings[seconds], folder / f"{name}.mp4")
         said = [{"role": "user", "content": prompt},
                 {"role": "assistant", "content": f"<answer>{answer}</answer>"}]  # fmt: skip
         lines.append({"messages": said, "video": [str(folder / f"{name}.mp4")],

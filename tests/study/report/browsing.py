@@ -17,9 +17,10 @@ class Opened:
     page: Page
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    recordings: set[str] = field(default_factory=set)  # URLs that a test plays
 
     def ids(self) -> list[str]:
-        return self.page.locator("#rows a").all_inner_texts()
+        return self.page.locator("#rows th a").all_inner_texts()
 
     def cell(self, number: int) -> list[str]:
         return self.page.locator(f"#rows tr > :nth-child({number})").all_inner_texts()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from study.report.browsing import PATIENCE_MS, Opened
-from study.report.invented_report import LARGE, make_hostile, make_labelled, make_large
+from study.report.invented_report import LARGE, make_hostile, make_labelled, make_large, make_visits
 
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
@@ -41,14 +41,20 @@ def opened(browser) -> Iterator[Callable[..., Opened]]:
     for one in every:
         page_uri = one.page.url.split("#")[0]
         assert one.complaints == []
-        assert {url for url in one.requests if not url.startswith("data:")} == {page_uri}
+        asked = {url for url in one.requests if not url.startswith(("data:", "blob:"))}
+        assert asked == {page_uri} | one.recordings
         one.page.context.close()
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory) -> Path:
+def labelled_page(tmp_path_factory) -> Path:
     out, study = make_labelled(tmp_path_factory.mktemp("labelled"))
     return Path(make_report(ReportSettings(out=out, labels=study.labels, draws=100)).file)
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory) -> Path:
+    return make_visits(tmp_path_factory.mktemp("visits"))
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from study.invented_study import Study, make_scores, make_study
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ErrorKind
+from ah_ray.output.config import claim_output
+from ah_ray.output.runs import RunSummary, TableCounts, write_summary
+from ah_ray.output.table_files import CLIPS_FILE, VERDICTS_FILE
+from ah_ray.output.tables import flat_clips
 from ah_ray.profile import load_profile
 from ah_ray.records import VERDICT, VERDICTS
-from ah_ray.results.outputs import claim
-from ah_ray.results.runs import RunSummary, TableCounts, write_summary
-from ah_ray.results.table_files import CLIPS_FILE, VERDICTS_FILE
-from ah_ray.results.tables import flat_clips
-from ah_ray.study.labels import LABELLED_VIDEOS, WINDOWS, write_labels
+from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, write_labels
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
 
@@ -68,6 +68,37 @@ def make_labelled(folder: Path) -> tuple[str, Study]:
     make_night(out, "run-0", days_before=1, videos=120, failed=2)
     make_night(out, "run-1", days_before=0, videos=160, failed=3)
     return out, study
+
+
+VISITS = """video_id,participant,visit,question
+a1,anna,2026-01-01,why
+a2,anna,2026-01-01,how
+a3,anna,2026-01-15,why
+a4,anna,2026-04-20,why
+a5,anna,2026-05-04,why
+b1,bert,2026-01-03,why
+"""
+"""Anna's third visit is missing; one of her videos cannot be scored. Nobody knows whose c is."""
+
+
+def make_visits(folder: Path) -> Path:
+    """The page of an output whose participants have visits at dates."""
+    out, table = str(folder / "scores"), folder / "visits.csv"
+    videos = {
+        "a1": [0.9, 0.2],
+        "a2": [0.1],
+        "a3": ErrorKind.DECODE,
+        "a4": [0.3, 0.4, 0.1],
+        "a5": [0.7],
+        "b1": [0.2],
+        "c": [0.3],
+    }
+    make_output(out, videos)
+    table.write_text(VISITS)
+    made = make_report(
+        ReportSettings(out=out, participants=str(table), plain_participants=True, title="Pilot")
+    )
+    return Path(made.file)
 
 
 def make_hostile(folder: Path, **settings: object) -> Path:
@@ -121,7 +152,7 @@ def make_large(out: Path, n_videos: int) -> str:
     """As many videos as that, 1 to 12 clips each, a fiftieth failed; its tables alone."""
     random = np.random.default_rng(0)
     by = scoring()
-    claim(str(out), by, Reduction())
+    claim_output(str(out), by, Reduction())
     rows = []
     for place in range(n_videos):
         scores = random.beta(0.7, 1.4, size=random.integers(1, 13)).tolist()

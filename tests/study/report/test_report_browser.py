@@ -11,10 +11,10 @@ from invented_rows import make_output
 from playwright.sync_api import expect
 
 from ah_ray.config import Reduction
-from ah_ray.reduction import Scaling
-from ah_ray.results.read import read_clips, read_verdicts
+from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
+from ah_ray.verdicts.reduction import Scaling
 
 pytestmark = needs_chromium
 
@@ -26,8 +26,8 @@ def by_score(file: Path) -> list[str]:
     return sorted(shown, key=lambda name: (shown[name] is None, -(shown[name] or 0), name))
 
 
-def test_searching(opened, labelled):
-    one = opened(labelled)
+def test_searching(opened, labelled_page):
+    one = opened(labelled_page)
     some = one.ids()[3]
     one.page.fill("#search", some.upper())
     assert some in one.ids()
@@ -41,8 +41,8 @@ def test_searching(opened, labelled):
     assert len(one.ids()) == 50
 
 
-def test_filtering_by_answer_and_label(opened, labelled):
-    one = opened(labelled)
+def test_filtering_by_answer_and_label(opened, labelled_page):
+    one = opened(labelled_page)
     one.page.select_option("#which", "N")
     assert set(one.cell(2)) == {"No"}
     one.page.select_option("#which", "failed")
@@ -54,9 +54,9 @@ def test_filtering_by_answer_and_label(opened, labelled):
     assert pairs
 
 
-def test_sorting_and_turning_pages(opened, labelled):
-    one = opened(labelled)
-    expected = by_score(labelled)
+def test_sorting_and_turning_pages(opened, labelled_page):
+    one = opened(labelled_page)
+    expected = by_score(labelled_page)
     assert one.ids() == expected[:50]
     one.page.click("#forward")
     assert one.ids() == expected[50:100]
@@ -73,16 +73,16 @@ def test_sorting_and_turning_pages(opened, labelled):
     assert one.cell(7)[0] == max(one.cell(7))
 
 
-def test_opening_one_video(opened, labelled):
-    one = opened(labelled)
+def test_opening_one_video(opened, labelled_page):
+    one = opened(labelled_page)
     name = one.ids()[0]
-    clips = read_clips(str(labelled.parent)).to_pylist()
+    clips = read_clips(str(labelled_page.parent)).to_pylist()
     clips = [clip for clip in clips if clip["video_id"] == name]
     one.page.click("#rows tr:first-child td:nth-child(4)")  # anywhere in the row
     expect(one.page.locator("#video-title")).to_have_text(name)
-    told = one.page.locator("#video tbody tr").all_inner_texts()
-    assert len(told) == len(clips)
-    for text, clip in zip(told, clips, strict=True):
+    rows = one.page.locator("#video tbody tr").all_inner_texts()
+    assert len(rows) == len(clips)
+    for text, clip in zip(rows, clips, strict=True):
         assert f"{clip['p_ah']:.3f}" in text
         assert clip["answer"] in text
     bars = one.page.locator("#video svg.chart rect.mark-yes, #video svg.chart rect.mark-no")
@@ -90,7 +90,7 @@ def test_opening_one_video(opened, labelled):
     assert one.page.locator("#video svg.chart line.threshold").count() == 1
     assert one.page.locator("#video svg.chart rect.mark-marked").count() == 1
     one.page.click("text=Next video")
-    expect(one.page.locator("#video-title")).to_have_text(by_score(labelled)[1])
+    expect(one.page.locator("#video-title")).to_have_text(by_score(labelled_page)[1])
     one.page.click("#video .close")
     expect(one.page.locator("#video")).to_be_hidden()
 
@@ -127,17 +127,17 @@ def test_words_beside_a_timeline_are_whole(opened, tmp_path, width):
     assert box["x"] + box["width"] <= drawing["x"] + drawing["width"]
 
 
-def test_an_address_opens_its_video(opened, labelled):
-    one = opened(labelled)
+def test_an_address_opens_its_video(opened, labelled_page):
+    one = opened(labelled_page)
     name = one.ids()[7]
-    one.page.goto(labelled.as_uri() + f"#video={name}")
+    one.page.goto(labelled_page.as_uri() + f"#video={name}")
     expect(one.page.locator("#video-title")).to_have_text(name)
-    one.page.goto(labelled.as_uri() + "#video=nobody%E0%A4")
+    one.page.goto(labelled_page.as_uri() + "#video=nobody%E0%A4")
     expect(one.page.locator("#video")).to_be_hidden()
 
 
-def test_by_keyboard_alone(opened, labelled):
-    one = opened(labelled)
+def test_by_keyboard_alone(opened, labelled_page):
+    one = opened(labelled_page)
     keyboard = one.page.keyboard
 
     def tab_to(selector: str) -> None:
@@ -170,8 +170,8 @@ def test_by_keyboard_alone(opened, labelled):
 @pytest.mark.parametrize(
     ("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)], ids=str
 )
-def test_axe_finds_no_violation(opened, labelled, scheme, width):
-    one = opened(labelled, color_scheme=scheme, viewport={"width": width, "height": 800})
+def test_axe_finds_no_violation(opened, labelled_page, scheme, width):
+    one = opened(labelled_page, color_scheme=scheme, viewport={"width": width, "height": 800})
     one.page.fill("#search", "test-01")  # a row is like another, and axe takes its time
     one.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     for state in ("the page", "one video"):

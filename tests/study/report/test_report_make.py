@@ -13,13 +13,13 @@ from study.report.invented_report import LARGE, make_labelled, make_night
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, ErrorKind
-from ah_ray.reduction import Scaling
-from ah_ray.results.outputs import config_of, write_config
-from ah_ray.study.report.make import Made, make_report
+from ah_ray.output.config import make_config, write_config
+from ah_ray.study.report.make import WrittenReport, make_report
 from ah_ray.study.report.settings import ReportSettings
+from ah_ray.verdicts.reduction import Scaling
 
 
-def data_of(made: Made) -> dict:
+def data_of(made: WrittenReport) -> dict:
     return _data(storage.read_bytes(made.file).decode())
 
 
@@ -28,7 +28,7 @@ def _data(text: str) -> dict:
     return json.loads(inside)
 
 
-def text_of(made: Made) -> str:
+def text_of(made: WrittenReport) -> str:
     return " ".join(storage.read_bytes(made.file).decode().split())
 
 
@@ -54,7 +54,7 @@ def test_from_a_bucket_and_to_it(bucket):
     assert data_of(made)["videos"]["id"] == ["a"]
 
 
-def test_two_nights_are_told(out):
+def test_two_nights_are_shown(out):
     make_night(out, "run-0", days_before=1, videos=100, failed=2)
     make_night(out, "run-1", days_before=0, videos=130, failed=3)
     text = text_of(make_report(ReportSettings(out=out)))
@@ -71,13 +71,13 @@ def test_a_first_night_has_one_column(out):
     assert section.count('<th scope="col" class="number">') == 2 and "–" not in section
 
 
-def test_a_small_cohort_is_told_in_its_own_terms(out):
+def test_a_small_cohort_is_shown_in_its_own_terms(out):
     text = text_of(make_report(ReportSettings(out=out)))
     assert "2 videos, 10 seconds" in text
     assert "<dd>2026-01-02 (UTC)</dd>" in text
 
 
-def test_videos_without_a_row_are_told(out):
+def test_videos_without_a_row_are_shown(out):
     make_night(out, "run-1", days_before=0, videos=130, failed=3, missing=4)
     text = text_of(make_report(ReportSettings(out=out)))
     assert "4 more videos of the cohort have no row yet" in text
@@ -103,7 +103,7 @@ def test_labels_add_measures_and_what_annotators_marked(tmp_path):
     assert "test-000" not in text.replace('"test-000-', "")  # a participant; videos bear the name
 
 
-def test_where_all_were_scored_no_column_is_told_twice(tmp_path):
+def test_no_column_is_shown_twice_where_all_were_scored(tmp_path):
     out, study = make_labelled(tmp_path)
     made = make_report(ReportSettings(out=out, labels=study.labels, split="val", draws=100))
     assert "Unscored counted wrong" not in text_of(made)
@@ -123,14 +123,14 @@ def test_a_page_is_replaced_and_nothing_else(out, tmp_path):
     precious.write_text("of somebody")
     verdicts = Path(out) / "verdicts.parquet"
     before = verdicts.read_bytes()
-    for place, told in (
+    for place, words in (
         (precious, "a file already that is no page"),
         (verdicts, "the output itself uses that name"),
         (Path(out) / "runs" / "x.json", "the output itself uses that name"),  # nothing is there
         (tmp_path, "that is a folder; give a file"),
         (f"{tmp_path}/new/", "that is a folder; give a file"),
     ):
-        with pytest.raises(ConfigError, match=f"--to {re.escape(str(place))}: .*{told}"):
+        with pytest.raises(ConfigError, match=f"--to {re.escape(str(place))}: .*{words}"):
             make_report(ReportSettings(out=out, to=str(place)))
     assert precious.read_text() == "of somebody" and verdicts.read_bytes() == before
 
@@ -156,14 +156,14 @@ def test_where_nothing_can_be_written_names_the_flag(out, tmp_path):
 def test_hidden_names_cannot_be_linked_to(tmp_path, flag):
     out = str(tmp_path / "scores")
     make_output(out, {"a": [0.5]}, hide_uris=True)
-    write_config(out, config_of(scoring(), Reduction(), hide_uris=True))
+    write_config(out, make_config(scoring(), Reduction(), hide_uris=True))
     assert make_report(ReportSettings(out=out)).n_videos == 1
     with pytest.raises(ConfigError, match=f"--{flag.replace('_', '-')}: .* --hide-uris"):
         make_report(ReportSettings(out=out, **{flag: True}))
 
 
 def test_a_calibrated_page_has_one_scale(tmp_path):
-    """Whatever of it is read together: the video's score, its clips', and where a Yes begins."""
+    """The scores of the video and its clips, and the threshold, are on the same scale."""
     calibrated = Reduction(threshold=0.36, scaling=Scaling(slope=0.08), calibration_fingerprint="c")
     out = str(tmp_path / "scores")
     make_output(out, {"a": [0.004, 0.0001]}, reduction=calibrated)

@@ -1,4 +1,4 @@
-"""The page as text: whatever a name holds, it stays text, and nothing is loaded from elsewhere."""
+"""The page as text: all that a name holds stays text, and nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from invented_rows import make_output, name_of, row, scoring
 from study.report.invented_report import HOSTILE, make_hostile
 
 from ah_ray.config import Ensemble, OneModel, Reduction
-from ah_ray.results.commit import commit
-from ah_ray.results.outputs import claim
+from ah_ray.output.config import claim_output
+from ah_ray.output.row_files import commit_row
+from ah_ray.output.tables import write_tables
 from ah_ray.results.reduce import reduce_outputs
-from ah_ray.results.tables import write_tables
-from ah_ray.results.verdict import with_verdict
 from ah_ray.study.report.make import make_report
-from ah_ray.study.report.page import embedded_json
+from ah_ray.study.report.page import embed_json
 from ah_ray.study.report.settings import ReportSettings
+from ah_ray.verdicts.verdict import with_verdict
 
 
 class Elements(HTMLParser):
@@ -50,8 +50,8 @@ class Elements(HTMLParser):
 
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=5))
-def test_embedded_json_is_the_same_value_and_plain(value):
-    text = embedded_json(value)
+def test_embed_json_is_the_same_value_and_plain(value):
+    text = embed_json(value)
     assert json.loads(text) == value
     assert text.isascii()
     assert not set(text) & set("<>&")
@@ -59,7 +59,7 @@ def test_embedded_json_is_the_same_value_and_plain(value):
 
 def test_numbers_that_json_does_not_know_are_not_written():
     with pytest.raises(ValueError, match="JSON"):
-        embedded_json([float("nan")])
+        embed_json([float("nan")])
 
 
 @pytest.fixture(scope="module")
@@ -119,38 +119,38 @@ def test_the_page_says_what_the_score_is_and_is_not(tmp_path):
     assert "No labels were given for this page" in text
 
 
-_TOLD = "These verdicts say nothing about people"
+_DISCLAIMER = "These verdicts say nothing about people"
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "is_shown"),
     [("tiny", True), ("tiny+my-adapter", True), ("model-a", False), ("tiny-clinic", False)],
 )
-def test_a_page_of_the_demonstration_says_that_it_means_nothing(tmp_path, model, told):
+def test_a_page_of_the_demonstration_says_that_it_means_nothing(tmp_path, model, is_shown):
     out = str(tmp_path / "out")
     make_output(out, {"a": [0.9]}, by=scoring(model))
-    assert (_TOLD in _text(ReportSettings(out=out))) == told
+    assert (_DISCLAIMER in _text(ReportSettings(out=out))) == is_shown
 
 
 @pytest.mark.parametrize(
-    ("names", "told"), [(("model-a", "tiny+b"), True), (("model-a", "model-b"), False)]
+    ("names", "is_shown"), [(("model-a", "tiny+b"), True), (("model-a", "model-b"), False)]
 )
-def test_so_does_a_page_of_several_models_with_it_among_them(tmp_path, names, told):
+def test_so_does_a_page_of_several_models_with_it_among_them(tmp_path, names, is_shown):
     models = tuple(OneModel(name=name, fingerprint=name) for name in names)
     by = scoring(" + ".join(names), models=models)
     made = row("a", [0.9], by=by)
     made["clips"][0]["model_p_ah"] = [0.9, 0.1]
     out = str(tmp_path / "in-one-run")
-    claim(out, by, Reduction(ensemble=Ensemble.VOTE))
-    commit(out, with_verdict(made, Reduction(ensemble=Ensemble.VOTE)), stale=())
+    claim_output(out, by, Reduction(ensemble=Ensemble.VOTE))
+    commit_row(out, with_verdict(made, Reduction(ensemble=Ensemble.VOTE)), stale=())
     write_tables(out, [name_of(made)])
-    assert (_TOLD in _text(ReportSettings(out=out))) == told
+    assert (_DISCLAIMER in _text(ReportSettings(out=out))) == is_shown
     outs = [str(tmp_path / name) for name in names]
     for each, name in zip(outs, names, strict=True):
         make_output(each, {"a": [0.9]}, by=scoring(name))
     voted = str(tmp_path / "voted")
     reduce_outputs(outs, voted, reduction=Reduction())
-    assert (_TOLD in _text(ReportSettings(out=voted))) == told
+    assert (_DISCLAIMER in _text(ReportSettings(out=voted))) == is_shown
 
 
 def _text(settings: ReportSettings) -> str:

@@ -12,9 +12,9 @@ import pytest
 from invented_rows import make_output
 
 from ah_ray import storage
-from ah_ray.media.ffmpeg import ffmpeg_path
-from ah_ray.results.read import read_clips, read_verdicts
-from ah_ray.study.report.pictures import PER_VIDEO, Thumbnails, thumbnails
+from ah_ray.media.ffmpeg.program import ffmpeg_path
+from ah_ray.output.read import read_clips, read_verdicts
+from ah_ray.study.report.pictures import PER_VIDEO, Thumbnails, take_thumbnails
 
 BRIGHTNESS = (30, 90, 150, 210, 60)
 
@@ -31,7 +31,7 @@ def recording(tmp_path_factory) -> Path:
 
 
 def of(out: str) -> Thumbnails:
-    return thumbnails(read_verdicts(out), read_clips(out))
+    return take_thumbnails(read_verdicts(out), read_clips(out))
 
 
 def output(folder: Path, recording: Path) -> str:
@@ -68,5 +68,5 @@ def test_a_recording_that_has_changed_or_gone_has_none_and_says_why(tmp_path, re
 
 def test_progress_counts_videos(tmp_path, recording):
     out, seen = output(tmp_path, recording), []
-    thumbnails(read_verdicts(out), read_clips(out), lambda: seen.append(1))
+    take_thumbnails(read_verdicts(out), read_clips(out), lambda: seen.append(1))
     assert seen == [1]

@@ -14,8 +14,8 @@ from study.report.invented_report import HOSTILE, LARGE
 
 from ah_ray import storage
 from ah_ray.errors import ErrorKind
-from ah_ray.media.synthetic import random_scenes, write_video
-from ah_ray.results.table_files import VERDICTS_FILE
+from ah_ray.media.ffmpeg.synthetic import random_scenes, write_video
+from ah_ray.output.table_files import VERDICTS_FILE
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
 
@@ -23,8 +23,8 @@ pytestmark = needs_chromium
 USABLE_MS = 2_000
 
 
-def test_a_small_screen_is_not_left_sideways(opened, labelled):
-    page = opened(labelled, viewport={"width": 360, "height": 700}).page
+def test_a_small_screen_is_not_left_sideways(opened, labelled_page):
+    page = opened(labelled_page, viewport={"width": 360, "height": 700}).page
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(wide) == 0
     page.locator("#rows a").first.click()
@@ -32,8 +32,8 @@ def test_a_small_screen_is_not_left_sideways(opened, labelled):
     assert page.evaluate("document.getElementById('video').scrollWidth") <= 360
 
 
-def test_a_small_screen_and_paper_break_no_id_and_no_time(opened, labelled):
-    page = opened(labelled, viewport={"width": 360, "height": 700}).page
+def test_a_small_screen_and_paper_break_no_id_and_no_time(opened, labelled_page):
+    page = opened(labelled_page, viewport={"width": 360, "height": 700}).page
     lines = "e => e.getClientRects().length"
     assert page.locator("#rows a").first.evaluate(lines) == 1
     page.locator("#rows a").first.click()
@@ -67,17 +67,17 @@ def test_what_was_not_scored_is_hatched_and_has_no_height(opened, tmp_path):
     assert "0:06 could be read, of 0:15 or more" in page.inner_text("#video .facts")
 
 
-def test_dark_mode_is_dark(opened, labelled):
+def test_dark_mode_is_dark(opened, labelled_page):
     def paper(scheme: str) -> int:
-        page = opened(labelled, color_scheme=scheme).page
+        page = opened(labelled_page, color_scheme=scheme).page
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
         return sum(map(int, re.findall(r"\d+", colour)))
 
     assert paper("dark") < 150 < 600 < paper("light")
 
 
-def test_print_to_pdf(opened, labelled):
-    one = opened(labelled, color_scheme="dark")
+def test_print_to_pdf(opened, labelled_page):
+    one = opened(labelled_page, color_scheme="dark")
     whole = one.page.pdf(format="A4", print_background=True)
     assert whole.startswith(b"%PDF")
     one.page.emulate_media(media="print")
@@ -111,7 +111,7 @@ def test_hostile_names_stay_text(opened, hostile):
     assert "</script>" in one.page.inner_text("#video .lead")
     assert one.page.evaluate("window.hit") is None
     assert one.page.locator("img").count() == 0
-    link = one.page.locator("#video dd a")
+    link = one.page.locator("#video dd a[target]")
     assert link.get_attribute("href").startswith("file:///cohort/%3C/script%3E")
     assert first_words in link.inner_text()
 

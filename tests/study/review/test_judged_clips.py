@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from ah_ray.study.faults import Faults, Place
+from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.review.judged_clips import agreement, judged_clips
 from ah_ray.study.review.sheet import Answer
 
 HERE = Place(file="sheet.csv", line=2)
 
 
-def said(reviewer: str, yes: bool, start_s: float = 0.0, video_id: str = "a") -> Answer:
+def answer(reviewer: str, yes: bool, start_s: float = 0.0, video_id: str = "a") -> Answer:
     return Answer(
         video_id=video_id, start_s=start_s, end_s=start_s + 5, yes=yes, reviewer=reviewer,
         content=None, participant=None, place=HERE,
     )  # fmt: skip
 
 
-def judged(*answers: Answer):
+def judge(*answers: Answer):
     faults = Faults()
     return judged_clips(answers, faults), faults.found
 
 
 def test_the_majority_of_each_clip():
-    clips, faults = judged(
-        said("A", True), said("B", True), said("C", False),
-        said("A", True, 5), said("B", False, 5), said("A", False, 0, "b"),
+    clips, faults = judge(
+        answer("A", True), answer("B", True), answer("C", False),
+        answer("A", True, 5), answer("B", False, 5), answer("A", False, 0, "b"),
     )  # fmt: skip
     assert [(one.video_id, one.start_s, one.yes) for one in clips] == [
         ("a", 0, True), ("a", 5, None), ("b", 0, False),
@@ -35,25 +35,25 @@ def test_the_majority_of_each_clip():
 
 
 def test_times_that_a_spreadsheet_rounded_are_the_same():
-    clips, _ = judged(said("A", True, 7.0431), said("B", True, 7.043))
+    clips, _ = judge(answer("A", True, 7.0431), answer("B", True, 7.043))
     assert len(clips) == 1 and len(clips[0].answers) == 2
 
 
 def test_who_answers_twice():
-    clips, faults = judged(said("A", True), said("A", True))
+    clips, faults = judge(answer("A", True), answer("A", True))
     assert len(clips[0].answers) == 1 and not faults, "the same sheet, sent twice"
-    _, faults = judged(said("A", True), said("A", False))
-    assert [fault.problem for fault in faults] == ["A answers this clip twice, and not the same"]
+    _, faults = judge(answer("A", True), answer("A", False))
+    assert [fault.problem for fault in faults] == ["A answers this clip twice, and differently"]
     assert faults[0].video == "a"
 
 
 def test_agreement():
     answers = [(1, 1, 1), (1, 0, 1), (0, 0, 1), (0, 0, 0)]  # of A, B, C
-    clips, _ = judged(
-        *[said(who, bool(yes), 5 * n) for n, row in enumerate(answers)
+    clips, _ = judge(
+        *[answer(who, bool(yes), 5 * n) for n, row in enumerate(answers)
           for who, yes in zip("ABC", row, strict=True)],
-        said("A", True, 50),
-        said("A", True, 60), said("B", False, 60),
+        answer("A", True, 50),
+        answer("A", True, 60), answer("B", False, 60),
     )  # fmt: skip
     found = agreement(clips)
     assert found.reviewers == ("A", "B", "C")
@@ -67,5 +67,5 @@ def test_agreement():
 
 
 def test_one_reviewer_agrees_with_nobody():
-    found = agreement(judged(said("A", True))[0])
+    found = agreement(judge(answer("A", True))[0])
     assert (found.pairs, found.fleiss, found.n_shared) == ((), None, 0)

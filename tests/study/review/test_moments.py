@@ -25,27 +25,27 @@ def out(tmp_path_factory) -> str:
     return folder
 
 
-def found(out, **wanted) -> list[tuple[str, float]]:
+def find_moments(out, **wanted) -> list[tuple[str, float]]:
     return [(one.video.video_id, one.p_ah) for one in surest_moments(out, **wanted)]
 
 
 def test_surest_yes(out):
-    assert found(out) == [("a", 0.9), ("b", 0.9), ("a", 0.55), ("d", 0.5)]
-    assert found(out, top=1) == [("a", 0.9)]
+    assert find_moments(out) == [("a", 0.9), ("b", 0.9), ("a", 0.55), ("d", 0.5)]
+    assert find_moments(out, top=1) == [("a", 0.9)]
     assert all(one.answer == "Yes" for one in surest_moments(out))
 
 
 def test_surest_no(out):
-    assert found(out, top=2, surest=Surest.NO) == [("b", 0.1), ("a", 0.2)]
+    assert find_moments(out, top=2, surest=Surest.NO) == [("b", 0.1), ("a", 0.2)]
 
 
 def test_most_doubtful(out):
-    doubtful = found(out, top=3, surest=Surest.DOUBTFUL)
+    doubtful = find_moments(out, top=3, surest=Surest.DOUBTFUL)
     assert doubtful == [("d", 0.5), ("d", 0.49), ("a", 0.55)]
-    assert len(found(out, top=100, surest=Surest.DOUBTFUL)) == 7, "what failed is no moment"
+    assert len(find_moments(out, top=100, surest=Surest.DOUBTFUL)) == 7, "what failed is no moment"
 
 
-def test_a_moment_tells_when_and_of_which_content(out):
+def test_a_moment_has_its_time_and_its_content(out):
     moment = surest_moments(out)[1]
     assert (moment.clip_index, moment.start_s, moment.end_s) == (1, 5.0, 10.0)
     assert (moment.video.uri, moment.video.etag) == ("/cohort/b.mp4", "etag-1")
@@ -53,7 +53,7 @@ def test_a_moment_tells_when_and_of_which_content(out):
 
 def test_doubt_is_about_the_threshold_of_the_output(tmp_path):
     make_output(str(tmp_path), VIDEOS, reduction=Reduction(threshold=0.18))
-    assert found(str(tmp_path), top=2, surest=Surest.DOUBTFUL) == [("a", 0.2), ("b", 0.1)]
+    assert find_moments(str(tmp_path), top=2, surest=Surest.DOUBTFUL) == [("a", 0.2), ("b", 0.1)]
 
 
 def test_more_clips_than_a_batch(tmp_path, monkeypatch):
@@ -62,10 +62,10 @@ def test_more_clips_than_a_batch(tmp_path, monkeypatch):
     make_output(str(tmp_path), scores)
     every = sorted((-p, v, k) for v, clips in scores.items() for k, p in enumerate(clips))
     wanted = [(v, -p) for p, v, _ in every if -p >= 0.5][:20]
-    assert found(str(tmp_path), top=20) == wanted
+    assert find_moments(str(tmp_path), top=20) == wanted
 
 
-def test_what_is_no_output_is_told(tmp_path, out):
+def test_what_is_no_output_is_reported(tmp_path, out):
     with pytest.raises(ConfigError, match="is no output of ah_ray"):
         surest_moments(str(tmp_path))
     make_output(str(tmp_path), VIDEOS)

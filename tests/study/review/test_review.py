@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 
 import pytest
 import videos
@@ -12,7 +13,8 @@ from rich.console import Console
 from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.media.stream_copy import Way
+from ah_ray.media.ffmpeg import stream_copy
+from ah_ray.media.ffmpeg.stream_copy import Way
 from ah_ray.study.review.make import Review, make_review
 from ah_ray.study.review.settings import cut_settings
 
@@ -69,6 +71,23 @@ def test_the_surest_moments_are_cut(out, review, tmp_path):
     assert (folder / "index.html").read_text().count('"video_id"') == 1 + len(sheet)
 
 
+def test_no_clip_has_a_name_before_it_is_delivered(out, review, tmp_path, monkeypatch):
+    """So that a job that is killed leaves nobody's face in the temporary folder."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    run, seen = stream_copy.run_ffmpeg, []
+
+    def watched(*outputs, **settings):
+        run(*outputs, **settings)
+        seen.append((list(temporary.iterdir()), list((tmp_path / "review").rglob("*.mp4"))))
+
+    monkeypatch.setattr(stream_copy, "run_ffmpeg", watched)
+    made = review(out, top=1)
+    assert names(made) and seen == [([], [])] * len(seen) and seen
+    assert not list(temporary.iterdir())
+
+
 def test_nothing_tells_a_name_or_a_score(out, review, tmp_path):
     review(out)
     for path in (tmp_path / "review").rglob("*.*"):
@@ -94,7 +113,7 @@ def test_the_order_tells_nothing_and_stays(tmp_path, recording, review):
     ]
 
 
-def test_what_is_not_there_or_another_is_told_and_skipped(out, cohort, review):
+def test_what_is_not_there_or_another_is_reported_and_skipped(out, cohort, review):
     cohort["one"].unlink()
     with cohort["two"].open("ab") as file:
         file.write(b"more")

@@ -16,7 +16,7 @@ from chromium import needs_chromium
 from invented_review import read_sheet
 from playwright.sync_api import Page
 
-from ah_ray.study.faults import Faults
+from ah_ray.study.label_errors import Faults
 from ah_ray.study.review.page import review_page
 from ah_ray.study.review.sheet import COLUMNS, read_answers
 
@@ -105,7 +105,7 @@ def test_by_keyboard_alone_to_a_sheet_that_is_read_back(page, tmp_path):
         ("v0", "Yes", ""), ("v1", "Yes", ""), (HOSTILE, "", 'any, "quoted" notey'),
     ]  # fmt: skip
     faults = Faults()
-    answers = read_answers([str(sheet)], faults)
+    answers = read_answers([str(sheet)], faults).answers
     assert [(one.video_id, one.yes, one.reviewer) for one in answers] == [
         ("v0", True, "A/B"), ("v1", True, "A/B"),
     ]  # fmt: skip
@@ -120,7 +120,7 @@ def test_what_looks_like_a_formula_is_none_in_the_sheet(page, tmp_path):
     sheet = save(page, tmp_path / "sheet.csv", "sheet--Ж.csv")
     first = read_sheet(sheet)[0]
     assert (first["note"], first["reviewer"]) == ("'=1+1", "'-Ж")
-    assert [one.reviewer for one in read_answers([str(sheet)], Faults())] == ["-Ж"]
+    assert [one.reviewer for one in read_answers([str(sheet)], Faults()).answers] == ["-Ж"]
 
 
 @needs_chromium
@@ -144,7 +144,7 @@ def test_after_the_last_answer_it_asks_to_save(page):
 
 
 @needs_chromium
-def test_two_clips_of_one_video_are_told_apart(page):
+def test_two_clips_of_one_video_are_distinguished(page):
     assert "0 – 2 s" in page.locator("#clips li").first.inner_text()
 
 
@@ -228,3 +228,49 @@ def test_accessible(page, scheme):
     page.keyboard.press("y")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+@needs_chromium
+def test_cannot_tell_no_answer_and_not_seen_are_three_things(page, tmp_path):
+    wait_until_played(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("c")
+    assert status(page) == "1 of 3 answered"
+    page.locator("#reviewer").fill("AB")
+    page.evaluate("rows[2].seen = ''")  # however fast the last clip began to play
+    sheet = save(page, tmp_path / "sheet.csv", "sheet-AB.csv")
+    assert [(each["seen"], each["answer"]) for each in read_sheet(sheet)] == [
+        ("yes", ""), ("yes", "Cannot tell"), ("", ""),
+    ]  # fmt: skip
+    path = tmp_path / "sheet.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(HOSTILE, "v2"))
+    found = read_answers([str(path)], Faults())
+    assert (found.n_cannot_tell, found.n_seen, found.n_not_seen) == (1, 1, 1)
+
+
+def wait_until_played(page: Page) -> None:
+    until = time.monotonic() + 20
+    while not page.evaluate("rows[0].seen"):
+        assert time.monotonic() < until, "the clip does not play"
+        page.evaluate("player.muted = true, player.play()")
+        page.wait_for_timeout(50)
+
+
+@needs_chromium
+def test_certainty_and_cues_by_keyboard(page, tmp_path):
+    page.keyboard.press("2")
+    page.locator("#cues input[value=contradiction]").focus()
+    page.keyboard.press("Space")
+    page.locator("#cues input[value=face]").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("y")
+    assert not page.locator("#cues input:checked").count(), "the next clip has its own"
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#cues input:checked").count() == 0, "an arrow on a choice is the choice's"
+    page.locator("#where").click()
+    page.locator("#reviewer").fill("AB")
+    sheet = save(page, tmp_path / "sheet.csv", "sheet-AB.csv")
+    first = read_answers([str(sheet)], Faults()).answers[0]
+    assert (first.yes, first.certainty, first.cues) == (
+        True, "fairly sure", ("face", "contradiction"),
+    )  # fmt: skip

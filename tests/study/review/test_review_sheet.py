@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from invented_review import read_sheet, write_rows
 
 from ah_ray.errors import ConfigError
-from ah_ray.study.faults import Faults
+from ah_ray.study.label_errors import Faults
 from ah_ray.study.review.sheet import guarded, read_answers, seconds, unguarded, write_sheet
 
 ROW = {"clip": "clips/a-0000.000s.mp4", "video_id": "a", "start_s": "0", "end_s": "5",
@@ -18,7 +18,7 @@ ROW = {"clip": "clips/a-0000.000s.mp4", "video_id": "a", "start_s": "0", "end_s"
 def read(tmp_path, *rows, name="sheet.csv"):
     faults = Faults()
     path = write_rows(tmp_path / name, [ROW | row for row in rows])
-    return read_answers([str(path)], faults), [str(fault) for fault in faults.sorted()]
+    return read_answers([str(path)], faults).answers, [str(one) for one in faults.sorted()]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_times_after_a_spreadsheet(tmp_path):
 def test_semicolons_of_a_spreadsheet(tmp_path):
     path = tmp_path / "sheet.csv"
     path.write_text('video_id;start_s;end_s;answer;note\na;5,5;10;Yes;"so, well; no"\n')
-    answers = read_answers([str(path)], Faults())
+    answers = read_answers([str(path)], Faults()).answers
     assert [(one.start_s, one.end_s, one.yes) for one in answers] == [(5.5, 10.0, True)]
 
 
@@ -51,22 +51,23 @@ def test_who_left_no_name_is_called_after_the_file(tmp_path):
     assert [one.reviewer for one in answers] == ["from Cy.csv", "AB"]
 
 
-def test_what_is_wrong_is_told_with_its_line(tmp_path):
+def test_what_is_wrong_is_reported_with_its_line(tmp_path):
     answers, faults = read(
         tmp_path, {"answer": "perhaps"}, {"end_s": "0"}, {"start_s": "soon"}, {"video_id": "../x"}
     )
     assert not answers
     path = tmp_path / "sheet.csv"
     assert faults == [
-        f"{path}:2: the answer 'perhaps' is unknown; write Yes or No, or nothing",
-        f"{path}:3: its times are none; leave start_s and end_s as they were",
-        f"{path}:4: its times are none; leave start_s and end_s as they were",
+        f"{path}:2: the answer 'perhaps' is unknown; write Yes, No or Cannot tell, or leave it "
+        "empty",
+        f"{path}:3: its times are not valid; leave start_s and end_s as they were",
+        f"{path}:4: its times are not valid; leave start_s and end_s as they were",
         f"{path}:5: video_id '../x' is not of [A-Za-z0-9._-], 1 to 64 characters; leave video_id "
         "as it was",
     ]
 
 
-def test_what_is_no_sheet_is_told(tmp_path):
+def test_what_is_no_sheet_is_reported(tmp_path):
     (tmp_path / "other.csv").write_text("video_id,answer\na,Yes\n")
     with pytest.raises(ConfigError, match="has no column start_s, end_s"):
         read_answers([str(tmp_path / "other.csv")], Faults())
@@ -77,7 +78,7 @@ def test_what_is_no_sheet_is_told(tmp_path):
 def test_a_written_sheet_is_read_back(tmp_path):
     uri = str(tmp_path / "sheet.csv")
     write_sheet(uri, [ROW | {"note": 'he said "well, …"\nand left'}])
-    answers = read_answers([uri], Faults())
+    answers = read_answers([uri], Faults()).answers
     assert [(one.video_id, one.start_s, one.end_s) for one in answers] == [("a", 0.0, 5.0)]
 
 
@@ -98,5 +99,36 @@ def test_what_looks_like_a_formula_goes_to_a_spreadsheet_and_back(tmp_path):
     uri = tmp_path / "sheet.csv"
     write_sheet(str(uri), [ROW | {"video_id": "-a", "note": "=1+1", "reviewer": "@B"}])
     assert [(each["note"], each["reviewer"]) for each in read_sheet(uri)] == [("'=1+1", "'@B")]
-    answers = read_answers([str(uri)], Faults())
+    answers = read_answers([str(uri)], Faults()).answers
     assert [(one.video_id, one.reviewer) for one in answers] == [("-a", "@B")]
+
+
+@pytest.mark.parametrize(
+    "written", ["Cannot tell", "cannot tell ", "can't tell", "CAN’T TELL", "?"]
+)
+def test_cannot_tell_is_an_answer_and_no_label(tmp_path, written):
+    answers, faults = read(tmp_path, {"answer": written})
+    assert [one.yes for one in answers] == [None] and not faults
+
+
+@pytest.mark.parametrize(
+    ("certainty", "cues", "expected"),
+    [
+        ("sure", "", ("sure", ())),
+        (" Fairly Sure", "voice", ("fairly sure", ("voice",))),
+        ("", "words; FACE", (None, ("face", "words"))),
+        ("unsure", "body, contradiction/face", ("unsure", ("face", "body", "contradiction"))),
+    ],
+)
+def test_certainty_and_cues(tmp_path, certainty, cues, expected):
+    ((answer,), faults) = read(tmp_path, {"certainty": certainty, "cues": cues})
+    assert (answer.certainty, answer.cues) == expected and not faults
+
+
+def test_an_unknown_certainty_or_cue_is_reported(tmp_path):
+    answers, faults = read(
+        tmp_path, {"certainty": "90 %", "cues": ""}, {"certainty": "", "cues": "face; smell"}
+    )
+    assert not answers
+    assert "the certainty '90 %' is unknown; write sure, fairly sure, unsure" in faults[0]
+    assert "the cue 'smell' is unknown; write face, voice, words, body, contra" in faults[1]

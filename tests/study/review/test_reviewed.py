@@ -10,8 +10,8 @@ from invented_rows import make_output
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ErrorKind
-from ah_ray.study.faults import FaultyInput
-from ah_ray.study.labels import read_about, read_labelled_videos, read_windows
+from ah_ray.study.label_errors import FaultyInput
+from ah_ray.study.labelled_manifest import read_about, read_labelled_videos, read_windows
 from ah_ray.study.review.reviewed import Taken, take_back
 from ah_ray.study.review.settings import answer_settings
 from ah_ray.study.review.sheet import content_of
@@ -54,7 +54,7 @@ def out(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def taken(out, tmp_path):
+def take(out, tmp_path):
     def run(*sheets: list[dict[str, str]], **settings: object) -> Taken:
         files = [write_rows(tmp_path / f"{n}.csv", sheet) for n, sheet in enumerate(sheets)]
         values = {"out": out, "labels_out": str(tmp_path / "labels"), **settings}
@@ -63,8 +63,8 @@ def taken(out, tmp_path):
     return run
 
 
-def test_windows_and_videos(taken, tmp_path):
-    made = taken(rows())
+def test_windows_and_videos(take, tmp_path):
+    made = take(rows())
     windows, videos = read_windows(made.out).to_pylist(), read_labelled_videos(made.out).to_pylist()
     found = [
         (w["video_id"], w["window_index"], w["start_s"], w["end_s"], w["label"]) for w in windows
@@ -86,16 +86,16 @@ def test_windows_and_videos(taken, tmp_path):
     assert videos[0]["duration_s"] == 15.0
 
 
-def test_what_reviewers_make_of_the_model(taken):
-    made = taken(rows())
+def test_what_reviewers_make_of_the_model(take):
+    made = take(rows())
     assert made.by_model == {("Yes", "Yes"): 3, ("No", "No"): 4}
-    made = taken(rows({"all": "NNY"}))
+    made = take(rows({"all": "NNY"}))
     assert made.by_model == {("Yes", "No"): 2, ("No", "Yes"): 1}
 
 
-def test_several_reviewers(taken):
+def test_several_reviewers(take):
     sheets = [rows({"all": text}, reviewer=who) for who, text in (("A", "YYN"), ("B", "YN-"))]
-    made = taken(*sheets)
+    made = take(*sheets)
     windows = read_windows(made.out).to_pylist()
     assert [(w["start_s"], w["label"]) for w in windows] == [(0, 1), (10, 0)]
     assert made.about["left_out"] == {"ties": 1}
@@ -104,26 +104,26 @@ def test_several_reviewers(taken):
     assert read_labelled_videos(made.out)["segments"].to_pylist() == [[]], "a tie is not known"
 
 
-def test_only_ties_are_no_labels(taken, tmp_path):
+def test_only_ties_are_no_labels(take, tmp_path):
     with pytest.raises(ConfigError, match="no clip is left that has a majority"):
-        taken(rows({"part": "Y"}, reviewer="A"), rows({"part": "N"}, reviewer="B"))
+        take(rows({"part": "Y"}, reviewer="A"), rows({"part": "N"}, reviewer="B"))
     assert list((tmp_path / "labels").iterdir()) == []
 
 
-def test_without_participants_each_video_is_one(taken):
-    made = taken(rows())
+def test_without_participants_each_video_is_one(take):
+    made = take(rows())
     windows = read_windows(made.out).to_pylist()
     assert not made.has_people and all(w["participant_id"] == w["video_id"] for w in windows)
     splits = {w["video_id"]: w["split"] for w in windows}
     assert sorted(splits.values()) == ["test", "train", "train", "val"]
 
 
-def test_participants_stay_in_one_split_under_pseudonyms(taken, tmp_path):
+def test_participants_stay_in_one_split_under_pseudonyms(take, tmp_path):
     key = tmp_path / "key"
     key.write_text("of sixteen bytes or more")
     people = [{"video_id": v, "participant": f"Ann {v in 'all part'}"} for v in VIDEOS]
     table = write_rows(tmp_path / "people.csv", people)
-    made = taken(rows(), participants=str(table), id_key=str(key), split="0.5,0,0.5")
+    made = take(rows(), participants=str(table), id_key=str(key), split="0.5,0,0.5")
     videos = {row["video_id"]: row for row in read_labelled_videos(made.out).to_pylist()}
     assert videos["all"]["participant_id"] == videos["part"]["participant_id"]
     assert videos["all"]["split"] == videos["part"]["split"] != videos["clean"]["split"]
@@ -132,26 +132,26 @@ def test_participants_stay_in_one_split_under_pseudonyms(taken, tmp_path):
     assert made.about["pseudonyms"]
 
 
-def test_participants_of_the_sheet_itself(taken):
+def test_participants_of_the_sheet_itself(take):
     sheet = rows({"all": "Y", "part": "Y"}, participant="P-1")
     with pytest.raises(ConfigError, match="participants need pseudonyms"):
-        taken(sheet)
-    made = taken(sheet, plain_participants=True)
+        take(sheet)
+    made = take(sheet, plain_participants=True)
     assert set(read_windows(made.out)["participant_id"].to_pylist()) == {"P-1"}
 
 
-def test_splits_that_the_table_brings(taken, tmp_path):
+def test_splits_that_the_table_brings(take, tmp_path):
     people = [{"video_id": v, "participant": v, "split": "test"} for v in VIDEOS]
     settings = {"plain_participants": True}
     table = str(write_rows(tmp_path / "people.csv", people))
-    made = taken(rows(), participants=table, **settings)
+    made = take(rows(), participants=table, **settings)
     assert set(read_windows(made.out)["split"].to_pylist()) == {"test"}
     with pytest.raises(ConfigError, match="--participants brings its own"):
-        taken(rows(), participants=table, split="0.7,0.1,0.2", **settings)
+        take(rows(), participants=table, split="0.7,0.1,0.2", **settings)
     people[0]["split"], people[0]["participant"] = "train", "clean"
     table = str(write_rows(tmp_path / "people.csv", people))
     with pytest.raises(FaultyInput) as caught:
-        taken(rows(), participants=table, **settings)
+        take(rows(), participants=table, **settings)
     assert "participant clean is in train" in str(caught.value.faults[0])
 
 
@@ -159,45 +159,45 @@ def test_splits_that_the_table_brings(taken, tmp_path):
     ("changes", "told"),
     [
         ({"video_id": "other"}, "video other is not in OUT; give the OUT that was cut from"),
-        ({"content": "00000000"}, "was scored anew since it was cut, with other content"),
+        ({"content": "00000000"}, "was scored again since it was cut, with other content"),
         ({"end_s": "99"}, "0 – 99 s is outside video all"),
         ({"answer": "hm"}, "the answer 'hm' is unknown"),
         ({"answer": "N"}, None),
     ],
 )
-def test_what_is_wrong_is_told_and_may_be_left_out(taken, changes, told, tmp_path):
+def test_what_is_wrong_is_reported_and_may_be_left_out(take, changes, told, tmp_path):
     sheet = rows()
     sheet[0] |= changes
     if told is None:
-        taken(sheet)
+        take(sheet)
         return
     with pytest.raises(FaultyInput) as caught:
-        taken(sheet)
+        take(sheet)
     assert [told in str(fault) for fault in caught.value.faults] == [True]
     assert not storage.exists(str(tmp_path / "labels" / "prepared.json"))
-    made = taken(sheet, skip_faulty=True)
+    made = take(sheet, skip_faulty=True)
     left = set(read_windows(made.out)["video_id"].to_pylist())
     assert left == VIDEOS.keys() - ({"all"} if changes.get("video_id") is None else set())
     assert made.about["left_out"]["faulty videos"] == 1
 
 
-def test_sheets_without_answers(taken):
+def test_sheets_without_answers(take):
     with pytest.raises(ConfigError, match="there is no answer in these sheets"):
-        taken(rows({"all": "---"}))
+        take(rows({"all": "---"}))
 
 
-def test_the_same_answers_give_the_same_labels(taken):
-    first = read_about(taken(rows()).out)["data_fingerprint"]
-    assert read_about(taken(rows()).out)["data_fingerprint"] == first
+def test_the_same_answers_give_the_same_labels(take):
+    first = read_about(take(rows()).out)["data_fingerprint"]
+    assert read_about(take(rows()).out)["data_fingerprint"] == first
     other = ANSWERS | {"clean": "NY"}
-    assert read_about(taken(rows(other)).out)["data_fingerprint"] != first
+    assert read_about(take(rows(other)).out)["data_fingerprint"] != first
 
 
-def test_a_manifest_of_another_source_is_never_replaced(taken, tmp_path):
-    """Answers are taken back again over answers alone."""
+def test_a_manifest_of_another_source_is_never_replaced(take, tmp_path):
+    """Only a manifest made from answers is replaced by new answers."""
     labels = tmp_path / "labels"
-    taken(rows())
-    taken(rows(ANSWERS | {"clean": "NY"}))
+    take(rows())
+    take(rows(ANSWERS | {"clean": "NY"}))
     about = labels / "prepared.json"
     by_prepare = json.loads(about.read_text())
     del by_prepare["agreement"]
@@ -208,5 +208,5 @@ def test_a_manifest_of_another_source_is_never_replaced(taken, tmp_path):
             about.write_text(content)
         before = {path.name: path.read_bytes() for path in labels.iterdir()}
         with pytest.raises(ConfigError, match="not from answers taken back: choose another folder"):
-            taken(rows())
+            take(rows())
         assert {path.name: path.read_bytes() for path in labels.iterdir()} == before

@@ -16,7 +16,7 @@ const html = (tag, attributes, ...children) =>
 const svg = (tag, attributes, ...children) =>
   element(document.createElementNS(SVG, tag), attributes, children);
 
-// To three decimals, or to as many more as part it from the threshold.
+// Three decimals, or as many more as keep it on its own side of the threshold.
 function score(thousandths) {
   if (thousandths === null) return "–";
   if (Number.isInteger(thousandths)) return (thousandths / 1000).toFixed(3);
@@ -45,15 +45,15 @@ function bars(clips, x, y, base, gap) {
     const clip = clips[place];
     const left = x(start_s);
     const width = Math.max(0.5, x(end_s) - left - gap);
-    const told = svg("title", {}, describe(clip));
-    if (clip.p === null) return hatched(left, y(1000), width, base - y(1000), told);
+    const words = svg("title", {}, describe(clip));
+    if (clip.p === null) return hatched(left, y(1000), width, base - y(1000), words);
     const top = Math.min(y(clip.p), base - 1);
-    const kind = clip.said === "Y" ? "mark-yes" : "mark-no";
-    return svg("rect", { class: kind, x: left, y: top, width, height: base - top }, told);
+    const kind = clip.answer === "Y" ? "mark-yes" : "mark-no";
+    return svg("rect", { class: kind, x: left, y: top, width, height: base - top }, words);
   });
 }
 
-// What has no score has no height either: a box as high as can be, with slanted lines.
+// A clip without a score has no height either: a box of full height with slanted lines.
 function hatched(left, top, width, height, ...inside) {
   const [right, base, lines] = [left + width, top + height, []];
   for (let foot = left - height + 3; foot < right; foot += 6) {
@@ -67,17 +67,17 @@ function hatched(left, top, width, height, ...inside) {
 function describe(clip) {
   const when = `${clock(clip.start_s)} to ${clock(clip.end_s)}`;
   if (clip.p === null) return `${when}: not scored (${clip.kind || "unknown"})`;
-  return `${when}: ${score(clip.p)}, ${clip.said === "Y" ? "Yes" : "No"}`;
+  return `${when}: ${score(clip.p)}, ${clip.answer === "Y" ? "Yes" : "No"}`;
 }
 
-const SHORTEST_S = 30; // what a drawing is wide at least, so that one clip does not fill it
+const SHORTEST_S = 30; // the shortest axis, so that one clip does not fill the drawing
 
 function length_s(video) {
   const ends = [video.duration_s || 0, ...video.clips().map((clip) => clip.end_s)];
   return Math.max(...video.segments.map((segment) => segment[1]), ...ends, 0);
 }
 
-// A timeline as wide as a cell; the table tells the same in words.
+// A timeline as wide as a cell; the table has the same in words.
 function strip(video, threshold) {
   const all_s = length_s(video);
   const x = (seconds) => (200 * seconds) / Math.max(all_s, SHORTEST_S);
@@ -134,9 +134,9 @@ function timeline(video, threshold, yes_from) {
     shapes.push(svg("text", { x: end + 8, y: base + 37 }, "marked A/H"));
   }
   const height = base + (video.segments.length ? 46 : 28);
-  const said = `Clips of this video over time. ${in_words(video)} The table below has each clip.`;
+  const words = `Clips of this video over time. ${in_words(video)} The table below has each clip.`;
   const attributes = { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img" };
-  return svg("svg", { ...attributes, "aria-label": said }, ...shapes);
+  return svg("svg", { ...attributes, "aria-label": words }, ...shapes);
 }
 
 function tick_s(all_s, at_most) {
@@ -148,7 +148,7 @@ function in_words(video) {
   const clips = video.clips();
   const scored = clips.filter((clip) => clip.p !== null);
   if (!scored.length) return "No clip was scored.";
-  const yes = scored.filter((clip) => clip.said === "Y").length;
+  const yes = scored.filter((clip) => clip.answer === "Y").length;
   const most = video.surest();
   return `${yes} of ${clips.length} clips are a Yes; the highest is ${score(most.p)} at ${clock(most.start_s)}.`;
 }

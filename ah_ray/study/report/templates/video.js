@@ -1,25 +1,9 @@
-// One video: its timeline, its clips, and the way to the next. The address says which is open.
+// One video: its timeline, its clips, and the way to the next.
 
-const PREFIX = "#video=";
 const SHEET = by_id("video");
-const CALLED = new Map(VIDEOS.map((video) => [video.id, video]));
-const address = (video) => PREFIX + encodeURIComponent(video.id);
 
-function addressed() {
-  if (!location.hash.startsWith(PREFIX)) return null;
-  try {
-    return CALLED.get(decodeURIComponent(location.hash.slice(PREFIX.length))) || null;
-  } catch {
-    return null; // not an address of ours
-  }
-}
-
-function follow() {
-  const video = addressed();
-  if (!video) {
-    if (SHEET.open) SHEET.close();
-    return;
-  }
+function open_video(video) {
+  stop_player();
   by_id("video-inside").replaceChildren(...sheet(video).filter(Boolean));
   if (!SHEET.open) SHEET.showModal();
   SHEET.scrollTop = 0;
@@ -27,57 +11,75 @@ function follow() {
 }
 
 function sheet(video) {
-  const at = view.found.indexOf(video);
+  const has_clips = video.clips().length > 0;
   return [
-    bar(at),
+    video_bar(video),
+    print_head(),
     html("h2", { id: "video-title", tabindex: "-1" }, video.id),
     lead(video),
-    ...(video.clips().length ? [timeline(video, DATA.clip_threshold, DATA.clip_yes_from), legend(video), scale()] : []),
+    ...(has_clips ? [timeline(video, DATA.clip_threshold, DATA.clip_yes_from), legend(video), scale()] : []),
     facts(video),
-    ...(video.clips().length ? [clips_table(video)] : []),
+    ...(can_play(video) ? [PLAYER, PLAYER_NEWS] : []),
+    ...(has_clips ? [clips_table(video)] : []),
   ];
 }
 
-function bar(at) {
-  const step = (words, to) => {
-    const other = at < 0 ? null : view.found[to];
-    const button = html("button", { type: "button", disabled: other ? null : "" }, words);
-    button.addEventListener("click", () => location.replace(address(other)));
+// What paper needs that the screen shows elsewhere.
+function print_head() {
+  const { title, as_of, model, purpose } = DATA.page;
+  const line = html("p", { class: "printed" });
+  line.append(html("strong", {}, title), ` · ${as_of} · ${model}`, html("br"), purpose);
+  return line;
+}
+
+function bar(close, steps, noun, short) {
+  const step = (direction, to) => {
+    const name = `${direction} ${noun}`;
+    const attributes = { type: "button", "aria-label": short ? name : null, disabled: to ? null : "" };
+    const button = html("button", attributes, short ? direction : name);
+    button.addEventListener("click", () => location.replace(to));
     return button;
   };
-  const close = html("button", { type: "button", class: "close" }, "Close");
-  close.addEventListener("click", () => SHEET.close());
-  return html("div", { class: "bar" }, close, step("Previous video", at - 1), step("Next video", at + 1));
+  const button = html("button", { type: "button", class: "close" }, "Close");
+  button.addEventListener("click", close);
+  return html("div", { class: "bar" }, button, step("Previous", steps[0]), step("Next", steps[1]));
+}
+
+// Of the table, or of the participant whose page is open.
+function video_bar(video) {
+  const person = VIEW.participant ? PARTICIPANT_BY_ID.get(VIEW.participant) : null;
+  const order = person && person.videos.includes(video) ? person.videos : TABLE.state.found;
+  const at = order.indexOf(video);
+  const to = (place) => (at >= 0 && order[place] ? address({ video: order[place].id }) : null);
+  return bar(() => SHEET.close(), [to(at - 1), to(at + 1)], "video", false);
 }
 
 function lead(video) {
-  const said = html("p", { class: "lead" });
+  const words = html("p", { class: "lead" });
   if (video.answer) {
     const kind = video.answer === "Y" ? "yes" : null;
-    said.append(html("strong", { class: kind }, ANSWERS[video.answer]), `, with a score of ${score(video.p)}. ${in_words(video)}`);
+    words.append(html("strong", { class: kind }, ANSWERS[video.answer]), `, with a score of ${score(video.p)}. ${in_words(video)}`);
   } else {
-    said.append(html("strong", {}, "Not scored"), `: ${video.error || video.kind || "no reason is known"}`);
+    words.append(html("strong", {}, "Not scored"), `: ${video.error || video.kind || "no reason is known"}`);
   }
-  return said;
+  return words;
 }
 
 function legend(video) {
-  const one = (kind, words) => {
-    const square =
-      kind === "lost"
-        ? hatched(0.5, 0.5, 9, 9)
-        : svg("rect", { class: kind, x: 0.5, y: 0.5, width: 9, height: 9 });
-    const drawn = svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, square);
-    return html("span", {}, drawn, ` ${words}`);
-  };
   return html(
     "p",
     { class: "legend quiet" },
-    one("mark-yes", "clip: Yes"),
-    one("mark-no", "clip: No"),
-    video.n_failed ? one("lost", "not scored") : null,
-    video.segments.length ? one("mark-marked", "marked by annotators") : null,
+    legend_entry("mark-yes", "clip: Yes"),
+    legend_entry("mark-no", "clip: No"),
+    video.n_failed ? legend_entry("lost", "not scored") : null,
+    video.segments.length ? legend_entry("mark-marked", "marked by annotators") : null,
   );
+}
+
+function legend_entry(kind, words) {
+  const square =
+    kind === "lost" ? hatched(0.5, 0.5, 9, 9) : svg("rect", { class: kind, x: 0.5, y: 0.5, width: 9, height: 9 });
+  return html("span", {}, svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, square), ` ${words}`);
 }
 
 const scale = () => (DATA.clips_in_words ? html("p", { class: "quiet" }, DATA.clips_in_words) : null);
@@ -85,7 +87,9 @@ const scale = () => (DATA.clips_in_words ? html("p", { class: "quiet" }, DATA.cl
 function facts(video) {
   const known = [
     ["Length", length(video)],
-    ["Clips", video.n_failed ? `${video.n_clips}, of which ${video.n_failed} not scored` : video.n_clips],
+    ["Clips", video.n_failed ? `${video.n_clips}, ${video.n_failed} of them not scored` : video.n_clips],
+    ["Visit", video.visit],
+    ["Question", video.question],
     ["Remarks", video.remarks.join(", ") || null],
     ["Label", video.label === null ? null : LABELS[video.label]],
     ["Reason", video.answer && video.kind ? `${video.kind}: ${video.error || ""}` : null],
@@ -93,6 +97,10 @@ function facts(video) {
   const made = known.map(([name, value]) =>
     html("div", {}, html("dt", {}, name), html("dd", {}, String(value))),
   );
+  if (video.participant !== null) {
+    const link = html("a", { href: link_to({ participant: video.participant, video: "" }) }, video.participant);
+    made.push(html("div", {}, html("dt", {}, "Participant"), html("dd", {}, link)));
+  }
   if (video.url) {
     const link = html("a", outside(video.url), video.path);
     made.push(html("div", {}, html("dt", {}, "Recording"), html("dd", {}, link)));
@@ -119,6 +127,7 @@ function clips_table(video) {
     heading("Score", "number"),
     heading("Answer"),
     video.segments.length ? heading("Marked A/H") : null,
+    can_play(video) ? heading("Recording") : null,
     has_frames ? heading("Picture") : null,
   );
   const body = video.clips().map((clip) => clip_row(video, clip, has_frames));
@@ -129,23 +138,33 @@ function clips_table(video) {
     html("thead", {}, head),
     html("tbody", {}, ...body),
   );
-  const region = { class: "scroll", tabindex: "0", role: "region", "aria-label": "Clips of this video" };
-  return html("div", region, table);
+  return scroll_region("Clips of this video", table);
 }
+
+const scroll_region = (name, table) =>
+  html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, table);
 
 function clip_row(video, clip, has_frames) {
   const when = `${clock(clip.start_s)} – ${clock(clip.end_s)}`;
   const linked = video.url ? html("a", outside(`${video.url}#t=${clip.start_s}`), when) : when;
-  const answer = clip.p === null ? `not scored: ${clip.kind || "unknown"}` : ANSWERS[clip.said];
+  const answer = clip.p === null ? `not scored: ${clip.kind || "unknown"}` : ANSWERS[clip.answer];
   return html(
     "tr",
     {},
     html("th", { scope: "row", class: "nowrap" }, linked),
     html("td", { class: "number" }, score(clip.p)),
-    html("td", { class: clip.said === "Y" ? "yes" : null }, answer),
+    html("td", { class: clip.answer === "Y" ? "yes" : null }, answer),
     video.segments.length ? html("td", {}, marked_s(video, clip)) : null,
+    can_play(video) ? html("td", {}, play_button(video, clip)) : null,
     has_frames ? html("td", {}, picture(video, clip)) : null,
   );
+}
+
+function play_button(video, clip) {
+  const name = `Play ${clock(clip.start_s)} to ${clock(clip.end_s)}`;
+  const button = html("button", { type: "button", class: "play", "aria-label": name }, "Play");
+  button.addEventListener("click", () => play_clip(video, clip));
+  return button;
 }
 
 // How much of a clip annotators marked: "3.8 s".
@@ -163,17 +182,19 @@ function picture(video, clip) {
 }
 
 SHEET.addEventListener("close", () => {
-  const video = addressed();
-  history.replaceState(null, "", "#videos");
-  const row_link = video && [...by_id("rows").querySelectorAll("a")].find((link) => link.textContent === video.id);
-  if (row_link) row_link.focus();
+  if (SHEET.open) return; // opened again since
+  stop_player();
+  const closed = VIEW.video;
+  VIEW.video = "";
+  replace_address();
+  const place = VIEW.participant ? by_id("participant-inside") : by_id("rows");
+  focus_link(place, closed);
 });
 SHEET.addEventListener("click", (event) => {
   if (event.target === SHEET) SHEET.close(); // beside it
 });
-addEventListener("hashchange", follow);
 
-heads();
-find();
-follow();
-performance.mark("ready");
+function focus_link(place, words) {
+  const link = [...place.querySelectorAll("a")].find((one) => one.textContent === words);
+  if (link) link.focus();
+}

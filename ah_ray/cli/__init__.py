@@ -1,0 +1,1 @@
+"""A job's command line: its flags, its config file, its help, its exit status, what it prints."""

@@ -1,0 +1,62 @@
+"""All that changes a clip's score, and the fingerprint of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+
+from ah_ray.config.video import Windows
+from ah_ray.profile import Profile
+from ah_ray.validation import FrozenModel
+
+SCORING_VERSION = 2
+"""Raised by hand when code changes a clip's score; part of every config_fingerprint."""
+
+
+class Arithmetic(StrEnum):
+    """In what numbers the model computes."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"
+    FP8 = "fp8"  # the language model's large products, the rest bf16; only where it is named
+
+
+class OneModel(FrozenModel):
+    """One of several models that score each clip."""
+
+    name: str
+    fingerprint: str
+
+
+class Scoring(FrozenModel):
+    """All that changes a clip's score. One OUT holds one of these."""
+
+    model: str
+    model_fingerprint: str
+    profile: Profile
+    windows: Windows
+    arithmetic: Arithmetic
+    models: tuple[OneModel, ...] = ()  # where several score each clip: those, in their order
+
+    def each_alone(self) -> tuple[Scoring, ...]:
+        """The scorings of several models one by one, as runs of their own would have them."""
+        return tuple(
+            self.model_copy(
+                update={"model": one.name, "model_fingerprint": one.fingerprint, "models": ()}
+            )
+            for one in self.models
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits; names and places (of model and profile) do not enter."""
+        content = {
+            "scoring_version": SCORING_VERSION,
+            "model": self.model_fingerprint,
+            "profile": self.profile.model_dump(exclude={"name"}),
+            "windows": self.windows.model_dump(mode="json"),
+            "arithmetic": self.arithmetic.value,
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""What the ffmpeg program does, in the same sandbox: cutting clips, drawing videos."""

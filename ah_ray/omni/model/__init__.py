@@ -1,0 +1,1 @@
+"""The network: loading, layers, attention, arithmetic, and one model on several GPUs."""

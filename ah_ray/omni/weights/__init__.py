@@ -1,0 +1,1 @@
+"""Files of a model: checkpoints, adapters, training records, and where they come from."""

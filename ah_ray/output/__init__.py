@@ -1,0 +1,1 @@
+"""The contents of OUT: configuration, lease, rows, tables, and summaries of runs."""

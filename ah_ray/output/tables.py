@@ -1,0 +1,245 @@
+"""The final tables: all rows of a cohort in two files, so that readers need not open a million.
+
+Most rows of a night are the same as in the night before. They are copied from the old tables; only
+files whose version, by its etag, is not in the old tables are opened. Clocks play no part. The data
+is held in columns and processed in groups of rows, so a million videos need a few hundred
+megabytes.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ah_ray import storage
+from ah_ray.errors import ObjectMissing, StorageError
+from ah_ray.output.counts import Counts
+from ah_ray.output.row_files import NAMED_BY, read_row_files, row_names, rows_folder
+from ah_ray.output.spool import Spool
+from ah_ray.output.table_files import (
+    Cursor,
+    TableDamaged,
+    Tables,
+    add_row_versions,
+    make_version_mark,
+    open_tables,
+    open_writer,
+    replace_tables,
+)
+from ah_ray.records import CLIPS, VERDICTS
+from ah_ray.temporary import nameless_file
+
+GROUP_ROWS = 16_384
+_NAME_TAIL = len("-01234567.parquet")
+
+
+def write_tables(
+    out: str,
+    current: Iterable[str],
+    spool: Spool | None = None,
+    confirm: Callable[[], None] = lambda: None,
+) -> Counts:
+    """Write both tables from the rows that exist for `current`. Return what they hold.
+
+    `current` are the names of the rows that the cohort should have (cohort.row_name of each video's
+    current content). Rows of other content, or of videos that left the cohort, are left out. The
+    tables are sorted by video_id, then clip_index. Rows in `spool` are not read again. `confirm` is
+    called before each table is written, and raises if another run has taken OUT. Raise
+    StorageError, also if this machine's temporary disk is full, or if storage does not have what
+    it acknowledged.
+    """
+    wanted = _string_column(current)
+    counts = Counts(n_videos=len(wanted))
+    ids = pc.utf8_slice_codeunits(wanted, 0, -_NAME_TAIL)
+    if spool is not None:
+        spool.seal()
+    found = _list_rows(out)
+    found = found.filter(pc.is_in(found["name"], value_set=wanted))
+    try:
+        with open_tables(out) as old:
+            counts.n_removed = _count_removed(old, ids)
+            return _write(out, found, old, spool, counts, confirm)
+    except TableDamaged:  # a page of an old table is damaged: do not use the old tables
+        return _write(out, found, None, spool, Counts(n_videos=len(wanted)), confirm)
+
+
+def _count_removed(old: Tables | None, ids: pa.Array) -> int:
+    if old is None:
+        return 0
+    batches = old.verdicts.batches(["video_id"])
+    stays = (pc.is_in(batch["video_id"], value_set=ids) for batch in batches)
+    return sum(len(batch) - batch.true_count for batch in stays)
+
+
+def _write(
+    out: str,
+    found: pa.Table,
+    old: Tables | None,
+    spool: Spool | None,
+    counts: Counts,
+    confirm: Callable[[], None],
+) -> Counts:
+    """Write both tables of the row files in `found` to local disk, then to storage.
+
+    The local files have no name, so nothing is left of them if the process is killed.
+    """
+    writing = secrets.token_hex(8)
+    with ExitStack() as stack:
+        try:
+            files = [stack.enter_context(nameless_file()) for _ in range(2)]
+            _fill_tables(
+                files[0], files[1], writing, _read_groups(out, found, old, spool), found, counts
+            )
+        except OSError as error:
+            raise StorageError(
+                f"the tables of {out} are made in {tempfile.gettempdir()}, which failed: "
+                f"{error.strerror or error}; make room there, or set TMPDIR to another disk"
+            ) from error
+        verdicts, clips = (Path(f"/dev/fd/{file.fileno()}") for file in files)
+        replace_tables(out, verdicts=verdicts, clips=clips, writing=writing, confirm=confirm)
+    return counts
+
+
+def _fill_tables(
+    verdicts_file: BinaryIO,
+    clips_file: BinaryIO,
+    writing: str,
+    groups: Iterable[tuple[pa.Table, pa.Table]],
+    found: pa.Table,
+    counts: Counts,
+) -> None:
+    ids = []
+    with (
+        open_writer(verdicts_file, VERDICTS, writing) as verdicts_writer,
+        open_writer(clips_file, CLIPS, writing) as clips_writer,
+    ):
+        for verdicts, clips in groups:
+            counts.add(verdicts, clips)
+            verdicts_writer.write_table(verdicts)
+            clips_writer.write_table(clips)
+            ids.extend(verdicts["video_id"].chunks)
+        places = pc.index_in(
+            pa.chunked_array(ids, pa.string()), value_set=_video_ids(found["name"])
+        )
+        add_row_versions(verdicts_writer, found["mark"].take(places))
+    verdicts_file.flush()
+    clips_file.flush()
+
+
+def _string_column(values: Iterable[str]) -> pa.Array:
+    """Return values as one column, without holding all of them as Python objects."""
+    values = iter(values)
+    parts = iter(lambda: pa.array(islice(values, 65_536), pa.string()), pa.array([], pa.string()))
+    return pa.chunked_array(parts, pa.string()).combine_chunks()
+
+
+def _list_rows(out: str) -> pa.Table:
+    """Return name and version mark of all objects in OUT/videos."""
+    names, marks = [], []
+    try:
+        for page in storage.list_pages(rows_folder(out)):
+            names.append(pa.array([entry.key for entry in page], pa.string()))
+            marks.append(pa.array([make_version_mark(entry.etag) for entry in page], pa.string()))
+    except ObjectMissing:
+        pass  # no row yet
+    return pa.table(
+        {"name": pa.chunked_array(names, pa.string()), "mark": pa.chunked_array(marks, pa.string())}
+    )
+
+
+def _video_ids(names: pa.ChunkedArray) -> pa.Array:
+    return pc.utf8_slice_codeunits(names, 0, -_NAME_TAIL).combine_chunks()
+
+
+def _read_groups(
+    out: str, found: pa.Table, old: Tables | None, spool: Spool | None
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Yield the VERDICTS and CLIPS rows of the row files in `found`, sorted, in groups."""
+    kept_ids, fresh = _split_kept_and_fresh(found, old)
+    fresh_ids = pc.utf8_slice_codeunits(fresh, 0, -_NAME_TAIL)
+    order = pc.sort_indices(fresh_ids)
+    fresh, fresh_ids = fresh.take(order), fresh_ids.take(order)
+
+    all_ids = pa.concat_arrays([kept_ids, fresh_ids])
+    order = pc.sort_indices(all_ids).to_numpy()
+    is_fresh = order >= len(kept_ids)
+    cursors = (Cursor(old.verdicts), Cursor(old.clips)) if old else None
+    n_kept = n_fresh = 0
+    for start in range(0, len(order), GROUP_ROWS):
+        group = slice(start, start + GROUP_ROWS)
+        fresh_here = int(np.count_nonzero(is_fresh[group]))
+        kept_here = len(order[group]) - fresh_here
+        parts = _read_fresh(out, fresh.slice(n_fresh, fresh_here).to_pylist(), spool)
+        if cursors:
+            last_id = all_ids[order[group][-1]].as_py()
+            ids = kept_ids.slice(n_kept, kept_here)
+            parts.append([_select_videos(cursor.up_to(last_id), ids) for cursor in cursors])
+        n_kept, n_fresh = n_kept + kept_here, n_fresh + fresh_here
+        verdicts, clips = zip(*parts, strict=True)
+        yield (
+            pa.concat_tables(verdicts).sort_by("video_id"),
+            pa.concat_tables(clips).sort_by(
+                [("video_id", "ascending"), ("clip_index", "ascending")]
+            ),
+        )
+
+
+def _split_kept_and_fresh(found: pa.Table, old: Tables | None) -> tuple[pa.Array, pa.Array]:
+    """Return the sorted ids whose old rows are still valid, and the names of files to open."""
+    marks = old.row_versions() if old else None
+    if old is None or marks is None:
+        return pa.array([], pa.string()), found["name"].combine_chunks()
+    ids, names = [], []
+    for batch in old.verdicts.batches(NAMED_BY):
+        ids.append(batch["video_id"])
+        names.append(pa.array(row_names(batch), pa.string()))
+    known = pa.table(
+        {
+            "id": pa.chunked_array(ids, pa.string()),
+            "name": pa.chunked_array(names, pa.string()),
+            "version": pc.binary_join_element_wise(
+                pa.chunked_array(names, pa.string()).combine_chunks(), marks, " "
+            ),
+        }
+    )
+    versions = pc.binary_join_element_wise(found["name"], found["mark"], " ")
+    kept = known.filter(pc.is_in(known["version"], value_set=versions.drop_null()))
+    fresh = found.filter(pc.invert(pc.is_in(found["name"], value_set=kept["name"])))
+    return kept["id"].combine_chunks(), fresh["name"].combine_chunks()
+
+
+def _select_videos(rows: pa.Table, video_ids: pa.Array) -> pa.Table:
+    return rows.filter(pc.is_in(rows["video_id"], value_set=video_ids)).replace_schema_metadata()
+
+
+def _read_fresh(out: str, names: Sequence[str], spool: Spool | None) -> list[list[pa.Table]]:
+    """Return parts of [VERDICTS rows, CLIPS rows], from the spool or from single files."""
+    parts = [[VERDICTS.empty_table(), CLIPS.empty_table()]]
+    if spool is not None:
+        table, names = spool.find(names)
+        parts.append(_split_row_columns(table))
+    rows = (row for _, row in read_row_files(out, names) if row is not None)
+    while some := list(islice(rows, 512)):
+        parts.append(_split_row_columns(pa.concat_tables(some)))
+    return parts
+
+
+def _split_row_columns(rows: pa.Table) -> list[pa.Table]:
+    rows = rows.combine_chunks()
+    return [rows.select(VERDICTS.names), flat_clips(rows)]
+
+
+def flat_clips(rows: pa.Table) -> pa.Table:
+    """Return the timelines of VERDICT rows as rows of CLIPS."""
+    clips = rows["clips"].combine_chunks()
+    ids = rows["video_id"].combine_chunks().take(pc.list_parent_indices(clips))
+    return pa.Table.from_arrays([ids, *pc.list_flatten(clips).flatten()], schema=CLIPS)

@@ -1,0 +1,1 @@
+"""What runs in the actors of the graph, and what passes between them."""

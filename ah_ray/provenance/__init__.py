@@ -1,0 +1,1 @@
+"""Whose videos models and calibrations have learned from."""

@@ -1,0 +1,1 @@
+"""Each figure of an evaluation, from predictions and labels."""

@@ -1,0 +1,146 @@
+"""The measures of answers, each with its interval. Pure.
+
+Counts are of participants: tp, fp, fn, tn of each. Formulas of the measures are in measures.py, of
+the intervals in intervals.py. F1 of a class is not defined where no video has that label.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ah_ray.study.evaluation.figures.estimate import Estimate, estimate_of
+from ah_ray.study.evaluation.figures.intervals import (
+    LEVEL,
+    Interval,
+    average_interval,
+    difference_interval,
+    divide,
+    effective_number,
+    most_effective,
+    ratio_influence,
+    share_interval,
+    symmetrical,
+    wilson,
+)
+from ah_ray.study.evaluation.figures.student import Floats, student_quantile
+
+RATES = ("recall_ah", "specificity", "precision_ah", "npv", "rate_of_yes")
+"""The measures that can be compared between groups whose shares of A/H differ."""
+
+
+def shares_of(counts: Floats) -> dict[str, tuple[Floats, Floats]]:
+    """Return numerator and denominator [..., participants] of each measure that is a share.
+
+    counts [..., participants, 4] of tp, fp, fn, tn.
+    """
+    tp, fp, fn, tn = np.moveaxis(counts, -1, 0)
+    return {
+        "accuracy": (tp + tn, tp + fp + fn + tn),
+        "recall_ah": (tp, tp + fn),
+        "specificity": (tn, tn + fp),
+        "precision_ah": (tp, tp + fp),
+        "npv": (tn, tn + fn),
+        "rate_of_yes": (tp + fp, tp + fp + fn + tn),
+    }
+
+
+def f1_parts(counts: Floats) -> dict[str, tuple[Floats, Floats]]:
+    """Return 2·tp and 2·tp + fp + fn [..., participants], and the same of the other class."""
+    tp, fp, fn, tn = np.moveaxis(counts, -1, 0)
+    has_ah = (tp + fn).sum(axis=-1, keepdims=True) > 0
+    has_others = (tn + fp).sum(axis=-1, keepdims=True) > 0
+    return {
+        "f1_ah": (2 * tp, np.where(has_ah, 2 * tp + fp + fn, 0)),
+        "f1_not_ah": (2 * tn, np.where(has_others, 2 * tn + fp + fn, 0)),
+    }
+
+
+def answer_intervals(counts: Floats, level: float = LEVEL) -> dict[str, Interval]:
+    """Return the interval of each measure of answers; counts [..., participants, 4]."""
+    parts = shares_of(counts) | f1_parts(counts)
+    found = {name: share_interval(a, b, level) for name, (a, b) in parts.items()}
+    found["macro_f1"] = average_interval(found["f1_ah"], found["f1_not_ah"])
+    found["balanced_accuracy"] = average_interval(found["recall_ah"], found["specificity"])
+    found["weighted_f1"] = _weighted_f1(counts, level)
+    return found
+
+
+def _weighted_f1(counts: Floats, level: float) -> Interval:
+    """Return weighted F1 with Wilson's interval; its variance is that of leaving one person out."""
+    n = counts.sum(axis=-1)
+    whole = counts.sum(axis=-2, keepdims=True)
+    value = _weighted_f1_of(whole)[..., 0]
+    influence = leave_one_out_influence(_weighted_f1_of(whole - counts), n > 0)
+    _, df, n_people = ratio_influence(np.zeros_like(n), n, np.zeros_like(value))
+    n_eff = effective_number(value, (influence**2).sum(axis=-1), most_effective(n))
+    low, high = wilson(value, n_eff, student_quantile(level, df))
+    return Interval(value=value, low=low, high=high, n_people=n_people, influence=influence, df=df)
+
+
+def _weighted_f1_of(counts: Floats) -> Floats:
+    tp, fp, fn, tn = np.moveaxis(counts, -1, 0)
+    ah = np.nan_to_num(divide(2 * tp, 2 * tp + fp + fn)) * (tp + fn)
+    others = np.nan_to_num(divide(2 * tn, 2 * tn + fp + fn)) * (tn + fp)
+    return divide(ah + others, tp + fp + fn + tn)
+
+
+def leave_one_out_influence(left_out: Floats, counts_at_all: Floats) -> Floats:
+    """Return the influences [..., participants] whose squares add up to the jackknife's variance.
+
+    left_out [..., participants] is the figure without each participant; counts_at_all
+    [..., participants] says who has videos. NaN where the figure is not defined then.
+    """
+    m = counts_at_all.sum(axis=-1, keepdims=True)
+    known = np.where(counts_at_all > 0, left_out, 0.0)
+    mean = divide(known.sum(axis=-1, keepdims=True), m)
+    scale = np.sqrt(np.maximum(divide(m - 1, m), 0))
+    return np.asarray(np.where(counts_at_all > 0, (mean - left_out) * scale, 0.0))
+
+
+def answer_estimates(counts: Floats, level: float = LEVEL) -> dict[str, Estimate]:
+    """Return all measures of answers of one cohort; counts [participants, 4]."""
+    totals = {name: (a.sum(), b.sum()) for name, (a, b) in shares_of(counts).items()}
+    n = counts.sum()
+    found = {}
+    for name, interval in answer_intervals(counts, level).items():
+        k, of = totals.get(name, (None, n))
+        found[name] = estimate_of(interval, k=k, n=of)
+    return found
+
+
+def paired_intervals(first: Floats, second: Floats, level: float = LEVEL) -> dict[str, Interval]:
+    """Return second − first of accuracy and macro-F1 on the same videos.
+
+    first and second [..., participants, 4] are counts of the same participants. For macro-F1 the
+    degrees of freedom are those of the class that rests on fewer people.
+    """
+    n_videos = first.sum(axis=(-1, -2))
+    a, b = (
+        {
+            "accuracy": share_interval(*shares_of(counts)["accuracy"], level),
+            "macro_f1": average_interval(
+                *(share_interval(*part, level) for part in f1_parts(counts).values())
+            ),
+        }
+        for counts in (first, second)
+    )
+    return {
+        name: symmetrical(
+            b[name].value - a[name].value,
+            b[name].influence - a[name].influence,
+            np.minimum(a[name].df, b[name].df),
+            np.minimum(a[name].n_people, b[name].n_people),
+            n_videos,
+            level,
+        )
+        for name in a
+    }
+
+
+def group_differences(group: Floats, rest: Floats, level: float = LEVEL) -> dict[str, Interval]:
+    """Return group − rest of each of RATES; both [..., participants, 4], of all participants."""
+    a, b = shares_of(rest), shares_of(group)
+    return {
+        name: difference_interval(share_interval(*a[name], level), share_interval(*b[name], level))
+        for name in RATES
+    }

@@ -1,0 +1,96 @@
+"""What a locked plan asked for, measured: its reducer and threshold, its groups, its hypotheses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ah_ray.errors import ConfigError
+from ah_ray.study.evaluation.evaluate import split_videos
+from ah_ray.study.evaluation.figures.estimate import Estimate
+from ah_ray.study.evaluation.figures.slices import measure_slices
+from ah_ray.study.evaluation.figures.thresholds import fit_threshold
+from ah_ray.study.evaluation.predictions import Predictions, measure
+from ah_ray.study.evaluation.question import columns_of
+from ah_ray.study.evaluation.schema import Hypothesis, Measures, Planned
+from ah_ray.study.evaluation.scored_output import Row, ScoredOutput, read_output
+from ah_ray.study.evaluation.settings import Threshold
+from ah_ray.study.evaluation.validity.locked_plan import Plan, PlannedHypothesis
+from ah_ray.study.evaluation.validity.selection import (
+    selection_of,
+    weigh,
+    without_intervals,
+)
+from ah_ray.study.labelled_manifest import DRAWN, read_labelled_videos
+from ah_ray.verdicts.verdict import reducer_name, video_threshold
+
+
+def measure_plan(plan: Plan, outs: Sequence[str], labels: str, level: float) -> tuple[Planned, ...]:
+    """Return the figures that a plan asked for, of each output. Raise ConfigError."""
+    reported, fitting = split_videos(read_labelled_videos(labels), plan.split)
+    wanted = {video["video_id"] for video in (*reported, *fitting)}
+    return tuple(
+        _measure_output(plan, read_output(out, wanted), reported, fitting, level) for out in outs
+    )
+
+
+def _measure_output(
+    plan: Plan, output: ScoredOutput, reported: list[Row], fitting: list[Row], level: float
+) -> Planned:
+    own = output.config.reduction
+    reduction = None if plan.reducer is None else output.plain(plan.reducer)
+    threshold = _threshold(plan, output, output.predictions(fitting, reduction))
+    predictions = output.predictions(reported, reduction)
+    is_scored = predictions.is_scored.tolist()
+    videos = [video for video, there in zip(reported, is_scored, strict=True) if there]
+    scored = predictions.without_unscored().answer_at(threshold)
+    measures, selection = measure(scored, level), selection_of(reported, reported)
+    columns: dict[str, Sequence[object]] = {
+        **columns_of(plan.groups, videos, output.rows),
+    }
+    groups = measure_slices(scored, videos, level, columns)
+    if selection is not None and selection.kind == DRAWN:
+        measures, groups = weigh(measures, videos, scored), ()
+    elif selection is not None:
+        measures, groups = without_intervals(measures), without_intervals(groups)
+    return Planned(
+        out=output.out,
+        reducer=plan.reducer or reducer_name(own),
+        threshold_rule=str(plan.threshold),
+        threshold=threshold,
+        asked=plan.measures,
+        measures=measures,
+        groups=tuple(group for group in groups if group.by in plan.groups),
+        hypotheses=tuple(_judge(one, measures) for one in plan.hypotheses),
+    )
+
+
+def _threshold(plan: Plan, output: ScoredOutput, of_val: Predictions) -> float:
+    if not isinstance(plan.threshold, Threshold):
+        return plan.threshold
+    if plan.threshold is Threshold.FIXED:
+        return 0.5 if plan.reducer is not None else video_threshold(output.config.reduction)
+    fit = of_val.without_unscored()
+    if not fit.has_both_labels:
+        raise ConfigError(
+            f"--plan fits its threshold ({plan.threshold}) on val, and {output.out} has no scored "
+            "videos of both labels there: plan `threshold: fixed`, or a number"
+        )
+    return fit_threshold(plan.threshold, fit.label, fit.p_ah)
+
+
+def _judge(one: PlannedHypothesis, measures: Measures) -> Hypothesis:
+    """Return whether the whole interval is on the side of the limit that the plan says."""
+    found: Estimate = getattr(measures, one.measure)
+    supported = None
+    if found.low is not None and found.high is not None:
+        above = one.above is not None
+        supported = found.low > one.limit if above else found.high < one.limit
+    return Hypothesis(
+        text=one.text,
+        measure=one.measure,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        limit=one.limit,
+        is_supported=supported,
+    )

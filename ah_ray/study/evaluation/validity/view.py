@@ -1,0 +1,58 @@
+"""Print how far figures may be trusted: the plan, and the looks at test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from ah_ray.cli.screen import print_table, say
+from ah_ray.study.evaluation.schema import Analysis, Planned
+from ah_ray.study.evaluation.view_tables import MEASURES
+from ah_ray.study.evaluation.view_text import format_estimate, format_number
+
+_SUPPORTED = {True: "supported", False: "not supported", None: "not decided: no interval"}
+
+
+def print_analysis(console: Console, analysis: Analysis) -> None:
+    """Print the plan, the looks, and the figures and hypotheses that the plan asked for."""
+    say(console, *analysis_lines(analysis))
+    for planned in analysis.planned:
+        _print_planned(console, planned)
+
+
+def analysis_lines(analysis: Analysis) -> Iterator[str]:
+    """Yield one sentence on the plan, and one on the looks at test."""
+    if analysis.kind == "locked":
+        yield (
+            f"Plan {analysis.plan_hash}, locked on {analysis.locked_at} before the first look at "
+            "test."
+        )
+    elif analysis.kind == "exploratory":
+        yield f"EXPLORATORY: {analysis.reason}. Plan {analysis.plan_hash}."
+    if analysis.look is not None:
+        planned = "" if analysis.plan_hash else "; no plan was locked (--plan)"
+        yield f"This is look {analysis.look} at test{planned}."
+
+
+def _print_planned(console: Console, planned: Planned) -> None:
+    say(
+        console,
+        "",
+        f"{planned.out}, as planned: {planned.reducer}, threshold {planned.threshold_rule} "
+        f"({planned.threshold!r})",
+    )
+    rows = [
+        [MEASURES[name], format_estimate(getattr(planned.measures, name))] for name in planned.asked
+    ]
+    for group in planned.groups:
+        for name in planned.asked:
+            found = None if group.measures is None else getattr(group.measures, name)
+            rows.append([f"{MEASURES[name]}, {group.by} {group.group}", format_estimate(found)])
+    print_table(console, ("<", "planned"), rows)
+    for one in planned.hypotheses:
+        say(
+            console,
+            f"Hypothesis: {one.text} ({MEASURES[one.measure]} against {one.limit:g}: "
+            f"{format_number(one.value)}): {_SUPPORTED[one.is_supported]}.",
+        )

@@ -1,0 +1,1 @@
+"""The BAH dataset as it is distributed: its tree, people, splits and annotations."""

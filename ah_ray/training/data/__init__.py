@@ -1,0 +1,1 @@
+"""Which clips a step sees: assignment, order, questions, decoding, loading."""

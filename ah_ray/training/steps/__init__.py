@@ -1,0 +1,1 @@
+"""One optimiser step: packs, losses, gradients."""

@@ -1,0 +1,1 @@
+"""From a video's clips to its verdict: pure arithmetic."""

@@ -1,0 +1,27 @@
+"""A scorer without a model, for tests in which the model plays no part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ah_ray.errors import ErrorKind
+from ah_ray.records import Clip, ClipScore
+
+
+class FakeScorer:
+    """Give every clip the same probability; a clip without pixels gets an error instead."""
+
+    def __init__(self, p_ah: float = 0.5):
+        self._p_ah = p_ah
+
+    def score(self, clips: Sequence[Clip]) -> list[ClipScore]:
+        """Return one score for each clip, as `ah_ray.Scorer` asks for."""
+        return [self._score(clip) for clip in clips]
+
+    def _score(self, clip: Clip) -> ClipScore:
+        times = {"clip_index": clip.clip_index, "start_s": clip.start_s, "end_s": clip.end_s}
+        if clip.frames is None or not clip.frames.size:
+            return ClipScore(
+                **times, p_ah=None, error_kind=ErrorKind.SCORING, error="the clip has no pixels"
+            )
+        return ClipScore(**times, p_ah=self._p_ah, n_frames=len(clip.frames))

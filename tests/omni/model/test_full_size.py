@@ -1,0 +1,63 @@
+"""A pass at the released widths, on tensors without memory: torch checks every kernel's types,
+shapes and strides as a GPU would, and no value is ever computed. Nor may the CPU ask for one:
+between staging and answers it would have to wait for the GPU."""
+
+import pytest
+import torch
+from drawn_clips import draw_clip
+from released import released_config
+from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
+from waits import Waits
+
+from ah_ray.config import Arithmetic
+from ah_ray.omni.answer import compute_p_ah, find_answer_tokens
+from ah_ray.omni.inputs.audio import count_mel_frames
+from ah_ray.omni.inputs.layout import lay_out_clip, lay_out_pack
+from ah_ray.omni.inputs.prompt import build_prompt
+from ah_ray.omni.inputs.vision import compute_patch_grid
+from ah_ray.omni.model import attention
+from ah_ray.omni.model.loading import prepare_model
+from ah_ray.omni.model.thinker import Thinker
+from ah_ray.profile import load_profile
+
+ALL_LAYERS = pytest.param(48, marks=pytest.mark.heavy)
+
+
+@pytest.mark.parametrize("n_layers", [6, ALL_LAYERS])
+@pytest.mark.parametrize("arithmetic", [Arithmetic.BF16, Arithmetic.FP8])
+def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers):
+    kernel = attention._run_torch_attention  # the one that GPUs use
+    monkeypatch.setattr(attention, "_attend_per_segment", kernel)
+    config = released_config()
+    config.text_config.num_hidden_layers = n_layers  # all alike
+    with torch.device("meta"):
+        model = Qwen3OmniMoeThinkerForConditionalGeneration._from_config(
+            config, dtype=torch.bfloat16
+        )
+        thinker = Thinker(prepare_model(model, arithmetic))
+    clips = [
+        draw_clip(0, height_px=448, width_px=448),
+        draw_clip(1, n_frames=4, height_px=640, width_px=1152, seconds=0.6),
+    ]
+    answer = find_answer_tokens(released_tokenizer, load_profile("seed"))
+    prompt = build_prompt(load_profile("seed"), released_tokenizer, answer.start)
+    layouts = [
+        lay_out_clip(
+            prompt,
+            compute_patch_grid(clip.frames.shape),
+            count_mel_frames(len(clip.samples)),
+            2,
+            13,
+        )
+        for clip in clips
+    ]
+    pack = lay_out_pack(layouts, answer.n_positions, thinker.config)
+    staged = thinker.stage([clip.frames for clip in clips], [clip.samples for clip in clips], pack)
+    inputs = staged.wait()
+    assert inputs.rows.device.type == "meta" and inputs.rows.dtype == torch.bfloat16
+    with Waits() as waits:
+        found = thinker.compute_log_probabilities(inputs)
+        p, mass = compute_p_ah(answer, found[:, answer.n_forced :])
+    assert waits.found == [] and waits.n_operations > 20 * n_layers
+    assert p.shape == mass.shape == (2,)
+    assert (found.shape, found.dtype) == ((2, 4, 151_936), torch.float32)
