@@ -82,6 +82,24 @@ class VideoFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerScore:
+    """The probability of one answer to one question about a clip."""
+
+    question: str
+    answer: str
+    p: float  # of all answers to the question together, 1
+    mass: float  # what the model gave to all answers to the question, before normalising
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastScore:
+    """How differently two questions about a clip were answered: 0 (alike) to 1."""
+
+    contrast: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipScore:
     """The score of one clip, or why it has none."""
 
@@ -96,6 +114,8 @@ class ClipScore:
     score_s: float = 0.0
     error_kind: ErrorKind | None = None
     error: str | None = None
+    answers: list[AnswerScore] = field(default_factory=list)  # none if p_ah says it all
+    contrasts: list[ContrastScore] = field(default_factory=list)
 
 
 def failed_clip(clip_index: int, start_s: float, end_s: float, kind: ErrorKind, error: str) -> Clip:

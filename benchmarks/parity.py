@@ -33,13 +33,12 @@ from ah_ray.config import Arithmetic, Limits, Tail, Windows
 from ah_ray.media.decode import decode
 from ah_ray.media.frames import frame_count, linspace_picks
 from ah_ray.media.resize import scaling_stages
-from ah_ray.omni.answer import find_answer_tokens
 from ah_ray.omni.inputs.audio import compute_log_mel, count_mel_frames
 from ah_ray.omni.inputs.layout import ClipLayout, lay_out_clip
-from ah_ray.omni.inputs.prompt import build_prompt
 from ah_ray.omni.inputs.tokenizer import load_tokenizer
 from ah_ray.omni.inputs.vision import compute_patch_grid
 from ah_ray.omni.model.thinker import Thinker
+from ah_ray.omni.questionnaire import build_questionnaire
 from ah_ray.omni.scorer import OmniScorer
 from ah_ray.omni.weights.checkpoint import load_thinker_config
 from ah_ray.omni.weights.training_record import choose_profile
@@ -136,9 +135,7 @@ class Parity:
         self.scorer = OmniScorer.from_thinker(thinker, tokenizer, self.profile)
         self._config = Qwen3OmniMoeThinkerConfig.from_dict(load_thinker_config(base))
         self.reference = Reference(self._config, tokenizer, self.profile)
-        self._prompt = build_prompt(
-            self.profile, tokenizer, find_answer_tokens(tokenizer, self.profile).start
-        )
+        self._tree = build_questionnaire(self.profile.select_questions(()), tokenizer).tree
 
     def compare(self, name: str, mp4: Path, wav: Path, expected: float) -> Compared:
         """Return the differences for one clip. Raise RuntimeError if it cannot be decoded."""
@@ -187,7 +184,7 @@ class Parity:
 
     def _lay_out(self, clip: Clip) -> ClipLayout:
         return lay_out_clip(
-            self._prompt,
+            self._tree,
             compute_patch_grid(clip.frames.shape),
             count_mel_frames(len(clip.samples)),
             self.profile.grid_seconds(clip.picture_s, len(clip.frames)),

@@ -16,11 +16,12 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 
-from ah_ray.omni.answer import compute_p_ah, find_answer_tokens
+from ah_ray.omni.answer import compute_answers
 from ah_ray.omni.inputs.audio import compute_log_mel, count_audio_tokens
 from ah_ray.omni.inputs.prompt import build_prompt
 from ah_ray.omni.inputs.vision import MERGE, compute_patch_grid, make_patches
-from ah_ray.profile import Profile
+from ah_ray.omni.questionnaire import build_questionnaire
+from ah_ray.profile import YES, Profile
 from ah_ray.records import Clip
 
 ANSWER_TOKENS = 7  # `<answer>Yes</answer>` and the end of turn, as a fine-tuned model says them
@@ -38,9 +39,12 @@ class TransformersWays:
     ):
         self._model = model
         self._tokenizer = tokenizer
-        self._answer = find_answer_tokens(tokenizer, profile)
         self._asked = build_prompt(profile, tokenizer, ())
-        self._begun = build_prompt(profile, tokenizer, self._answer.start)
+        questionnaire = build_questionnaire(profile.select_questions(()), tokenizer)
+        (line,) = questionnaire.tree.lines
+        self._begun, self._n_reads = line.prompt, line.n_reads
+        self._picks = torch.tensor(questionnaire.tree.picks).unbind(1)
+        self._question = questionnaire.questions[0]
         self._profile = profile
 
     def set_attention(self, name: str) -> None:
@@ -64,9 +68,11 @@ class TransformersWays:
         found: list[float] = []
         for start in range(0, len(clips), batch):
             inputs = self._inputs(clips[start : start + batch], self._begun)
-            with self._last_logits(self._answer.n_reads):
+            with self._last_logits(self._n_reads):
                 logits = self._model(**inputs, use_cache=False).logits
-            found += compute_p_ah(self._answer, logits.float().log_softmax(-1))[0].tolist()
+            log_p = logits.float().log_softmax(-1)[:, *self._picks]
+            p = compute_answers(self._question, log_p)[0]
+            found += p[:, self._question.question.answers.index(YES)].tolist()
         return found
 
     def learn(self, clips: Sequence[Clip], answer: tuple[int, ...], batch: int) -> None:

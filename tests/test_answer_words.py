@@ -9,7 +9,9 @@ import ah_ray
 from ah_ray.profile import NO, YES, answer_word, built_in_names, load_profile
 
 PACKAGE = Path(ah_ray.__file__).parent
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "profile.py"]
+FILES = [
+    path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "profile" / "answers.py"
+]
 
 
 def literals(path: Path) -> set[str]:

@@ -14,7 +14,7 @@ from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 from ah_ray.omni.inputs.audio import compute_log_mel
 from ah_ray.omni.inputs.prompt import format_chat
 from ah_ray.omni.inputs.vision import make_patches
-from ah_ray.profile import Profile
+from ah_ray.profile import Profile, Question, Sees
 from ah_ray.records import Clip
 
 
@@ -38,12 +38,26 @@ class Reference:
         p_no = before[close_no] + before[close] * after[no]
         return float(p_yes / (p_yes + p_no))
 
-    def inputs(self, clip: Clip, answer: str) -> dict[str, torch.Tensor]:
+    @torch.inference_mode()
+    def next_log_p(self, clip: Clip, question: Question, tokens: tuple[int, ...]) -> torch.Tensor:
+        """Log-probabilities [len(tokens) + 1, V] after the prompt of one question, asked alone.
+
+        The first row is of what follows the prompt, the next of what follows the first token.
+        """
+        inputs = self.inputs(clip, "", question)
+        added = torch.tensor([tokens], dtype=torch.long)
+        ids = torch.cat([inputs["input_ids"], added], dim=1)
+        logits = self.model(**inputs | {"input_ids": ids, "attention_mask": ids * 0 + 1}).logits
+        return logits[0, -len(tokens) - 1 :].double().log_softmax(-1)
+
+    def inputs(
+        self, clip: Clip, answer: str, question: Question | None = None
+    ) -> dict[str, torch.Tensor]:
         """What transformers' forward takes for a clip with this much of an answer."""
         rows = make_patches(torch.from_numpy(clip.frames))
         t, h, w = len(clip.frames) // 2, clip.frames.shape[1] // 16, clip.frames.shape[2] // 16
         mel = compute_log_mel(torch.from_numpy(clip.samples))
-        text = format_chat(self._profile) + answer
+        text = format_chat(self._profile, question) + answer
         text = text.replace("<|video_pad|>", "<|video_pad|>" * (t * h * w // 4))
         text = text.replace("<|audio_pad|>", "<|audio_pad|>" * self._n_sound_tokens(mel))
         ids = torch.tensor([self._tokenizer.encode(text, add_special_tokens=False).ids])
@@ -56,6 +70,13 @@ class Reference:
             "feature_attention_mask": torch.ones(1, mel.shape[1], dtype=torch.long),
             "video_second_per_grid": torch.tensor([self._second_per_grid(clip)]),
         }
+        sees = Sees.BOTH if question is None else question.sees
+        without = {
+            Sees.BOTH: (),
+            Sees.PICTURE: ("input_features", "feature_attention_mask"),
+            Sees.SOUND: ("pixel_values_videos", "video_grid_thw", "video_second_per_grid"),
+        }
+        found = {name: value for name, value in found.items() if name not in without[sees]}
         if self._profile.floor_positions:
             found["position_ids"] = self._floored(found, mel.shape[1])
         return found

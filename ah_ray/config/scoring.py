@@ -54,7 +54,7 @@ class Scoring(FrozenModel):
         content = {
             "scoring_version": SCORING_VERSION,
             "model": self.model_fingerprint,
-            "profile": self.profile.model_dump(exclude={"name"}),
+            "profile": self.profile.describe_scoring(),
             "windows": self.windows.model_dump(mode="json"),
             "arithmetic": self.arithmetic.value,
         }

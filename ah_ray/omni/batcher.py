@@ -6,30 +6,46 @@ packs and stages the next batch from all pending clips, of every caller.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from threading import Condition
 
 import numpy as np
 import torch
 
-from ah_ray.omni.answer import AnswerTokens, compute_format_mass, compute_p_ah
+from ah_ray.omni.answer import compute_answers, compute_format_mass
 from ah_ray.omni.device_time import DeviceTimer
 from ah_ray.omni.inputs.layout import ClipLayout, lay_out_pack
 from ah_ray.omni.inputs.packing import choose_next_pack
 from ah_ray.omni.inputs.staging import StagedPack
 from ah_ray.omni.model.thinker import Thinker
+from ah_ray.omni.questionnaire import Questionnaire
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOutput:
+    """What the model gave for one question about a clip."""
+
+    p: tuple[float, ...]  # of each answer; their sum is 1
+    mass: float  # p of any of the answers
 
 
 @dataclass(frozen=True, slots=True)
 class ClipOutput:
     """What the model gave for one clip; values that are not finite mean that it gave nothing."""
 
-    p_ah: float
-    answer_mass: float
+    answers: tuple[QuestionOutput, ...]  # of each question, in the order of the questionnaire
     format_mass: float
     seconds: float  # of device time: the clip's share, by tokens, of its pass
+
+    @property
+    def is_finite(self) -> bool:
+        """Return whether every value is a number."""
+        values = chain((self.format_mass,), *((one.mass, *one.p) for one in self.answers))
+        return all(map(math.isfinite, values))
 
 
 class ClipTooLarge(Exception):
@@ -72,13 +88,13 @@ class Batch:
 class Batcher:
     """The clips that wait for one model's device. Threads may share it."""
 
-    def __init__(self, thinker: Thinker, answer: AnswerTokens, token_budget: int):
+    def __init__(self, thinker: Thinker, questionnaire: Questionnaire, token_budget: int):
         self.token_budget = token_budget  # most tokens in a pass; halved when memory runs out
         self.busy_s = 0.0  # seconds that the device worked on passes
         self.n_tokens = 0  # in all passes
         self.n_passes = 0
         self._thinker = thinker
-        self._answer = answer
+        self._questionnaire = questionnaire
         self._condition = Condition()
         self._is_running = False
         self._queue: list[PendingClip] = []
@@ -143,9 +159,7 @@ class Batcher:
         return Batch(clips, self._stage_thread.submit(self._stage_clips, clips))
 
     def _stage_clips(self, clips: list[PendingClip]) -> StagedPack:
-        layout = lay_out_pack(
-            [clip.layout for clip in clips], self._answer.n_positions, self._thinker.config
-        )
+        layout = lay_out_pack([clip.layout for clip in clips], self._thinker.config)
         frames, samples = [clip.frames for clip in clips], [clip.samples for clip in clips]
         return self._thinker.stage(frames, samples, layout)
 
@@ -197,19 +211,26 @@ class Batcher:
     def _read_answers(self, clips: list[PendingClip], staged: StagedPack) -> None:
         inputs = staged.wait()
         timer = DeviceTimer(self._thinker.devices)  # after the wait, which is no work
-        log_p = self._thinker.compute_log_probabilities(inputs)
-        p, mass = compute_p_ah(self._answer, log_p[:, self._answer.n_forced :])
-        begun = compute_format_mass(self._answer, log_p)
+        log_p = self._thinker.compute_log_probabilities(inputs).unflatten(0, (len(clips), -1))
+        columns = [compute_format_mass(self._questionnaire.beginning, log_p)[:, None]]
+        for question in self._questionnaire.questions:
+            p, mass = compute_answers(question, log_p)
+            columns += [mass[:, None], p]
         timer.stop()
-        numbers = torch.stack([p, mass, begun], dim=1).tolist()  # waits for the device
+        numbers = torch.cat(columns, dim=1).tolist()  # waits for the device
         seconds = timer.elapsed_s()
         n_tokens = sum(clip.layout.n_tokens for clip in clips)
         self.busy_s += seconds
         self.n_tokens += n_tokens
         self.n_passes += 1
-        for clip, (p_ah, answer_mass, format_mass) in zip(clips, numbers, strict=True):
+        for clip, (format_mass, *rest) in zip(clips, numbers, strict=True):
+            values = iter(rest)
+            answers = tuple(
+                QuestionOutput(mass=next(values), p=tuple(islice(values, len(one.answers))))
+                for one in self._questionnaire.questions
+            )
             share = clip.layout.n_tokens / n_tokens
-            clip.output.set_result(ClipOutput(p_ah, answer_mass, format_mass, seconds * share))
+            clip.output.set_result(ClipOutput(answers, format_mass, seconds * share))
 
 
 def _set_error(clips: Sequence[PendingClip], error: BaseException) -> None:

@@ -17,6 +17,7 @@ from transformers.models.qwen3_omni_moe.configuration_qwen3_omni_moe import (
 
 from ah_ray.omni.inputs.audio import CHUNK, SAMPLE_RATE_HZ, count_audio_tokens, count_mel_frames
 from ah_ray.omni.inputs.config_parts import get_audio_config, get_text_config, get_vision_config
+from ah_ray.omni.inputs.layout import ClipLayout
 from ah_ray.omni.inputs.vision import MERGE, ROW, compute_patch_grid
 
 PROMPT_TOKENS = 71
@@ -54,17 +55,32 @@ def count_clip_flops(
     )
 
 
-def count_text_flops(text: Qwen3OmniMoeTextConfig, n_tokens: int) -> float:
+def count_layout_flops(config: Qwen3OmniMoeThinkerConfig, layout: ClipLayout) -> float:
+    """Return the operations of one clip with all that it is asked: text, vision and sound.
+
+    A fork costs its own tokens, and their attention to what it shares.
+    """
+    text = get_text_config(config)
+    lines = zip(layout.lengths, layout.keys, strict=True)
+    return (
+        sum(count_text_flops(text, n_own, len(keys) - n_own) for n_own, keys in lines)
+        + count_vision_flops(get_vision_config(config), *layout.grid)
+        + count_audio_flops(get_audio_config(config), layout.n_mel_frames)
+    )
+
+
+def count_text_flops(text: Qwen3OmniMoeTextConfig, n_tokens: int, n_before: int = 0) -> float:
     """Return the operations of the language model over n tokens, without `lm_head`.
 
-    `lm_head` is applied to a few positions only, so it is left out.
+    `n_before` tokens before them are attended to, but not computed here. `lm_head` is applied to a
+    few positions only, so it is left out.
     """
     queries = text.num_attention_heads * text.head_dim
     keys = text.num_key_value_heads * text.head_dim
     projections = 2 * text.hidden_size * (2 * queries + 2 * keys)
     router = 2 * text.hidden_size * text.num_experts
     experts = text.num_experts_per_tok * 3 * 2 * text.hidden_size * text.moe_intermediate_size
-    attention = 4 * queries * n_tokens / 2  # a token sees half of them on average
+    attention = 4 * queries * (n_before + n_tokens / 2)  # a token sees half of its own on average
     layer: float = n_tokens * (projections + router + experts + attention)
     return text.num_hidden_layers * layer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,19 +12,19 @@ from tokenizers import Tokenizer
 from ah_ray.config import Arithmetic
 from ah_ray.errors import ErrorKind
 from ah_ray.interfaces.callbacks import MessageCallback, ignore_message
-from ah_ray.omni.answer import AnswerTokens, find_answer_tokens
-from ah_ray.omni.batcher import Batcher, ClipTooLarge, PendingClip
+from ah_ray.omni.batcher import Batcher, ClipOutput, ClipTooLarge, PendingClip
 from ah_ray.omni.inputs.audio import count_mel_frames
 from ah_ray.omni.inputs.layout import lay_out_clip
-from ah_ray.omni.inputs.prompt import Prompt, build_prompt
 from ah_ray.omni.inputs.tokenizer_check import check_tokenizers
 from ah_ray.omni.inputs.vision import UNIT_PX, compute_patch_grid
 from ah_ray.omni.model.attention import describe_attention
 from ah_ray.omni.model.loading import DTYPES
 from ah_ray.omni.model.thinker import Thinker
+from ah_ray.omni.questionnaire import Questionnaire, build_questionnaire
 from ah_ray.omni.token_budget import measure_budget
 from ah_ray.profile import Profile
-from ah_ray.records import Clip, ClipScore, failed_score
+from ah_ray.records import AnswerScore, Clip, ClipScore, ContrastScore, failed_score
+from ah_ray.verdicts.contrast import measure_contrast
 
 CPU_TOKEN_BUDGET = 4_096
 
@@ -40,16 +39,15 @@ class OmniScorer:
     def __init__(
         self,
         thinker: Thinker,
-        prompt: Prompt,
-        answer: AnswerTokens,
+        questionnaire: Questionnaire,
         *,
         profile: Profile,
         token_budget: int,
     ):
         self._thinker = thinker
-        self._prompt = prompt
+        self._questionnaire = questionnaire
         self._profile = profile
-        self._batcher = Batcher(thinker, answer, token_budget)
+        self._batcher = Batcher(thinker, questionnaire, token_budget)
 
     @classmethod
     def load(
@@ -90,14 +88,13 @@ class OmniScorer:
         token_budget: int | None = None,
     ) -> OmniScorer:
         """Return a scorer for a loaded model and the tokenizer that it was trained with."""
-        answer = find_answer_tokens(tokenizer, profile)
-        prompt = build_prompt(profile, tokenizer, answer.start)
+        questionnaire = build_questionnaire(profile, tokenizer)
         if token_budget is None:
             on_gpu = thinker.device.type == "cuda"
             token_budget = (
-                measure_budget(thinker, prompt, answer, profile) if on_gpu else CPU_TOKEN_BUDGET
+                measure_budget(thinker, questionnaire.tree, profile) if on_gpu else CPU_TOKEN_BUDGET
             )
-        return cls(thinker, prompt, answer, profile=profile, token_budget=token_budget)
+        return cls(thinker, questionnaire, profile=profile, token_budget=token_budget)
 
     @property
     def token_budget(self) -> int:
@@ -124,7 +121,7 @@ class OmniScorer:
         pending = [self._prepare(clip) for clip in clips]
         self._batcher.process([one for one in pending if isinstance(one, PendingClip)])
         return [
-            _make_failed_score(clip, one) if isinstance(one, str) else _make_score(clip, one)
+            _make_failed_score(clip, one) if isinstance(one, str) else self._make_score(clip, one)
             for clip, one in zip(clips, pending, strict=True)
         ]
 
@@ -136,7 +133,7 @@ class OmniScorer:
         if problem := _find_problem(frames, samples):
             return problem
         layout = lay_out_clip(
-            self._prompt,
+            self._questionnaire.tree,
             compute_patch_grid(frames.shape),
             count_mel_frames(len(samples)),
             self._profile.grid_seconds(clip.picture_s, len(frames)),
@@ -144,6 +141,55 @@ class OmniScorer:
             self._profile.floor_positions,
         )
         return PendingClip(frames, samples, layout)
+
+    def _make_score(self, clip: Clip, pending: PendingClip) -> ClipScore:
+        """Return the score of a clip that is done. Raise the device's error if it was lost."""
+        try:
+            output = pending.output.result()
+        except ClipTooLarge as error:
+            return _make_failed_score(
+                clip, f"{error} in the replica's memory; use a profile with fewer pixels"
+            )
+        if not output.is_finite:
+            problem = "the model gave no finite probability for this clip"
+            return _make_failed_score(clip, problem, output.seconds)
+        first, its = self._questionnaire.questions[0].question, output.answers[0]
+        answers, contrasts = _list_answers(self._questionnaire, output)
+        return ClipScore(
+            clip_index=clip.clip_index,
+            start_s=clip.start_s,
+            end_s=clip.end_s,
+            p_ah=its.p[first.answers.index(first.positive or first.answers[0])],
+            answer_mass=its.mass,
+            format_mass=output.format_mass,
+            n_frames=0 if clip.frames is None else len(clip.frames),
+            score_s=output.seconds,
+            answers=answers,
+            contrasts=contrasts,
+        )
+
+
+def _list_answers(
+    questionnaire: Questionnaire, output: ClipOutput
+) -> tuple[list[AnswerScore], list[ContrastScore]]:
+    """Return all answers and contrasts; none if P(A/H) and its complement are all there is."""
+    asked = questionnaire.questions
+    if len(asked) == 1 and len(asked[0].answers) == 2:
+        return [], []
+    by_name = {one.question.name: its.p for one, its in zip(asked, output.answers, strict=True)}
+    answers = [
+        AnswerScore(question=one.question.name, answer=answer, p=p, mass=its.mass)
+        for one, its in zip(asked, output.answers, strict=True)
+        for answer, p in zip(one.question.answers, its.p, strict=True)
+    ]
+    contrasts = [
+        ContrastScore(
+            contrast=contrast.name,
+            distance=measure_contrast(*(by_name[name] for name in contrast.between)),
+        )
+        for contrast in questionnaire.contrasts
+    ]
+    return answers, contrasts
 
 
 def _find_problem(frames: np.ndarray, samples: np.ndarray) -> str | None:
@@ -155,30 +201,6 @@ def _find_problem(frames: np.ndarray, samples: np.ndarray) -> str | None:
     if samples.ndim != 1 or not np.isfinite(samples).all():
         return "the sound holds values that are not finite"
     return None
-
-
-def _make_score(clip: Clip, pending: PendingClip) -> ClipScore:
-    """Return the score of a clip that is done. Raise the device's error if the device was lost."""
-    try:
-        output = pending.output.result()
-    except ClipTooLarge as error:
-        return _make_failed_score(
-            clip, f"{error} in the replica's memory; use a profile with fewer pixels"
-        )
-    masses = (output.answer_mass, output.format_mass)
-    if not all(map(math.isfinite, (output.p_ah, *masses))):
-        problem = "the model gave no finite probability for this clip"
-        return _make_failed_score(clip, problem, output.seconds)
-    return ClipScore(
-        clip_index=clip.clip_index,
-        start_s=clip.start_s,
-        end_s=clip.end_s,
-        p_ah=output.p_ah,
-        answer_mass=output.answer_mass,
-        format_mass=output.format_mass,
-        n_frames=0 if clip.frames is None else len(clip.frames),
-        score_s=output.seconds,
-    )
 
 
 def _make_failed_score(clip: Clip, problem: str, seconds: float = 0.0) -> ClipScore:

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 
 from ah_ray.errors import ConfigError
-from ah_ray.omni.answer import AnswerTokens, compute_p_ah
 from ah_ray.omni.batcher import is_out_of_memory
 from ah_ray.omni.inputs.audio import SAMPLE_RATE_HZ, count_mel_frames
+from ah_ray.omni.inputs.forks import PromptTree
 from ah_ray.omni.inputs.layout import ClipLayout, lay_out_clip, lay_out_pack
-from ah_ray.omni.inputs.prompt import Prompt
 from ah_ray.omni.inputs.vision import UNIT_PX, compute_patch_grid
 from ah_ray.omni.model.thinker import Thinker
 from ah_ray.profile import Profile
@@ -35,18 +34,19 @@ def estimate_token_budget(free_bytes: int, trial_bytes: int, trial_tokens: int) 
     return max(1, min(MOST_TOKENS, fit // 1000 * 1000))
 
 
-def measure_budget(thinker: Thinker, prompt: Prompt, answer: AnswerTokens, profile: Profile) -> int:
+def measure_budget(thinker: Thinker, tree: PromptTree, profile: Profile) -> int:
     """Return the token budget after one pass over clips of the profile's largest size.
 
-    The pass also compiles the kernels before the first clip arrives. Raise ConfigError if not even
-    one clip fits.
+    The clips are asked all that the job asks, so the budget holds the forks of its questions, and
+    the copies of keys and values that attention makes for them. The pass also compiles the kernels
+    before the first clip arrives. Raise ConfigError if not even one clip fits.
     """
-    clip = _make_trial_clip(thinker, prompt, profile)
+    clip = _make_trial_clip(thinker, tree, profile)
     n_tokens_each = clip[2].n_tokens
     n_clips = max(1, _TRIAL_TOKENS // n_tokens_each)
     while True:
         try:
-            taken = _measure_pass_memory(thinker, answer, clip, n_clips)
+            taken = _measure_pass_memory(thinker, clip, n_clips)
             break
         except RuntimeError as error:
             if not is_out_of_memory(error):
@@ -71,7 +71,7 @@ TrialClip = tuple[np.ndarray, np.ndarray, ClipLayout]
 
 
 def _measure_pass_memory(
-    thinker: Thinker, answer: AnswerTokens, clip: TrialClip, n_clips: int
+    thinker: Thinker, clip: TrialClip, n_clips: int
 ) -> dict[torch.device, int]:
     """Return the bytes that staging and passing n copies of a clip take on each device.
 
@@ -79,19 +79,19 @@ def _measure_pass_memory(
     trial does not begin with the pack of this one on the device.
     """
     frames, samples, layout = clip
-    pack = lay_out_pack([layout] * n_clips, answer.n_positions, thinker.config)
+    pack = lay_out_pack([layout] * n_clips, thinker.config)
     for device in thinker.devices:
         torch.cuda.reset_peak_memory_stats(device)
     before = {device: torch.cuda.memory_allocated(device) for device in thinker.devices}
     staged = thinker.stage([frames] * n_clips, [samples] * n_clips, pack)
-    compute_p_ah(answer, thinker.compute_log_probabilities(staged.wait()))[0].tolist()
+    thinker.compute_log_probabilities(staged.wait()).tolist()
     return {
         device: torch.cuda.max_memory_allocated(device) - before[device]
         for device in thinker.devices
     }
 
 
-def _make_trial_clip(thinker: Thinker, prompt: Prompt, profile: Profile) -> TrialClip:
+def _make_trial_clip(thinker: Thinker, tree: PromptTree, profile: Profile) -> TrialClip:
     """Return the largest clip that the profile allows: noise for frames, and silence."""
     side = max(UNIT_PX, isqrt(profile.pixel_limit) // UNIT_PX * UNIT_PX)
     n_frames = max(profile.min_frames, round(_TRIAL_S * profile.fps) // 2 * 2)
@@ -99,7 +99,7 @@ def _make_trial_clip(thinker: Thinker, prompt: Prompt, profile: Profile) -> Tria
     frames = random.integers(0, 256, (n_frames, side, side, 3), dtype=np.uint8)
     samples = np.zeros(round(_TRIAL_S * SAMPLE_RATE_HZ), np.float32)
     layout = lay_out_clip(
-        prompt,
+        tree,
         compute_patch_grid(frames.shape),
         count_mel_frames(len(samples)),
         profile.grid_seconds(_TRIAL_S, n_frames),

@@ -28,6 +28,7 @@ from ah_ray.omni.weights.model_files import open_folder
 from ah_ray.omni.weights.training_record import choose_profile, models_learned_from
 from ah_ray.omni.weights.weight_names import collect_weight_shapes
 from ah_ray.pipeline.capacity import enough_gpus
+from ah_ray.profile import Profile
 from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.results.calibration import (
     apply_calibrations,
@@ -78,6 +79,7 @@ def resolve(settings: ScoreSettings) -> Resolved:
         ],
         anyway=settings.profile_anyway,
     )
+    _check_questions(chosen.profile)
     for model in models:
         check_tokenizers(model.place, adapters, chosen.profile)
     scoring = Scoring(
@@ -105,6 +107,16 @@ def resolve(settings: ScoreSettings) -> Resolved:
         ),
         profile_reason=chosen.reason,
     )
+
+
+def _check_questions(profile: Profile) -> None:
+    """Raise ConfigError for a profile whose answers have no columns in rows."""
+    if len(profile.complete_questions) > 1:
+        first = profile.complete_questions[0].name
+        raise ConfigError(
+            f"profile {profile.name} asks several questions, and rows hold the answers to one: "
+            f"leave only {first} in its list of questions"
+        )
 
 
 def _model(model: str, adapters: Sequence[Path], settings: ScoreSettings) -> Model:

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ah_ray.omni.answer import compute_p_ah, find_answer_tokens
+from ah_ray.errors import ConfigError
+from ah_ray.omni.answer import compute_answers
+from ah_ray.omni.answer_tree import find_answer_tree
 from ah_ray.omni.inputs.staging import Stager
+from ah_ray.omni.questionnaire import build_questionnaire
+from ah_ray.profile import YES
 from ah_ray.study.evaluation.figures.measures import answer_measures, average_precision, confusions
 from ah_ray.training.data.dataloader import LabelledWindow
 from ah_ray.training.data.questions import LabelledClip, Questions
@@ -56,7 +60,18 @@ class Validator:
     ):
         self._learner = learner
         self._questions = questions
-        self._answer = find_answer_tokens(questions.tokenizer, questions.profile)
+        profile = questions.profile.select_questions(())  # verdicts are made of the first one
+        asked = build_questionnaire(profile, questions.tokenizer)
+        tree = find_answer_tree(questions.tokenizer, profile.complete_questions[0])
+        if len(tree.lines) > 1:
+            raise ConfigError(
+                "the model's tokenizer splits the two answers so that one pass of training cannot "
+                "tell them apart; copy the tokenizer of a released Qwen3-Omni"
+            )
+        self._begun = (*tree.start, *tree.lines[0])
+        self._n_reads = asked.tree.lines[0].n_reads
+        self._picks = torch.tensor(asked.tree.picks).unbind(1)
+        self._first = asked.questions[0]
         self._stager = stager
         self._token_budget = token_budget
 
@@ -88,15 +103,17 @@ class Validator:
             logits = self._learner.model(on_device.inputs, on_device.reads)
             if number >= len(packs):
                 continue
-            log_p = logits.log_softmax(-1).unflatten(0, (-1, self._answer.n_reads))
-            found |= zip(map(id, pack), compute_p_ah(self._answer, log_p)[0].tolist(), strict=True)
+            log_p = logits.log_softmax(-1).unflatten(0, (-1, self._n_reads))
+            p = compute_answers(self._first, log_p[:, *self._picks])[0]
+            p_yes = p[:, self._first.question.answers.index(YES)]
+            found |= zip(map(id, pack), p_yes.tolist(), strict=True)
         return [found[id(clip)] for clip in answered]
 
     def _add_answer(self, clip: LabelledClip) -> AnsweredClip:
         """Return the clip with the beginning of all answers, and the positions to read."""
-        begun = (*self._answer.start, 0)  # the last token is not fed
+        begun = (*self._begun, 0)  # the last token is not fed
         layout = self._questions.lay_out(clip.clip, clip.question, begun)
-        return AnsweredClip(clip.clip, layout, (0,) * self._answer.n_reads, 0.0)
+        return AnsweredClip(clip.clip, layout, (0,) * self._n_reads, 0.0)
 
 
 def compute_measures(predictions: Sequence[tuple[LabelledWindow, float]]) -> Measures:

@@ -6,7 +6,7 @@ from drawn_clips import draw_clip
 from random_model import make_model, tiny_size
 from transformers_ways import TransformersWays
 
-from ah_ray.omni.answer import compute_p_ah
+from ah_ray.omni.answer import compute_answers
 from ah_ray.omni.inputs.prompt import build_prompt
 from ah_ray.profile import load_profile
 
@@ -33,13 +33,13 @@ def n_logits(ways) -> list[int]:
 
 def test_a_prefill_computes_the_logits_that_it_reads(ways, n_logits):
     found = ways.batched(CLIPS, 2)
-    assert set(n_logits) == {ways._answer.n_reads}
+    assert set(n_logits) == {ways._n_reads}
     inputs = ways._inputs(CLIPS[:2], ways._begun)
     with torch.inference_mode():
         logits = ways._model(**inputs, use_cache=False).logits
     assert logits.shape[1] == inputs["input_ids"].shape[1]  # without the hook, all of them
-    log_p = logits[:, -ways._answer.n_reads :].float().log_softmax(-1)
-    expected = compute_p_ah(ways._answer, log_p)[0]
+    log_p = logits[:, -ways._n_reads :].float().log_softmax(-1)[:, *ways._picks]
+    expected = compute_answers(ways._question, log_p)[0][:, 0]
     assert found[:2] == pytest.approx(expected.tolist(), abs=2e-5)
 
 

@@ -33,7 +33,7 @@ class Watched:
     def compute_log_probabilities(self, inputs):
         self.driving += 1
         self.most_driving = max(self.most_driving, self.driving)
-        self.packs.append(len(inputs.layout.boundaries) - 1)
+        self.packs.append(len(inputs.layout.grid))
         try:
             return self._thinker.compute_log_probabilities(inputs)
         finally:
@@ -43,7 +43,7 @@ class Watched:
 @pytest.fixture
 def watched(scorer, monkeypatch) -> Watched:
     watched = Watched(scorer._thinker)
-    batcher = Batcher(watched, scorer._batcher._answer, 4096)
+    batcher = Batcher(watched, scorer._questionnaire, 4096)
     monkeypatch.setattr(scorer, "_batcher", batcher)
     return watched
 

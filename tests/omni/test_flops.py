@@ -11,9 +11,13 @@ from ah_ray.omni.flops import (
     count_audio_flops,
     count_clip_flops,
     count_clip_tokens,
+    count_layout_flops,
     count_text_flops,
     count_vision_flops,
 )
+from ah_ray.omni.inputs.forks import PromptTree, join_prompts
+from ah_ray.omni.inputs.layout import ClipLayout, lay_out_clip
+from ah_ray.omni.inputs.prompt import Prompt, Slot
 from ah_ray.profile import load_profile
 
 
@@ -43,6 +47,22 @@ def test_a_720p_clip_as_published():
     assert count_clip_tokens(10, height_px, width_px, 5.0) == 5 * 18 * 32 + 65 + 71
     cost = count_clip_flops(released_config(), 10, height_px, width_px, 5.0)
     assert cost == pytest.approx(33.7e12, rel=0.01)
+
+
+def ask_questions(n_questions: int, height_px: int, width_px: int) -> ClipLayout:
+    """A clip of 10 frames and 5 s, with questions of 45 tokens after 26 that they share."""
+    shared = ((0,) * 20, Slot.VIDEO, (0,) * 3, Slot.AUDIO)
+    prompts = [Prompt((*shared, (0, 0, 0, *[n] * 45)), 1, 2) for n in range(1, n_questions + 1)]
+    tree = PromptTree(join_prompts([(prompt, 2) for prompt in prompts]))
+    return lay_out_clip(tree, (5, height_px // 16, width_px // 16), 500, 2.0, 13)
+
+
+@pytest.mark.parametrize(("height_px", "width_px", "most"), [(448, 448, 1.30), (640, 1152, 1.12)])
+def test_ten_questions_cost_little_more_than_one(height_px, width_px, most):
+    config = released_config()
+    one, ten = (count_layout_flops(config, ask_questions(n, height_px, width_px)) for n in (1, 10))
+    assert one == pytest.approx(count_clip_flops(config, 10, height_px, width_px, 5.0))
+    assert 1.05 < ten / one < most
 
 
 def test_the_towers_as_torch_counts_them():

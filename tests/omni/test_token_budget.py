@@ -27,9 +27,10 @@ def test_most_of_what_is_free_is_used():
 
 def test_the_trial_is_as_large_as_the_profile_allows(scorer, profile):
     large = profile.model_copy(update={"max_pixels": 786_432})
-    frames, samples, layout = _make_trial_clip(scorer._thinker, scorer._prompt, large)
+    tree = scorer._questionnaire.tree
+    frames, samples, layout = _make_trial_clip(scorer._thinker, tree, large)
     assert frames.shape == (10, 864, 864, 3) and len(samples) == 80_000
-    assert layout.n_tokens == 5 * 27 * 27 + 65 + len(scorer._prompt.token_ids(0, 0))
+    assert layout.n_tokens == 5 * 27 * 27 + 65 + len(tree.lines[0].prompt.token_ids(0, 0))
 
 
 class Gpu:
@@ -57,7 +58,7 @@ class Gpu:
         if needed > self._room_bytes:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self._peak = max(self._peak, needed)
-        return torch.zeros(len(inputs.layout.boundaries) - 1, inputs.layout.n_reads, 500)
+        return torch.zeros(len(inputs.layout.picked_reads))
 
     def release(self):
         pass
@@ -71,5 +72,5 @@ def test_a_trial_that_failed_does_not_count(scorer, profile, monkeypatch, room):
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: gpu.count_bytes())
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: gpu._peak)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (room, room))
-    budget = measure_budget(gpu, scorer._prompt, scorer._batcher._answer, profile)
+    budget = measure_budget(gpu, scorer._questionnaire.tree, profile)
     assert budget == estimate_token_budget(room, 10_000, 1)

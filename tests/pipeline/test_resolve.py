@@ -137,3 +137,13 @@ def test_fewer_gpus_than_models(gpus, tmp_path):
         ConfigError, match="3 models at once ask for 6 GPUs, and this machine has 4"
     ):
         resolve(score_settings(**several, gpus_per_replica=2))
+
+
+def test_a_profile_with_several_questions_waits_for_columns(gpus, tmp_path):
+    gpus(0)
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: tiny\nquestions: {ah: , smile: {text: ' Is it a smile?'}}\n")
+    with pytest.raises(ConfigError, match=r"asks several questions, .*: leave only ah"):
+        resolved(profile=str(path))
+    path.write_text("extends: tiny\nquestions: {ah: }\n")
+    assert resolved(profile=str(path)).scoring.profile.complete_questions[0].name == "ah"

@@ -5,6 +5,7 @@ All of it follows from shapes alone, so it is computed on the CPU, before or whi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,14 +28,19 @@ from transformers.vision_utils import (
 
 from ah_ray.omni.inputs.audio import CHUNK, count_audio_tokens, group_sounds
 from ah_ray.omni.inputs.config_parts import get_audio_config, get_vision_config
+from ah_ray.omni.inputs.forks import PromptTree
 from ah_ray.omni.inputs.positions import compute_mrope_positions
-from ah_ray.omni.inputs.prompt import Prompt, Slot
+from ah_ray.omni.inputs.prompt import Slot
 from ah_ray.omni.inputs.vision import MERGE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipLayout:
-    """The sequence of one clip, of S tokens."""
+    """The sequence of one clip, of S tokens: its main line, then the own tokens of each fork.
+
+    What the towers make of picture and sound goes to `video` and `audio`: once, or once more for
+    each line that does not share it.
+    """
 
     ids: np.ndarray  # [S] int64
     positions: np.ndarray  # [3, S] float32
@@ -42,6 +48,10 @@ class ClipLayout:
     audio: np.ndarray
     grid: tuple[int, int, int]  # t, h, w in patches
     n_mel_frames: int
+    lengths: tuple[int, ...]  # own tokens of each line; their sum is S
+    keys: tuple[np.ndarray, ...]  # of each line, where its whole prompt is, in 0 … S
+    n_reads: tuple[int, ...]  # of each line, how many of its last positions are read
+    picks: np.ndarray  # [P, 2] int64, a read and the token whose log-probability is wanted
 
     @property
     def n_tokens(self) -> int:
@@ -51,7 +61,7 @@ class ClipLayout:
 
 @lru_cache(maxsize=1024)  # a cohort has few shapes
 def lay_out_clip(
-    prompt: Prompt,
+    tree: PromptTree,
     grid: tuple[int, int, int],
     n_mel_frames: int,
     second_per_grid: float,
@@ -60,34 +70,52 @@ def lay_out_clip(
 ) -> ClipLayout:
     """Return the sequence of a clip with this grid of patches and this many mel frames.
 
-    `second_per_grid` is what `Profile.grid_seconds` gives for the clip.
+    Positions are those that each prompt of the tree has by itself. `second_per_grid` is what
+    `Profile.grid_seconds` gives for the clip.
     """
     t, h, w = grid[0], grid[1] // MERGE, grid[2] // MERGE
     n_video, n_audio = t * h * w, count_audio_tokens(n_mel_frames)
-    sizes: dict[Slot, int | tuple[int, int, int]] = {
-        Slot.VIDEO: (t, h, w),
-        Slot.AUDIO: n_audio,
-    }
-    pieces = (sizes[p] if isinstance(p, Slot) else len(p) for p in prompt.pieces)
-    ids = np.array(prompt.token_ids(n_video, n_audio))
-    # Found by the slots, not by their ids: an answer may hold one of those ids.
-    lengths = {Slot.VIDEO: n_video, Slot.AUDIO: n_audio}
-    slots: dict[Slot, np.ndarray] = {}
-    start = 0
-    for piece in prompt.pieces:
-        n_tokens = lengths[piece] if isinstance(piece, Slot) else len(piece)
-        if isinstance(piece, Slot):
-            slots[piece] = np.arange(start, start + n_tokens)
-        start += n_tokens
+    shapes: dict[Slot, int | tuple[int, int, int]] = {Slot.VIDEO: (t, h, w), Slot.AUDIO: n_audio}
+    sizes = {Slot.VIDEO: n_video, Slot.AUDIO: n_audio}
+    ids: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
+    keys: list[np.ndarray] = []
+    slots: dict[Slot, list[np.ndarray]] = {Slot.VIDEO: [], Slot.AUDIO: []}
+    n_rows = 0
+    for line in tree.lines:
+        pieces = line.prompt.pieces
+        lengths = [sizes[p] if isinstance(p, Slot) else len(p) for p in pieces]
+        n_shared = sum(lengths[: line.shared_pieces]) + line.shared_tokens
+        # Found by the slots, not by their ids: an answer may hold one of those ids.
+        start = n_rows - n_shared
+        for number, (piece, n_tokens) in enumerate(zip(pieces, lengths, strict=True)):
+            if isinstance(piece, Slot) and number >= line.shared_pieces:
+                slots[piece].append(np.arange(start, start + n_tokens))
+            start += n_tokens
+        ids.append(np.array(line.prompt.token_ids(n_video, n_audio))[n_shared:])
+        positions.append(
+            compute_mrope_positions(
+                (shapes[p] if isinstance(p, Slot) else len(p) for p in pieces),
+                second_per_grid,
+                ids_per_second,
+                floor=floor_positions,
+            )[:, n_shared:]
+        )
+        own = np.arange(n_rows, start)
+        keys.append(np.concatenate([keys[line.parent][:n_shared], own]) if keys else own)
+        n_rows = start
+    nowhere = np.arange(0)
     return ClipLayout(
-        ids=ids,
-        positions=compute_mrope_positions(
-            pieces, second_per_grid, ids_per_second, floor=floor_positions
-        ),
-        video=slots[Slot.VIDEO],
-        audio=slots[Slot.AUDIO],
+        ids=np.concatenate(ids),
+        positions=np.concatenate(positions, axis=1),
+        video=np.concatenate([nowhere, *slots[Slot.VIDEO]]),
+        audio=np.concatenate([nowhere, *slots[Slot.AUDIO]]),
         grid=grid,
         n_mel_frames=n_mel_frames,
+        lengths=tuple(map(len, ids)),
+        keys=tuple(keys),
+        n_reads=tuple(line.n_reads for line in tree.lines),
+        picks=np.array(tree.picks, np.int64).reshape(-1, 2),
     )
 
 
@@ -97,47 +125,83 @@ class SoundGroup:
 
     clips: list[int]  # in the pack
     tower: dict[str, Any]  # the tower's arguments that follow from lengths alone
-    tokens: torch.Tensor  # where its output goes, in 0 … S
+    tokens: torch.Tensor  # [k · tokens] where its output goes k times, in 0 … S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackLayout:
-    """The sequences of n clips, one after another, S tokens in all."""
+    """The sequences of n clips, S tokens in all, in m segments: a line of a clip each.
+
+    The main lines of all clips come first, then their first forks, and so on: so neighbours have
+    equal lengths, which attention on a CPU processes in one call. A segment attends to itself and
+    to what its line shares with others: its keys are `key_rows`, or the segments themselves if
+    there is no fork.
+    """
 
     ids: torch.Tensor  # [S]
     positions: torch.Tensor  # [3, 1, S]
-    boundaries: torch.Tensor  # [n + 1] int32, where each clip begins; the last is S
+    boundaries: torch.Tensor  # [m + 1] int32, where each segment begins; the last is S
     longest: int
-    reads: torch.Tensor  # [n · n_reads], where the answer is read
-    read_boundaries: torch.Tensor  # [n + 1] int32, the same of `reads`
-    n_reads: int
-    video: torch.Tensor  # where the picture's tokens go
+    key_rows: torch.Tensor | None  # [K], in 0 … S
+    key_boundaries: torch.Tensor  # [m + 1] int32, the same of `key_rows`
+    longest_key: int
+    reads: torch.Tensor  # [R], where the answers are read: the last positions of each segment
+    read_boundaries: torch.Tensor  # [m + 1] int32, the same of `reads`
+    longest_read: int
+    picked_reads: torch.Tensor  # [P], in 0 … R, clip after clip
+    picked_tokens: torch.Tensor  # [P]
+    video: torch.Tensor  # [k · Nv], where the picture's tokens go k times
     grid: torch.Tensor  # [n, 3]
     vision_inputs: dict[str, Any]
     sounds: list[SoundGroup]
 
 
-def lay_out_pack(
-    clips: Sequence[ClipLayout], n_reads: int, config: Qwen3OmniMoeThinkerConfig
-) -> PackLayout:
-    """Return the clips' sequences joined. Every tensor is on the CPU."""
-    lengths = np.array([clip.n_tokens for clip in clips])
+def lay_out_pack(clips: Sequence[ClipLayout], config: Qwen3OmniMoeThinkerConfig) -> PackLayout:
+    """Return the clips' sequences joined. Every tensor is on the CPU.
+
+    All clips of a pack have equally many copies of their picture, and of their sound.
+    """
+    n_lines = max(len(clip.lengths) for clip in clips)
+    segments = [
+        (clip, line)
+        for line in range(n_lines)
+        for clip, layout in enumerate(clips)
+        if line < len(layout.lengths)
+    ]
+    lengths = np.array([clips[clip].lengths[line] for clip, line in segments])
+    n_reads = np.array([clips[clip].n_reads[line] for clip, line in segments])
     ends = lengths.cumsum()
-    starts = ends - lengths
-    reads = ends[:, None] - np.arange(n_reads, 0, -1)
+    reads = [np.arange(end - n, end) for end, n in zip(ends, n_reads, strict=True)]
+    rows = _gather_ranges(segments, lengths, len(clips))
+    its_reads = _gather_ranges(segments, n_reads, len(clips))
+    ids, positions = np.empty(ends[-1], np.int64), np.empty((3, ends[-1]), np.float32)
+    for clip, its_rows in zip(clips, rows, strict=True):
+        ids[its_rows], positions[:, its_rows] = clip.ids, clip.positions
+    boundaries = _make_boundaries(lengths)
+    keys = [rows[clip][clips[clip].keys[line]] for clip, line in segments] if n_lines > 1 else None
+    n_keys = np.array([len(its) for its in keys]) if keys else lengths
+    picks = [
+        (its[clip.picks[:, 0]], clip.picks[:, 1])
+        for clip, its in zip(clips, its_reads, strict=True)
+    ]
     grid = torch.tensor([clip.grid for clip in clips])
     return PackLayout(
-        ids=torch.from_numpy(np.concatenate([clip.ids for clip in clips])),
-        positions=torch.from_numpy(np.concatenate([clip.positions for clip in clips], axis=1))[
-            :, None
-        ],
-        boundaries=torch.tensor([0, *ends], dtype=torch.int32),
+        ids=torch.from_numpy(ids),
+        positions=torch.from_numpy(positions)[:, None],
+        boundaries=boundaries,
         longest=int(lengths.max()),
-        reads=torch.from_numpy(reads.flatten()),
-        read_boundaries=torch.arange(len(clips) + 1, dtype=torch.int32) * n_reads,
-        n_reads=n_reads,
-        video=torch.from_numpy(
-            np.concatenate([clip.video + start for clip, start in zip(clips, starts, strict=True)])
+        key_rows=torch.from_numpy(np.concatenate(keys)) if keys else None,
+        key_boundaries=_make_boundaries(n_keys) if keys else boundaries,
+        longest_key=int(n_keys.max()),
+        reads=torch.from_numpy(np.concatenate(reads)),
+        read_boundaries=_make_boundaries(n_reads),
+        # flash-attn 2 treats "at most one query" as a case of its own, which depends on the pack.
+        longest_read=max(2, int(n_reads.max())),
+        picked_reads=torch.from_numpy(np.concatenate([its for its, _ in picks])),
+        picked_tokens=torch.from_numpy(np.concatenate([tokens for _, tokens in picks])),
+        video=_join_copies(
+            [its[clip.video] for clip, its in zip(clips, rows, strict=True)],
+            [math.prod(clip.grid) // MERGE**2 for clip in clips],
         ),
         grid=grid,
         vision_inputs=_make_vision_inputs(grid, config),
@@ -145,13 +209,35 @@ def lay_out_pack(
             SoundGroup(
                 clips=group,
                 tower=_make_audio_inputs([clips[i].n_mel_frames for i in group], config),
-                tokens=torch.from_numpy(
-                    np.concatenate([clips[i].audio + starts[i] for i in group])
+                tokens=_join_copies(
+                    [rows[i][clips[i].audio] for i in group],
+                    [count_audio_tokens(clips[i].n_mel_frames) for i in group],
                 ),
             )
             for group in group_sounds([clip.n_mel_frames for clip in clips])
         ],
     )
+
+
+def _gather_ranges(
+    segments: Sequence[tuple[int, int]], lengths: np.ndarray, n_clips: int
+) -> list[np.ndarray]:
+    """Return for each clip where its segments are, line after line."""
+    ranges: list[list[np.ndarray]] = [[] for _ in range(n_clips)]
+    for (clip, _), end, length in zip(segments, lengths.cumsum(), lengths, strict=True):
+        ranges[clip].append(np.arange(end - length, end))
+    return [np.concatenate(its) for its in ranges]
+
+
+def _make_boundaries(lengths: np.ndarray) -> torch.Tensor:
+    return torch.tensor([0, *lengths.cumsum()], dtype=torch.int32)
+
+
+def _join_copies(rows: Sequence[np.ndarray], lengths: Sequence[int]) -> torch.Tensor:
+    """Return where a tower's output goes: its first copy for all clips, then its second."""
+    split = [its.reshape(-1, length) for its, length in zip(rows, lengths, strict=True)]
+    copies = zip(*split, strict=True)
+    return torch.from_numpy(np.concatenate([np.arange(0), *(r for copy in copies for r in copy)]))
 
 
 def _make_vision_inputs(grid: torch.Tensor, config: Qwen3OmniMoeThinkerConfig) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from ah_ray.errors import ConfigError
-from ah_ray.omni.inputs.prompt import SPECIAL, build_prompt, format_chat
+from ah_ray.omni.inputs.prompt import SPECIAL, format_chat
 from ah_ray.omni.inputs.tokenizer import load_tokenizer
+from ah_ray.omni.questionnaire import build_questionnaire
 from ah_ray.omni.weights.checkpoint import list_tokenizer_names
 from ah_ray.omni.weights.model_config import read_thinker_config
 from ah_ray.omni.weights.model_files import Folder, open_folder
@@ -41,10 +42,13 @@ _END = "<|im_end|>"
 
 
 def check_tokenizer(tokenizer: Tokenizer, checkpoint: Path | str, profile: Profile) -> None:
-    """Raise ConfigError if the profile's prompt would have other ids than the model knows."""
+    """Raise ConfigError if the profile's prompts would have other ids than the model knows.
+
+    Also if the tokenizer cannot tell the answers to one of its questions apart.
+    """
     where, folder = f"--model {checkpoint}", open_folder(checkpoint)
     try:
-        prompt = build_prompt(profile, tokenizer, ())
+        lines = build_questionnaire(profile, tokenizer).tree.lines
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
     for token, expected, source in _list_expected_ids(folder):
@@ -55,11 +59,8 @@ def check_tokenizer(tokenizer: Tokenizer, checkpoint: Path | str, profile: Profi
                 f"{_COPY}"
             )
     size = _read_vocabulary_size(folder)
-    beyond = [
-        one
-        for one in (*prompt.token_ids(1, 1), *_encode_answers(tokenizer, profile))
-        if one >= size
-    ]
+    fed = chain.from_iterable(line.prompt.token_ids(1, 1) for line in lines)
+    beyond = [one for one in (*fed, *_encode_answers(tokenizer, profile)) if one >= size]
     if beyond:
         raise ConfigError(
             f"{where}: its tokenizer gives {tokenizer.id_to_token(beyond[0])!r} the id "
@@ -132,10 +133,15 @@ def _read_vocabulary_size(folder: Folder) -> int:
 
 
 def _encode_answers(tokenizer: Tokenizer, profile: Profile) -> Iterator[int]:
-    texts = (profile.answer_text(True), profile.answer_text(False), _END)
-    return chain.from_iterable(tokenizer.encode(t, add_special_tokens=False).ids for t in texts)
+    texts = (
+        one.answer_text(answer) for one in profile.complete_questions for answer in one.answers
+    )
+    encodings = (tokenizer.encode(text, add_special_tokens=False) for text in (*texts, _END))
+    return chain.from_iterable(encoding.ids for encoding in encodings)
 
 
 def _encode_prompt(tokenizer: Tokenizer, profile: Profile) -> list[int]:
-    prompt = tokenizer.encode(format_chat(profile), add_special_tokens=False).ids
-    return [*prompt, *_encode_answers(tokenizer, profile)]
+    texts = (format_chat(profile, question) for question in profile.complete_questions)
+    encodings = (tokenizer.encode(text, add_special_tokens=False) for text in texts)
+    prompts = chain.from_iterable(encoding.ids for encoding in encodings)
+    return [*prompts, *_encode_answers(tokenizer, profile)]

@@ -36,10 +36,12 @@ def run_decoder_layer(
     rotary: Rotary,
     segments: Segments,
     reads: torch.Tensor | None = None,
+    key_rows: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return hidden states [S, D] after a layer; with `reads`, only of those positions: [reads, D].
 
-    Keys and values are computed for all S positions in both cases.
+    Keys and values are computed for all S positions in both cases. `key_rows` [K] are the positions
+    of the segments' keys, where those are not the S positions themselves.
     """
     attention = layer.self_attn
     normed = rms_norm(hidden, layer.input_layernorm.weight, layer.input_layernorm.variance_epsilon)
@@ -52,10 +54,14 @@ def run_decoder_layer(
         (query,) = _apply_linears(normed[reads], attention.q_proj)
         key, value = _apply_linears(normed, attention.k_proj, attention.v_proj)
         hidden, asked_rotary = hidden[reads], (rotary[0][reads], rotary[1][reads])
+    keys = _split_heads(key, attention.k_norm, rotary)
+    values = value.unflatten(-1, (-1, attention.head_dim))
+    if key_rows is not None:
+        keys, values = keys[key_rows], values[key_rows]
     attended = attend(
         _split_heads(query, attention.q_norm, asked_rotary),
-        _split_heads(key, attention.k_norm, rotary),
-        value.unflatten(-1, (-1, attention.head_dim)),
+        keys,
+        values,
         segments,
         scale=attention.scaling,
         causal=True,

@@ -7,7 +7,7 @@ The pass computes no more than the answers need: in the last layer, the queries,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from ah_ray.omni.model.layers import Rotary, run_decoder_layer, run_vision_tower
 from ah_ray.omni.model.loading import load_model
 
 _CPU_CONVOLUTION_CHUNKS = 10  # so few at a time that their planes stay in the cache
+_READS_AT_ONCE = 256
 _SEEN_AT = ("position_ids", "interp_indices", "interp_weights")
 
 
@@ -33,6 +34,7 @@ class _DeviceInputs:
 
     rotary: Rotary
     segments: Segments
+    key_rows: torch.Tensor | None
     video: torch.Tensor
 
 
@@ -74,18 +76,35 @@ class Thinker:
 
     @torch.inference_mode()
     def compute_log_probabilities(self, inputs: PackInputs) -> torch.Tensor:
-        """Return log-probabilities [n, n_reads, V] float32 of the next token at each read."""
+        """Return the log-probabilities [P] float32 of the layout's picks."""
         layout = inputs.layout
         embeds = self._text.embed_tokens(layout.ids)
         seen, deepstack = self._run_vision(inputs)
-        embeds.index_copy_(0, layout.video, seen)
+        embeds.index_copy_(0, layout.video, _repeat(seen, layout.video))
         for sounds, mels in zip(layout.sounds, inputs.mels, strict=True):
-            heard = self._audio_tower(padded_feature=mels, **sounds.tower)
-            embeds.index_copy_(0, sounds.tokens, heard.pooler_output)
+            if len(sounds.tokens):
+                heard = self._audio_tower(padded_feature=mels, **sounds.tower).pooler_output
+                embeds.index_copy_(0, sounds.tokens, _repeat(heard, sounds.tokens))
         hidden = self._run_language_model(embeds, deepstack, layout)
-        logits: torch.Tensor = self._lm_head(hidden)
-        log_p: torch.Tensor = logits.float().log_softmax(-1).unflatten(0, (-1, layout.n_reads))
-        return log_p
+        return self._pick_log_probabilities(hidden, layout)
+
+    def _pick_log_probabilities(self, hidden: torch.Tensor, layout: PackLayout) -> torch.Tensor:
+        """Return log-probabilities [P] float32 from the hidden states [R, D] of all reads.
+
+        Some reads at a time: a read has a number for each of 150,000 tokens.
+        """
+        found = []
+        reads, tokens = layout.picked_reads, layout.picked_tokens
+        parts = hidden.split(_READS_AT_ONCE)
+        for number, part in enumerate(parts):
+            logits: torch.Tensor = self._lm_head(part)
+            log_p = logits.float().log_softmax(-1)
+            if len(parts) == 1:
+                return log_p[reads, tokens]
+            first = number * _READS_AT_ONCE
+            place = (reads - first).clamp(0, len(part) - 1)
+            found.append(torch.where(place + first == reads, log_p[place, tokens], 0))
+        return torch.stack(found).sum(0)
 
     def _run_vision(self, inputs: PackInputs) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
         """Return the video's tokens [Nv, D], and what is added to them after the first layers."""
@@ -103,16 +122,23 @@ class Thinker:
         for depth, layer in enumerate(layers):
             inputs = inputs_on(layer.input_layernorm.weight.device)
             hidden = hidden.to(inputs.video.device)
-            hidden = run_decoder_layer(layer, hidden, inputs.rotary, inputs.segments)
+            hidden = run_decoder_layer(
+                layer, hidden, inputs.rotary, inputs.segments, key_rows=inputs.key_rows
+            )
             if depth < len(deepstack):
-                hidden.index_add_(0, inputs.video, deepstack[depth].to(hidden.device))
+                added = _repeat(deepstack[depth], layout.video).to(hidden.device)
+                hidden.index_add_(0, inputs.video, added)
         device = last.input_layernorm.weight.device
-        hidden, boundaries = hidden.to(device), layout.boundaries.to(device)
-        segments = Segments(
-            layout.read_boundaries.to(device), boundaries, layout.n_reads, layout.longest
+        inputs, hidden = inputs_on(device), hidden.to(device)
+        segments = replace(
+            inputs.segments,
+            queries=layout.read_boundaries.to(device),
+            longest_query=layout.longest_read,
         )
         reads = layout.reads.to(device)
-        last_hidden = run_decoder_layer(last, hidden, inputs_on(device).rotary, segments, reads)
+        last_hidden = run_decoder_layer(
+            last, hidden, inputs.rotary, segments, reads, inputs.key_rows
+        )
         normed: torch.Tensor = self._text.norm(last_hidden)
         return normed
 
@@ -125,7 +151,13 @@ class Thinker:
         def inputs_on(device: torch.device) -> _DeviceInputs:
             return _DeviceInputs(
                 rotary=(cos.to(device), sin.to(device)),
-                segments=Segments.for_self_attention(layout.boundaries.to(device), layout.longest),
+                segments=Segments(
+                    layout.boundaries.to(device),
+                    layout.key_boundaries.to(device),
+                    layout.longest,
+                    layout.longest_key,
+                ),
+                key_rows=None if layout.key_rows is None else layout.key_rows.to(device),
                 video=layout.video.to(device),
             )
 
@@ -137,3 +169,8 @@ class Thinker:
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
                 torch.cuda.empty_cache()
+
+
+def _repeat(output: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return a tower's output [N, D] as often as there are places for it: [rows, D]."""
+    return output if len(output) == len(rows) else output.repeat(len(rows) // len(output), 1)

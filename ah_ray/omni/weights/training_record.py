@@ -45,8 +45,11 @@ class TrainingRecord:
         """Return how a profile differs from the record, each as `name its value → the record's`."""
         if self.profile is None:
             return []
-        theirs, ours = self.profile.model_dump(mode="json"), profile.model_dump(mode="json")
-        common = [name for name in theirs if name not in self.unknown_fields | _EITHER]
+        theirs, ours = _describe_training(self.profile), _describe_training(profile)
+        left_out = self.unknown_fields | _EITHER
+        if "user" in left_out:  # the answers are part of the prompt
+            left_out |= {"answers"}
+        common = [name for name in theirs if name not in left_out]
         return [
             f"{name} {_shorten(ours[name])} → {_shorten(theirs[name])}"
             for name in common
@@ -253,6 +256,13 @@ def _load_version_1_profile(named: str) -> Profile | None:
     if named == "seed-448":
         before["max_pixels"] = 448**2
     return load_profile("seed-32").model_copy(update=before)
+
+
+def _describe_training(profile: Profile) -> dict[str, Any]:
+    """Return what a model must have been trained with: of several questions, the first one."""
+    first = profile.complete_questions[0]
+    fields = profile.model_dump(mode="json", exclude={"construct_name", "questions", "contrasts"})
+    return fields | {"user": profile.user_text(first), "answers": " / ".join(first.answers)}
 
 
 def _shorten(value: object) -> str:

@@ -38,6 +38,10 @@ _ARROW = {
 }
 
 
+_NOT_SENT = ("answers", "contrasts")
+"""Fields of a ClipScore that have no column in rows."""
+
+
 def _arrow_type(hint: Any) -> pa.DataType:
     """The Arrow type of a record's field; `X | None` is a nullable X."""
     if isinstance(hint, UnionType):
@@ -47,7 +51,8 @@ def _arrow_type(hint: Any) -> pa.DataType:
 
 def _struct(record: type) -> pa.StructType:
     hints = get_type_hints(record)
-    return pa.struct([(field.name, _arrow_type(hints[field.name])) for field in fields(record)])
+    names = [field.name for field in fields(record) if field.name not in _NOT_SENT]
+    return pa.struct([(name, _arrow_type(hints[name])) for name in names])
 
 
 _VIDEO, _FACTS, _SCORE = _struct(Video), _struct(VideoFacts), _struct(ClipScore)

@@ -14,8 +14,9 @@ from tokenizers import Tokenizer
 
 from ah_ray.errors import ConfigError
 from ah_ray.omni.inputs.audio import count_mel_frames
+from ah_ray.omni.inputs.forks import PromptTree
 from ah_ray.omni.inputs.layout import ClipLayout, lay_out_clip
-from ah_ray.omni.inputs.prompt import SPECIAL, Prompt, build_prompt
+from ah_ray.omni.inputs.prompt import SPECIAL, build_prompt
 from ah_ray.omni.inputs.tokenizer import find_special_id
 from ah_ray.omni.inputs.vision import compute_patch_grid
 from ah_ray.profile import Profile, count_slots
@@ -85,9 +86,9 @@ class Questions:
             self.profile.floor_positions,
         )
 
-    def _build(self, question: str | None, answer: tuple[int, ...]) -> Prompt:
+    def _build(self, question: str | None, answer: tuple[int, ...]) -> PromptTree:
         profile = self.profile
         if question is not None:
             check_question(question)
-            profile = profile.model_copy(update={"user": question})
-        return build_prompt(profile, self.tokenizer, answer)
+            profile = profile.model_copy(update={"user": question, "questions": ()})
+        return PromptTree.from_prompt(build_prompt(profile, self.tokenizer, answer))

@@ -86,7 +86,7 @@ def stage_pack(
 
     All of it is copied beside running work, and the device's current stream waits for the copy.
     """
-    layout = lay_out_pack([clip.layout for clip in clips], 1, config)
+    layout = lay_out_pack([clip.layout for clip in clips], config)
     ends = layout.boundaries[1:].tolist()
     lengths = torch.tensor([len(clip.answer) for clip in clips])
     reads = [range(end - len(clip.answer), end) for clip, end in zip(clips, ends, strict=True)]

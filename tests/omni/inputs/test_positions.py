@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ah_ray.omni.answer import find_answer_tokens
+from ah_ray.omni.inputs.forks import PromptTree
 from ah_ray.omni.inputs.layout import lay_out_clip
 from ah_ray.omni.inputs.positions import compute_mrope_positions
 from ah_ray.omni.inputs.prompt import build_prompt
@@ -21,7 +21,9 @@ GOLDEN = np.load(Path(__file__).parents[2] / "goldens" / "rope_positions.npz")
 @pytest.mark.parametrize("second_per_grid", [1, 2])
 def test_positions_are_the_references(released_tokenizer, second_per_grid):
     prompt = build_prompt(load_profile("seed"), released_tokenizer, ())
-    layout = lay_out_clip(prompt, (5, 28, 28), 500, float(second_per_grid), 13)
+    layout = lay_out_clip(
+        PromptTree.from_prompt(prompt), (5, 28, 28), 500, float(second_per_grid), 13
+    )
     assert (layout.ids == GOLDEN["input_ids"]).all()
     expected = GOLDEN[f"position_ids_3xS_second_per_grid_{second_per_grid}"]
     assert (layout.positions == expected).all()
@@ -40,9 +42,11 @@ def test_positions_are_transformers(
     """With `floor`, as ms-swift cuts them to int64 while it trains."""
     tokenizer = load_tokenizer(tiny)
     profile = load_profile("tiny").model_copy(update={"user": user})
-    prompt = build_prompt(profile, tokenizer, find_answer_tokens(tokenizer, profile).start)
+    prompt = build_prompt(profile, tokenizer, (1, 2, 3))
     patches = (grid[0], 2 * grid[1], 2 * grid[2])
-    layout = lay_out_clip(prompt, patches, n_mel_frames, second_per_grid, 13, floor)
+    layout = lay_out_clip(
+        PromptTree.from_prompt(prompt), patches, n_mel_frames, second_per_grid, 13, floor
+    )
     ids = torch.from_numpy(layout.ids)[None]
     expected, _ = reference.model.get_rope_index(
         ids,

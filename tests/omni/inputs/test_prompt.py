@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from ah_ray.errors import ConfigError
-from ah_ray.omni.answer import find_answer_tokens
+from ah_ray.omni.answer_tree import find_answer_tree
 from ah_ray.omni.inputs.prompt import Slot, build_prompt, format_chat
 from ah_ray.omni.inputs.tokenizer import load_tokenizer
 from ah_ray.profile import load_profile
@@ -26,7 +26,8 @@ def test_ids_are_those_of_the_fine_tuned_models(released_tokenizer, name):
 
 def test_the_answers_beginning_follows(released_tokenizer):
     """Up to where both trained answers can still follow: `<answer>` as Yes spells it."""
-    start = find_answer_tokens(released_tokenizer, load_profile("seed")).start
+    answers = find_answer_tree(released_tokenizer, load_profile("seed").complete_questions[0])
+    start = (*answers.start, *answers.lines[0])
     prompt = build_prompt(load_profile("seed"), released_tokenizer, start)
     ids = prompt.token_ids(GOLDEN["n_video_tokens"], GOLDEN["n_audio_tokens"])
     assert ids == GOLDEN["input_ids"] + GOLDEN["answer_yes"][:3]
@@ -44,9 +45,8 @@ def test_order_and_system_prompt_are_the_profiles():
 
 def test_tiny_keeps_the_prompt_short(tiny):
     tokenizer = load_tokenizer(tiny)
-    prompt = build_prompt(
-        load_profile("tiny"), tokenizer, find_answer_tokens(tokenizer, load_profile("seed")).start
-    )
+    answers = find_answer_tree(tokenizer, load_profile("tiny").complete_questions[0])
+    prompt = build_prompt(load_profile("tiny"), tokenizer, (*answers.start, *answers.lines[0]))
     assert len(prompt.token_ids(0, 0)) < 120
     decoded = tokenizer.decode(prompt.token_ids(1, 1), skip_special_tokens=False)
     assert decoded == format_chat(load_profile("tiny")) + "<answer>"

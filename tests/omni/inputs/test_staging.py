@@ -38,7 +38,7 @@ def inputs(scorer) -> PackInputs:
     clips = [draw_clip(0), draw_clip(1, n_frames=4, seconds=0.7)]
     layouts = [
         lay_out_clip(
-            scorer._prompt,
+            scorer._questionnaire.tree,
             compute_patch_grid(clip.frames.shape),
             count_mel_frames(len(clip.samples)),
             2.0,
@@ -46,7 +46,7 @@ def inputs(scorer) -> PackInputs:
         )
         for clip in clips
     ]
-    pack = lay_out_pack(layouts, 2, scorer._thinker.config)
+    pack = lay_out_pack(layouts, scorer._thinker.config)
     stager = Stager(torch.device("cpu"), torch.float32)
     frames, samples = [clip.frames for clip in clips], [clip.samples for clip in clips]
     return stager.stage(frames, samples, pack, {"weights": torch.ones(2)}).wait()

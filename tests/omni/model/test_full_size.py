@@ -10,22 +10,28 @@ from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 from waits import Waits
 
 from ah_ray.config import Arithmetic
-from ah_ray.omni.answer import compute_p_ah, find_answer_tokens
+from ah_ray.omni.answer import compute_answers
 from ah_ray.omni.inputs.audio import count_mel_frames
 from ah_ray.omni.inputs.layout import lay_out_clip, lay_out_pack
-from ah_ray.omni.inputs.prompt import build_prompt
 from ah_ray.omni.inputs.vision import compute_patch_grid
 from ah_ray.omni.model import attention
 from ah_ray.omni.model.loading import prepare_model
 from ah_ray.omni.model.thinker import Thinker
-from ah_ray.profile import load_profile
+from ah_ray.omni.questionnaire import build_questionnaire
+from ah_ray.profile import Question, Sees, load_profile
+
+FURTHER = (
+    Question(name="smile", text=" content. Yes or No?", sees=Sees.PICTURE),
+    Question(name="voice", text=" content. Yes or No?", sees=Sees.SOUND),
+)
 
 ALL_LAYERS = pytest.param(48, marks=pytest.mark.heavy)
 
 
+@pytest.mark.parametrize("further", [(), FURTHER], ids=["one question", "three"])
 @pytest.mark.parametrize("n_layers", [6, ALL_LAYERS])
 @pytest.mark.parametrize("arithmetic", [Arithmetic.BF16, Arithmetic.FP8])
-def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers):
+def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers, further):
     kernel = attention._run_torch_attention  # the one that GPUs use
     monkeypatch.setattr(attention, "_attend_per_segment", kernel)
     config = released_config()
@@ -39,11 +45,14 @@ def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers):
         draw_clip(0, height_px=448, width_px=448),
         draw_clip(1, n_frames=4, height_px=640, width_px=1152, seconds=0.6),
     ]
-    answer = find_answer_tokens(released_tokenizer, load_profile("seed"))
-    prompt = build_prompt(load_profile("seed"), released_tokenizer, answer.start)
+    profile = load_profile("seed")
+    if further:
+        profile = profile.model_copy(update={"questions": (*profile.complete_questions, *further)})
+    questionnaire = build_questionnaire(profile, released_tokenizer)
+    tree = questionnaire.tree
     layouts = [
         lay_out_clip(
-            prompt,
+            tree,
             compute_patch_grid(clip.frames.shape),
             count_mel_frames(len(clip.samples)),
             2,
@@ -51,13 +60,14 @@ def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers):
         )
         for clip in clips
     ]
-    pack = lay_out_pack(layouts, answer.n_positions, thinker.config)
+    pack = lay_out_pack(layouts, thinker.config)
     staged = thinker.stage([clip.frames for clip in clips], [clip.samples for clip in clips], pack)
     inputs = staged.wait()
     assert inputs.rows.device.type == "meta" and inputs.rows.dtype == torch.bfloat16
     with Waits() as waits:
         found = thinker.compute_log_probabilities(inputs)
-        p, mass = compute_p_ah(answer, found[:, answer.n_forced :])
+        log_p = found.unflatten(0, (2, -1))
+        p, mass = compute_answers(questionnaire.questions[-1], log_p)
     assert waits.found == [] and waits.n_operations > 20 * n_layers
-    assert p.shape == mass.shape == (2,)
-    assert (found.shape, found.dtype) == ((2, 4, 151_936), torch.float32)
+    assert (p.shape, mass.shape) == ((2, 2), (2,))
+    assert (found.shape, found.dtype) == ((2 * len(tree.picks),), torch.float32)
