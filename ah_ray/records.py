@@ -20,7 +20,16 @@ NOT_PARQUET = (pa.ArrowException, OSError, ValueError)
 """What pyarrow raises on bytes that are damaged or are not a table."""
 
 SCHEMA_VERSION = 2
+DESCRIBED_BY = ("participant", "visit", "question")
+"""Columns of a manifest that rows keep wherever it has them."""
+FROM_MANIFEST = (*DESCRIBED_BY, "groups")
+"""Columns of a row that come from the manifest. They change no score; the tables have what the
+manifest of the last run says."""
 _TIME = pa.timestamp("us", tz="UTC")
+
+
+Groups = tuple[tuple[str, str], ...]
+"""(column, value) of each column of the manifest that --group-by names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +45,10 @@ class Video:
     stale: tuple[str, ...] = ()  # names in OUT/videos that its next row replaces
     problem_kind: ErrorKind | None = None  # MISSING or DENIED, found while listing
     problem: str | None = None
+    participant: str | None = None  # this and the next three: of the manifest
+    visit: str | None = None
+    question: str | None = None  # that is answered in the video
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -204,6 +217,10 @@ VERDICT = pa.schema(
         ("schema_version", pa.int32()),
         ("video_id", pa.string()),
         ("uri", pa.string()),
+        ("participant", pa.string()),
+        ("visit", pa.string()),
+        ("question", pa.string()),
+        ("groups", pa.map_(pa.string(), pa.string())),
         ("etag", pa.string()),
         ("size_bytes", pa.int64()),
         ("last_modified", _TIME),

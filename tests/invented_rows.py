@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
 from ah_ray import cohort
 from ah_ray.config import Arithmetic, Reduction, Scoring, Windows
 from ah_ray.errors import ErrorKind
@@ -14,7 +16,7 @@ from ah_ray.output.row import Provenance, verdict_row
 from ah_ray.output.row_files import commit_row
 from ah_ray.output.tables import write_tables
 from ah_ray.profile import load_profile
-from ah_ray.records import ClipScore, Scored, Video, VideoFacts
+from ah_ray.records import FROM_MANIFEST, VERDICT, ClipScore, Scored, Video, VideoFacts
 
 SCORED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Probabilities = Sequence[float | ErrorKind]
@@ -105,6 +107,13 @@ def row(
     )
 
 
+def from_manifest(said: Mapping[str, Mapping[str, object]]) -> pa.Table:
+    """What a manifest says: video_id → participant, visit, question, groups."""
+    columns = pa.schema([VERDICT.field(name) for name in ("video_id", *FROM_MANIFEST)])
+    rows = [{"video_id": video_id, **columns} for video_id, columns in said.items()]
+    return pa.Table.from_pylist(rows, schema=columns)
+
+
 def name_of(row: dict) -> str:
     return cohort.row_name(row["video_id"], row["etag"], row["config_fingerprint"])
 
@@ -114,13 +123,18 @@ def make_output(
     videos: Mapping[str, Probabilities | ErrorKind],
     *,
     by: Scoring | None = None,
+    said: Mapping[str, Mapping[str, object]] | None = None,
     **fields,
 ) -> list[dict]:
-    """A finished output with these videos, as a run leaves it. Returns its rows."""
+    """A finished output with these videos, as a run leaves it. Returns its rows.
+
+    `said` is what the manifest says of them.
+    """
     by = by or scoring()
-    claim_output(out, by, fields.get("reduction") or Reduction())
+    hidden = fields.get("hide_uris", False)
+    claim_output(out, by, fields.get("reduction") or Reduction(), hide_uris=hidden)
     rows = [row(video_id, p_ah, by=by, **fields) for video_id, p_ah in videos.items()]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda made: commit_row(out, made, stale=()), rows))
-    write_tables(out, map(name_of, rows))
+    write_tables(out, map(name_of, rows), from_manifest=said and from_manifest(said))
     return rows

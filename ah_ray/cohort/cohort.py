@@ -15,14 +15,16 @@ from ah_ray.cohort.identity import video_id_of
 from ah_ray.cohort.listing import Ignored, list_videos
 from ah_ray.cohort.lookup import look_up_videos
 from ah_ray.cohort.manifest import MANIFEST_ENDINGS, read_manifest
+from ah_ray.cohort.manifest_columns import check_group_columns, hide_participants
 from ah_ray.config.containers import VIDEO_ENDINGS
 from ah_ray.errors import ConfigError, ErrorKind, ObjectDenied, ObjectMissing
-from ah_ray.records import VERDICT, Video
+from ah_ray.records import FROM_MANIFEST, VERDICT, Video
 
-_COLUMNS = ("video_id", "uri", "etag", "size_bytes", "last_modified", "problem_kind", "problem")
+_OF_ROWS = ("video_id", "uri", "etag", "size_bytes", "last_modified", *FROM_MANIFEST)
+_COLUMNS = (*_OF_ROWS, "problem_kind", "problem")
 _SCHEMA = pa.schema(
-    [VERDICT.field(name) for name in _COLUMNS[:5]]
-    + [pa.field(name, pa.string()) for name in _COLUMNS[5:]]
+    [VERDICT.field(name) for name in _OF_ROWS]
+    + [pa.field(name, pa.string()) for name in _COLUMNS[len(_OF_ROWS) :]]
 )
 
 
@@ -46,6 +48,11 @@ class Cohort:
         """Return the size of all videos together, as far as it is known."""
         return sum(pc.sum(batch.column("size_bytes")).as_py() or 0 for batch in self.batches)
 
+    @property
+    def from_manifest(self) -> pa.Table:
+        """Return video_id and FROM_MANIFEST of all videos, as the manifest has them now."""
+        return pa.Table.from_batches(self.batches, _SCHEMA).select(["video_id", *FROM_MANIFEST])
+
 
 def _make_batch(videos: Sequence[Video]) -> pa.RecordBatch:
     columns = [[getattr(video, name) for video in videos] for name in _COLUMNS]
@@ -56,7 +63,8 @@ def _make_batch(videos: Sequence[Video]) -> pa.RecordBatch:
 
 
 def _make_video(row: dict[str, Any]) -> Video:
-    kind = row.pop("problem_kind")
+    kind, groups = row.pop("problem_kind"), row.pop("groups")
+    row["groups"] = tuple(groups) if groups else None
     return Video(**row, problem_kind=ErrorKind(kind) if kind else None)
 
 
@@ -66,10 +74,14 @@ def open_cohort(
     endings: Sequence[str] = VIDEO_ENDINGS,
     id_key: bytes | None = None,
     exclude: str | None = None,
+    keep: Sequence[str] = (),
+    hide_names: bool = False,
 ) -> Cohort:
     """List a prefix, or read a manifest (`.csv`, `.parquet`) and look up its entries.
 
-    `endings` are those of videos below a prefix; `exclude` is a folder within it to skip (OUT).
+    `endings` are those of videos below a prefix; `exclude` is a folder within it to skip (OUT);
+    `keep` are further columns of a manifest to read, and `hide_names` puts pseudonyms in
+    place of people's names there.
     Raise ConfigError if there is nothing to score or the manifest is wrong, StorageError if storage
     fails.
     """
@@ -78,8 +90,11 @@ def open_cohort(
     ignored = Ignored()
     try:
         if _is_manifest(source):
-            pages: Iterable[list[Video]] = look_up_videos(read_manifest(source, identify))
+            pages: Iterable[list[Video]] = look_up_videos(read_manifest(source, identify, keep))
+            if hide_names:
+                pages = (hide_participants(page, source, id_key) for page in pages)
         else:
+            check_group_columns(f"--videos {videos} is no manifest and", (), keep)
             pages = list_videos(
                 source, endings=endings, identify=identify, ignored=ignored, exclude=exclude
             )

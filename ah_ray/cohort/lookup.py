@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import takewhile
+from typing import Any
 
 from ah_ray import storage
 from ah_ray.cohort.listing import make_video
 from ah_ray.cohort.manifest import ManifestEntry
 from ah_ray.errors import ErrorKind, ObjectDenied, ObjectMissing
-from ah_ray.records import Video
+from ah_ray.records import FROM_MANIFEST, Video
 
 _THREADS = 16
 _BATCH = 1_000
@@ -51,7 +52,11 @@ def _look_up_video(one: ManifestEntry, known: dict[str, storage.Entry | None]) -
         return _unreadable_video(one, ErrorKind.DENIED, str(error))
     if entry is None:
         return _unreadable_video(one, ErrorKind.MISSING, f"{one.uri}: there is no such object")
-    return make_video(entry, one.video_id)
+    return replace(make_video(entry, one.video_id), **_columns(one))
+
+
+def _columns(one: ManifestEntry) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in FROM_MANIFEST}
 
 
 def _unreadable_video(one: ManifestEntry, kind: ErrorKind, problem: str) -> Video:
@@ -63,6 +68,7 @@ def _unreadable_video(one: ManifestEntry, kind: ErrorKind, problem: str) -> Vide
         last_modified=None,
         problem_kind=kind,
         problem=problem,
+        **_columns(one),
     )
 
 

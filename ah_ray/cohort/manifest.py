@@ -1,4 +1,4 @@
-"""A manifest: a .csv or .parquet file with a column `uri`, and optionally `video_id`.
+"""A manifest: a .csv or .parquet file with a column `uri`, and optionally `video_id` and others.
 
 It may come from someone else, so every entry is checked. One error reports all problems together.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +19,15 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.cohort.identity import VIDEO_ID
+from ah_ray.cohort.manifest_columns import (
+    check_group_columns,
+    is_text_or_number,
+    parse_columns,
+)
 from ah_ray.cohort.parquet_rows import read_parquet_rows
 from ah_ray.errors import ConfigError
 from ah_ray.escaping import escape_text
+from ah_ray.records import Groups
 
 MANIFEST_ENDINGS = (".csv", ".parquet")
 MAX_ENTRIES = 20_000_000
@@ -31,8 +37,8 @@ _MAX_BYTES = 4 << 30  # of the file, and of its columns as they are in memory
 _MAX_LINE = 1 << 20
 _MAX_URI = 8192  # bytes; S3 ends at 1,024, Linux at 4,096
 _SHOWN = 10
-_Rows = Iterator[tuple[int, str | None, str | None]]
-"""(line or row number, uri, video_id) of each entry."""
+_Rows = Iterator[tuple[int, dict[str, Any]]]
+"""(line or row number, its columns) of each entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,10 @@ class ManifestEntry:
     video_id: str
     uri: str
     problem: str | None = None  # why no store can look it up
+    participant: str | None = None
+    visit: str | None = None
+    question: str | None = None
+    groups: Groups | None = None
 
 
 @dataclass(slots=True)
@@ -63,11 +73,15 @@ class _Problems:
         raise ConfigError(f"{self.file}: {'; '.join(self.shown)}{more}")
 
 
-def read_manifest(uri: str, identify: Callable[[str], str]) -> list[ManifestEntry]:
+def read_manifest(
+    uri: str, identify: Callable[[str], str], keep: Sequence[str] = ()
+) -> list[ManifestEntry]:
     """Return all entries, in order.
 
-    `identify` makes the ids of entries without a video_id, from the URI as it is written. Raise
-    ConfigError with file, line and remedy of the first wrong entries, and how many there are.
+    `identify` makes the ids of entries without a video_id, from the URI as it is written. `keep`
+    are other columns to read: participant, visit and question where they are there, and any
+    others, which must be. Raise ConfigError with file, line and remedy of the first wrong entries,
+    and how many there are.
     """
     uri = storage.normalise(uri)
     is_csv = uri.lower().endswith(".csv")
@@ -75,8 +89,8 @@ def read_manifest(uri: str, identify: Callable[[str], str]) -> list[ManifestEntr
     if (storage.stat(uri).size_bytes or 0) > _MAX_BYTES:
         raise _too_large(uri)
     with storage.open_read(uri) as file:
-        rows = _csv_rows(uri, file) if is_csv else _parquet_rows(uri, file)
-        found = _check_rows(rows, storage.parent(uri), identify, problems)
+        rows = (_csv_rows if is_csv else _parquet_rows)(uri, file, keep)
+        found = _check_rows(rows, storage.parent(uri), identify, problems, keep)
     problems.raise_any()
     if not found:
         raise ConfigError(f"{uri} names no video")
@@ -85,18 +99,18 @@ def read_manifest(uri: str, identify: Callable[[str], str]) -> list[ManifestEntr
     return found
 
 
-def _csv_rows(uri: str, file: BinaryIO) -> _Rows:
+def _csv_rows(uri: str, file: BinaryIO, keep: Sequence[str]) -> _Rows:
     try:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         reader = csv.DictReader(read_bounded_lines(text), strict=True)
-        _check_columns(uri, reader.fieldnames or ())
+        _check_columns(uri, reader.fieldnames or (), keep)
         for row in reader:
             if None in row:
                 raise ConfigError(
                     f"{uri}: line {reader.line_num} has more cells than the header; "
                     "put quotes around a URI that holds a comma"
                 )
-            yield reader.line_num, row["uri"], row.get("video_id", _NOT_GIVEN)
+            yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{uri} is not a CSV file in UTF-8: {error}") from None
 
@@ -109,23 +123,27 @@ def read_bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _parquet_rows(uri: str, file: BinaryIO) -> _Rows:
+def _parquet_rows(uri: str, file: BinaryIO, keep: Sequence[str]) -> _Rows:
     def choose(table: pq.ParquetFile) -> tuple[list[str], list[str]]:
-        _check_columns(uri, table.schema_arrow.names)
-        columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
+        _check_columns(uri, table.schema_arrow.names, keep)
+        columns = [name for name in (*_COLUMNS, *keep) if name in table.schema_arrow.names]
         _check_schema(uri, table, columns)
-        return columns, columns
+        kinds = ((name, table.schema_arrow.field(name).type) for name in columns)
+        return columns, [name for name, kind in kinds if _is_text(kind)]
 
     check = partial(_check_lengths, uri)
-    for number, row in read_parquet_rows(uri, file, choose, batch_rows=10_000, check=check):
-        yield number, row["uri"], row.get("video_id", _NOT_GIVEN)
+    yield from read_parquet_rows(uri, file, choose, batch_rows=10_000, check=check)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    text = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(text) or pa.types.is_large_string(text))
 
 
 def _check_schema(uri: str, table: pq.ParquetFile, columns: list[str]) -> None:
     for name in columns:
         kind = table.schema_arrow.field(name).type
-        text = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (pa.types.is_string(text) or pa.types.is_large_string(text)):
+        if not (_is_text(kind) or (name not in _COLUMNS and is_text_or_number(kind))):
             raise ConfigError(f"{uri}: column {name} is {kind}; make it a string")
     if table.metadata.num_rows > MAX_ENTRIES:
         raise _too_large(uri)
@@ -137,6 +155,8 @@ def _check_schema(uri: str, table: pq.ParquetFile, columns: list[str]) -> None:
 
 def _check_lengths(uri: str, batch: pa.RecordBatch) -> None:
     for column in batch.columns:
+        if not _is_text(column.type):
+            continue
         values = column.dictionary if pa.types.is_dictionary(column.type) else column
         longest = pc.max(pc.binary_length(values)).as_py() or 0
         if longest > _MAX_URI:
@@ -154,18 +174,24 @@ _COLUMNS = ("uri", "video_id")
 _NOT_GIVEN = "\0"  # no cell: the column is not there
 
 
-def _check_columns(uri: str, names: Iterable[str]) -> None:
+def _check_columns(uri: str, names: Sequence[str], keep: Sequence[str]) -> None:
     if "uri" not in names:
         first = ", ".join(str(name)[:40] for name in islice(names, _SHOWN)) or "none"
         raise ConfigError(f"{uri} has no column `uri` (its columns: {first})")
+    check_group_columns(uri, names, keep)
 
 
 def _check_rows(
-    rows: _Rows, folder: str, identify: Callable[[str], str], problems: _Problems
+    rows: _Rows,
+    folder: str,
+    identify: Callable[[str], str],
+    problems: _Problems,
+    keep: Sequence[str],
 ) -> list[ManifestEntry]:
     found: list[ManifestEntry] = []
     first_line: dict[str, int] = {}
-    for number, written, given in rows:
+    for number, row in rows:
+        written, given = row["uri"], row.get("video_id", _NOT_GIVEN)
         if len(found) + problems.count >= MAX_ENTRIES:
             raise _too_large(problems.file)
         problem = None
@@ -175,13 +201,14 @@ def _check_rows(
             else:
                 uri = resolve_uri(written, folder)
             video_id = identify(written or "") if given == _NOT_GIVEN else parse_video_id(given)
+            more = parse_columns(row, keep)
         except ConfigError as error:
             problems.add(number, str(error))
             continue
         if (before := first_line.setdefault(video_id, number)) != number:
             problems.add(number, f"the same video_id as {problems.place} {before}; name it once")
             continue
-        found.append(ManifestEntry(video_id=video_id, uri=uri, problem=problem))
+        found.append(ManifestEntry(video_id=video_id, uri=uri, problem=problem, **more))
     return found
 
 

@@ -16,6 +16,7 @@ from ah_ray.flag import flag
 from ah_ray.validation import FrozenModel, validate_settings
 from ah_ray.verdicts.reduction import Ensemble, Reduction, VerdictChoice
 
+_NOT_GROUPS = ("uri", "video_id", "participant", "visit", "question")
 _HH_MM = re.compile(r"([01]?\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
@@ -50,6 +51,12 @@ class CohortSettings(FrozenModel):
         json_schema_extra=flag(metavar="FILE"),
     )
     hide_uris: bool = Field(False, description="Keep names and paths out of all outputs and logs.")
+    group_by: tuple[str, ...] = Field(
+        (),
+        description="Column of the manifest that rows keep, for groups in evaluate.py. Repeat the "
+        "flag for several.",
+        json_schema_extra=flag(metavar="COLUMN"),
+    )
 
 
 class ModelSettings(FrozenModel):
@@ -190,6 +197,14 @@ class ScoreSettings(
         if isinstance(value, list | tuple):
             return tuple(part for part in value if part != "")
         return value
+
+    @field_validator("group_by")
+    @classmethod
+    def _of_many(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        for name in columns:
+            if name in _NOT_GROUPS:
+                raise ValueError(f"rows hold {name} anyway: name another column of the manifest")
+        return tuple(dict.fromkeys(columns))
 
     @field_validator("deadline")
     @classmethod

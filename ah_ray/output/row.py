@@ -13,7 +13,7 @@ from ah_ray.config import Scoring
 from ah_ray.errors import ErrorKind
 from ah_ray.escaping import escape_text
 from ah_ray.output.redaction import redact_name
-from ah_ray.records import SCHEMA_VERSION, ClipScore, Scored
+from ah_ray.records import FROM_MANIFEST, SCHEMA_VERSION, ClipScore, Scored
 from ah_ray.verdicts.reduction import Reduction
 from ah_ray.verdicts.verdict import Row, with_verdict
 
@@ -51,6 +51,7 @@ def verdict_row(
         "schema_version": SCHEMA_VERSION,
         "video_id": video.video_id,
         "uri": video.uri,
+        **{name: getattr(video, name) for name in FROM_MANIFEST},
         "etag": video.etag,
         "size_bytes": video.size_bytes,
         "last_modified": video.last_modified,

@@ -17,7 +17,7 @@ from ah_ray.errors import ConfigError, LeaseLost, ObjectMissing, StorageError
 from ah_ray.escaping import escape_text
 from ah_ray.output.guarded_write import Written, write_guarded
 from ah_ray.output.lease_guard import LeaseGuard
-from ah_ray.records import NOT_PARQUET, SCHEMA_VERSION, VERDICT
+from ah_ray.records import FROM_MANIFEST, NOT_PARQUET, SCHEMA_VERSION, VERDICT
 from ah_ray.verdicts.verdict import Row
 
 READERS = 16
@@ -140,7 +140,9 @@ def _read_row(
             if not misnamed_too:
                 return None
         schema = pa.schema([VERDICT.field(name) for name in columns])
-        if written_by is not None and written_by < SCHEMA_VERSION:
+        missing = set(columns) - set(row.column_names)
+        is_older = written_by is not None and written_by < SCHEMA_VERSION
+        if is_older or (missing and missing <= set(FROM_MANIFEST)):
             # Columns that an earlier version did not have are null.
             return pa.Table.from_pylist(row.to_pylist(), schema=schema)
         return row.select(columns).cast(schema)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.output.read import no_tables_error
 from ah_ray.output.table_files import VERDICTS_FILE, Cursor, Tables, open_table, open_tables
+from ah_ray.records import VERDICTS
 from ah_ray.verdicts.verdict import Row
 
 T = TypeVar("T")
@@ -30,10 +31,12 @@ class Content(NamedTuple):
 def stream_rows(out: str) -> Iterator[Row]:
     """Yield the rows of records.VERDICT, with their clips, from the two tables.
 
-    Raise ConfigError if there are no tables, if two runs wrote them, or if they are damaged.
+    Columns that an earlier version did not write are null. Raise ConfigError if there are no
+    tables, if two runs wrote them, or if they are damaged.
     """
     with open_finished_tables(out) as tables:
         clips = Cursor(tables.clips)
+        missing = dict.fromkeys(set(VERDICTS.names) - set(tables.verdicts.schema.names))
         for batch in tables.verdicts.batches(batch_size=_BATCH_ROWS):
             rows = batch.to_pylist()
             of_batch = clips.up_to(rows[-1]["video_id"]).to_pylist()
@@ -45,7 +48,7 @@ def stream_rows(out: str) -> Iterator[Row]:
                 for video_id, found in groupby(of_batch, itemgetter("video_id"))
             }
             for row in rows:
-                yield row | {"clips": timelines.get(row["video_id"], [])}
+                yield row | missing | {"clips": timelines.get(row["video_id"], [])}
 
 
 def stream_contents(out: str) -> Iterator[Content]:

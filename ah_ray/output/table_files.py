@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, PreconditionFailed, StorageError
 from ah_ray.output.row_files import check_version
-from ah_ray.records import CLIPS, NOT_PARQUET, SCHEMA_VERSION, VERDICTS
+from ah_ray.records import CLIPS, FROM_MANIFEST, NOT_PARQUET, SCHEMA_VERSION, VERDICTS
 
 VERDICTS_FILE, CLIPS_FILE = "verdicts.parquet", "clips.parquet"
 
@@ -30,6 +30,9 @@ _SCHEMA_VERSION, _WRITING, _ROW_VERSIONS = (
     b"ah_ray.writing",
     b"ah_ray.row_versions",
 )
+ADDED = {"unscored_sound_s", "remarks", "format_mass", *FROM_MANIFEST}
+"""Columns that tables of earlier versions lack."""
+
 _BATCH_ROWS = 16_384
 _WRITES = 3  # attempts, if another writer changes the table meanwhile
 
@@ -97,6 +100,11 @@ class Tables:
     verdicts: Table
     clips: Table
 
+    @property
+    def is_current(self) -> bool:
+        """Return whether they have all columns, and not those of an earlier version."""
+        return bool(self.verdicts.schema.equals(VERDICTS) and self.clips.schema.equals(CLIPS))
+
     def row_versions(self) -> pa.Array | None:
         """Return a `version_mark` for each row of `verdicts`; None if an older ah_ray wrote it."""
         text = (self.verdicts.file.metadata.metadata or {}).get(_ROW_VERSIONS, b"").decode()
@@ -137,7 +145,8 @@ def open_table(out: str, name: str) -> Iterator[Table]:
 def open_tables(out: str) -> Iterator[Tables | None]:
     """Open both tables to read them together; None if one is missing or damaged, or they differ.
 
-    They differ if a run was killed between the two writes, or is just writing them.
+    They differ if a run was killed between the two writes, or is just writing them. Columns that an
+    earlier version did not write are not there.
     """
     with ExitStack() as stack:
         try:
@@ -147,8 +156,15 @@ def open_tables(out: str) -> Iterator[Tables | None]:
             yield None
             return
         same = verdicts.writing is not None and verdicts.writing == clips.writing
-        as_now = verdicts.schema.equals(VERDICTS) and clips.schema.equals(CLIPS)
-        yield Tables(verdicts=verdicts, clips=clips) if same and as_now else None
+        known = _is_known(verdicts.schema, VERDICTS) and _is_known(clips.schema, CLIPS)
+        yield Tables(verdicts=verdicts, clips=clips) if same and known else None
+
+
+def _is_known(found: pa.Schema, now: pa.Schema) -> bool:
+    """Return whether a table has the columns of this version, or of an earlier one."""
+    return bool(found.equals(pa.schema([f for f in now if f.name in found.names]))) and (
+        set(now.names) - set(found.names) <= ADDED
+    )
 
 
 def open_writer(file: BinaryIO | Path, schema: pa.Schema, writing: str) -> pq.ParquetWriter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -35,7 +36,7 @@ from ah_ray.output.table_files import (
     open_writer,
     replace_tables,
 )
-from ah_ray.records import CLIPS, VERDICTS
+from ah_ray.records import CLIPS, FROM_MANIFEST, VERDICTS
 from ah_ray.temporary import nameless_file
 
 GROUP_ROWS = 16_384
@@ -47,13 +48,15 @@ def write_tables(
     current: Iterable[str],
     spool: Spool | None = None,
     confirm: Callable[[], None] = lambda: None,
+    from_manifest: pa.Table | None = None,
 ) -> Counts:
     """Write both tables from the rows that exist for `current`. Return what they hold.
 
     `current` are the names of the rows that the cohort should have (cohort.row_name of each video's
     current content). Rows of other content, or of videos that left the cohort, are left out. The
     tables are sorted by video_id, then clip_index. Rows in `spool` are not read again. `confirm` is
-    called before each table is written, and raises if another run has taken OUT. Raise
+    called before each table is written, and raises if another run has taken OUT. `from_manifest`
+    (video_id and records.FROM_MANIFEST) takes the place of these columns of the rows. Raise
     StorageError, also if this machine's temporary disk is full, or if storage does not have what
     it acknowledged.
     """
@@ -67,9 +70,13 @@ def write_tables(
     try:
         with open_tables(out) as old:
             counts.n_removed = _count_removed(old, ids)
-            return _write(out, found, old, spool, counts, confirm)
+            usable = old if old is not None and old.is_current else None
+            groups = _read_groups(out, found, usable, spool)
+            return _write(out, found, _renew(groups, from_manifest), counts, confirm)
     except TableDamaged:  # a page of an old table is damaged: do not use the old tables
-        return _write(out, found, None, spool, Counts(n_videos=len(wanted)), confirm)
+        groups = _read_groups(out, found, None, spool)
+        counts = Counts(n_videos=len(wanted))
+        return _write(out, found, _renew(groups, from_manifest), counts, confirm)
 
 
 def _count_removed(old: Tables | None, ids: pa.Array) -> int:
@@ -80,11 +87,14 @@ def _count_removed(old: Tables | None, ids: pa.Array) -> int:
     return sum(len(batch) - batch.true_count for batch in stays)
 
 
+_Groups = Iterator[tuple[pa.Table, pa.Table]]
+"""The rows of VERDICTS and of CLIPS of some videos, sorted."""
+
+
 def _write(
     out: str,
     found: pa.Table,
-    old: Tables | None,
-    spool: Spool | None,
+    groups: _Groups,
     counts: Counts,
     confirm: Callable[[], None],
 ) -> Counts:
@@ -96,9 +106,7 @@ def _write(
     with ExitStack() as stack:
         try:
             files = [stack.enter_context(nameless_file()) for _ in range(2)]
-            _fill_tables(
-                files[0], files[1], writing, _read_groups(out, found, old, spool), found, counts
-            )
+            _fill_tables(files[0], files[1], writing, groups, found, counts)
         except OSError as error:
             raise StorageError(
                 f"the tables of {out} are made in {tempfile.gettempdir()}, which failed: "
@@ -113,7 +121,7 @@ def _fill_tables(
     verdicts_file: BinaryIO,
     clips_file: BinaryIO,
     writing: str,
-    groups: Iterable[tuple[pa.Table, pa.Table]],
+    groups: _Groups,
     found: pa.Table,
     counts: Counts,
 ) -> None:
@@ -160,9 +168,7 @@ def _video_ids(names: pa.ChunkedArray) -> pa.Array:
     return pc.utf8_slice_codeunits(names, 0, -_NAME_TAIL).combine_chunks()
 
 
-def _read_groups(
-    out: str, found: pa.Table, old: Tables | None, spool: Spool | None
-) -> Iterator[tuple[pa.Table, pa.Table]]:
+def _read_groups(out: str, found: pa.Table, old: Tables | None, spool: Spool | None) -> _Groups:
     """Yield the VERDICTS and CLIPS rows of the row files in `found`, sorted, in groups."""
     kept_ids, fresh = _split_kept_and_fresh(found, old)
     fresh_ids = pc.utf8_slice_codeunits(fresh, 0, -_NAME_TAIL)
@@ -191,6 +197,29 @@ def _read_groups(
                 [("video_id", "ascending"), ("clip_index", "ascending")]
             ),
         )
+
+
+def _renew(groups: _Groups, from_manifest: pa.Table | None) -> _Groups:
+    """Yield the same rows with what the manifest says about their videos now."""
+    if from_manifest is None:
+        yield from groups
+        return
+    known = from_manifest.sort_by("video_id")
+    ids, start = known["video_id"].combine_chunks(), 0
+    for verdicts, clips in groups:
+        if not len(verdicts):
+            yield verdicts, clips
+            continue
+        # Both are sorted: only the part of the manifest up to the last video is looked at.
+        last = verdicts["video_id"][-1].as_py()
+        end = bisect_right(range(start, len(ids)), last, key=lambda n: ids[n].as_py()) + start
+        places = pc.index_in(verdicts["video_id"], value_set=ids.slice(start, end - start))
+        here = known.slice(start, end - start).take(places.combine_chunks())
+        for name in FROM_MANIFEST:
+            place = VERDICTS.get_field_index(name)
+            verdicts = verdicts.set_column(place, VERDICTS.field(place), here[name])
+        yield verdicts, clips
+        start = end
 
 
 def _split_kept_and_fresh(found: pa.Table, old: Tables | None) -> tuple[pa.Array, pa.Array]:

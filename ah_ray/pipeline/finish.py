@@ -36,7 +36,9 @@ def finish_run(
     def tables() -> None:
         nonlocal counts
         current = _current(work.cohort, work.resolved)
-        counts = write_tables(work.out, current, spool, work.lease.confirm)
+        counts = write_tables(
+            work.out, current, spool, work.lease.confirm, work.cohort.from_manifest
+        )
 
     def leftovers() -> None:
         names = [*plan.leftover, *_replaced(work, plan)]

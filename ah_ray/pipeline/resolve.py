@@ -30,6 +30,7 @@ from ah_ray.omni.weights.weight_names import collect_weight_shapes
 from ah_ray.pipeline.capacity import enough_gpus
 from ah_ray.profile import Profile
 from ah_ray.provenance.learned_from import LearnedFrom
+from ah_ray.records import DESCRIBED_BY
 from ah_ray.results.calibration import (
     apply_calibrations,
     calibrations_learned_from,
@@ -192,5 +193,10 @@ def open_cohort(resolved: Resolved, out: str) -> Cohort:
     """Return the cohort as it is now."""
     settings = resolved.settings
     return cohorts.open_cohort(
-        settings.videos, endings=settings.endings, id_key=resolved.id_key, exclude=out
+        settings.videos,
+        endings=settings.endings,
+        id_key=resolved.id_key,
+        exclude=out,
+        keep=(*DESCRIBED_BY, *settings.group_by),
+        hide_names=settings.hide_uris,
     )

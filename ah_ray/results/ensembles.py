@@ -17,7 +17,7 @@ from ah_ray.errors import ConfigError
 from ah_ray.output.config import Member, OutputConfig
 from ah_ray.output.redaction import redact_name
 from ah_ray.output.row import FAILED, OK, PARTIAL
-from ah_ray.records import SCHEMA_VERSION
+from ah_ray.records import FROM_MANIFEST, SCHEMA_VERSION
 from ah_ray.verdicts.reduction import Reduction
 from ah_ray.verdicts.verdict import Row, with_verdict
 
@@ -25,8 +25,8 @@ T = TypeVar("T")
 _Clip = dict[str, Any]
 
 _FACTS = (
-    "uri", "etag", "size_bytes", "last_modified", "duration_s", "fps", "width_px", "height_px",
-    "has_audio", "picture_is_still", "sound_is_silent", "unscored_sound_s", "remarks",
+    "uri", *FROM_MANIFEST, "etag", "size_bytes", "last_modified", "duration_s", "fps", "width_px",
+    "height_px", "has_audio", "picture_is_still", "sound_is_silent", "unscored_sound_s", "remarks",
 )  # fmt: skip
 
 

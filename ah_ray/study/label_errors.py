@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ah_ray.cohort.participant_names import normal_form
 from ah_ray.errors import ConfigError
-from ah_ray.study.participant_names import normal_form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

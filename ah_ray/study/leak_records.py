@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
+from ah_ray.cohort.participant_names import normal_form
 from ah_ray.provenance.learned_from import LearnedFrom, Use, learned_from
 from ah_ray.study.labelled_manifest import read_about, read_labelled_videos, read_windows
-from ah_ray.study.participant_names import normal_form
 
 
 def record_split(labels: str, split: str, use: Use, by: str = "") -> LearnedFrom | None:

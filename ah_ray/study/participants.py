@@ -1,4 +1,4 @@
-"""Participants: the source's own names for them, their pseudonyms, and their splits. Pure.
+"""Participants: the source's own names for them, and their splits. Pure.
 
 Nobody is in training and in test: splits are of participants, not of videos. Names are compared in
 their normal form (participant_names.py), so that one person who is written in two ways is one.
@@ -6,28 +6,16 @@ their normal form (participant_names.py), so that one person who is written in t
 
 from __future__ import annotations
 
-import hmac
 import random
 import re
 from collections.abc import Iterable, Sequence
 
+from ah_ray.cohort.participant_names import normal_form, show_spellings
 from ah_ray.errors import ConfigError
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.labelled_manifest import SPLITS
-from ah_ray.study.participant_names import normal_form, show_spellings
 
 _IN_NAME = re.compile(r"(.+?)_Question_")
-
-
-def pseudonym(participant: str, key: bytes | None) -> str:
-    """Return 16 hex digits that only the key's owner can connect with a name.
-
-    All spellings of a name have the same pseudonym. Without a key, return the name itself.
-    """
-    if key is None:
-        return participant
-    name = normal_form(participant)
-    return hmac.digest(key, f"participant\0{name}".encode(), "sha256").hex()[:16]
 
 
 def compiled(pattern: str | None) -> re.Pattern[str] | None:

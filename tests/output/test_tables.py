@@ -7,16 +7,17 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_rows import name_of, row
+from invented_rows import from_manifest, name_of, row
 
 from ah_ray import cohort, storage
 from ah_ray.errors import ConfigError, ErrorKind, OutputBusy, StorageError
 from ah_ray.output import tables
 from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.output.row_files import commit_row
+from ah_ray.output.stream import stream_rows
 from ah_ray.output.table_files import CLIPS_FILE, VERDICTS_FILE
 from ah_ray.output.tables import write_tables
-from ah_ray.records import CLIPS, VERDICTS
+from ah_ray.records import CLIPS, FROM_MANIFEST, VERDICTS
 from ah_ray.results.failures import read_failures
 
 VIDEOS = {
@@ -402,3 +403,53 @@ def test_no_temporary_files_are_left(tmp_path, monkeypatch):
     write_tables(str(tmp_path / "out"), put(tmp_path / "out", rows_of(VIDEOS)))
     assert list((tmp_path / "temporary").iterdir()) == []
     assert pq.read_metadata(tmp_path / "out" / VERDICTS_FILE).num_rows == 5
+
+
+def said_of(**of_videos):
+    """What a manifest says: video_id → (participant, site)."""
+    return from_manifest(
+        {
+            video_id: {"participant": who, "groups": site and [("site", site)]}
+            for video_id, (who, site) in of_videos.items()
+        }
+    )
+
+
+@pytest.mark.parametrize("group_rows", [1, 2, 100])
+def test_the_tables_say_what_the_manifest_says_now(tmp_path, monkeypatch, group_rows):
+    monkeypatch.setattr(tables, "GROUP_ROWS", group_rows)
+    out = str(tmp_path)
+    names = put(tmp_path, rows_of({"b": [0.1], "a": [0.2], "c": [0.3], "d": [0.4]}))
+    files = {path.name: path.read_bytes() for path in (tmp_path / "videos").iterdir()}
+    write_tables(out, names, from_manifest=said_of(c=("P-1", "x"), a=("P-1", None), z=("P-9", "y")))
+    found = read_verdicts(out, ["video_id", "participant", "groups", "p_ah"]).to_pylist()
+    assert [(one["video_id"], one["participant"], one["p_ah"]) for one in found] == [
+        ("a", "P-1", 0.2),
+        ("b", None, 0.1),
+        ("c", "P-1", 0.3),
+        ("d", None, 0.4),
+    ]
+    assert [one["groups"] for one in found] == [None, None, [("site", "x")], None]
+    write_tables(out, names, from_manifest=said_of(b=("P-2", None)))
+    assert read_verdicts(out)["participant"].to_pylist() == [None, "P-2", None, None]
+    write_tables(out, names)
+    assert read_verdicts(out)["participant"].to_pylist() == [None, "P-2", None, None], "kept"
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "videos").iterdir()}
+
+
+def test_tables_and_rows_of_an_earlier_version_are_read(tmp_path, monkeypatch):
+    older = [name for name in VERDICTS.names if name not in FROM_MANIFEST]
+    names = put(tmp_path, rows_of({"a": [0.1], "b": [0.2]}))
+    write_tables(str(tmp_path), names)
+    for path in [tmp_path / VERDICTS_FILE, *(tmp_path / "videos").iterdir()]:
+        was = pq.read_table(path)
+        kept = [name for name in was.column_names if name in (*older, "clips")]
+        pq.write_table(was.select(kept), path)
+    assert [found["participant"] for found in stream_rows(str(tmp_path))] == [None, None]
+    write_tables(str(tmp_path), names, from_manifest=said_of(a=("P-1", None)))
+    verdicts = read_verdicts(str(tmp_path))
+    assert verdicts["participant"].to_pylist() == ["P-1", None]
+    assert verdicts["p_ah"].to_pylist() == [0.1, 0.2]
+    pq.write_table(pq.read_table(tmp_path / VERDICTS_FILE).drop(["etag"]), tmp_path / VERDICTS_FILE)
+    with pytest.raises(ConfigError, match="are not of one run"):
+        list(stream_rows(str(tmp_path)))

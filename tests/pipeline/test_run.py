@@ -1,9 +1,11 @@
 """The whole job over real media, on a real Ray: rows, healing of the past, exit statuses."""
 
+import io
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow.parquet as pq
 import pytest
 from outputs import OF_THE_PLACE, OF_THE_RUN, clips, row_files, verdicts
 
@@ -202,6 +204,29 @@ def test_what_may_pass_is_tried_three_times(scored_without_model, small_cohort, 
     scored_without_model(manifest, out)
     (row,) = verdicts(out).values()
     assert (row["status"], row["attempts"]) == ("ok", 1)
+
+
+def test_what_the_manifest_says_changes_no_score(scored_without_model, small_cohort, tmp_path):
+    manifest, out = small_cohort / "cohort.csv", tmp_path / "out"
+    names = ("empty.mp4", "visit-01 answer 1.mp4")
+
+    def night(site: str, **settings):
+        lines = [f"{name},v{n},P-{n},{n},3,{site}" for n, name in enumerate(names)]
+        header = "uri,video_id,participant,visit,question,site"
+        manifest.write_text("\n".join([header, *lines]))
+        return scored_without_model(manifest, out, max_failed=1.0, **settings).summary
+
+    assert night("north", group_by=("site",)).videos_done == 2
+    first = list(verdicts(out).values())
+    assert [one["participant"] for one in first] == ["P-0", "P-1"]
+    assert [(one["visit"], one["question"]) for one in first] == [("0", "3"), ("1", "3")]
+    assert night("south", group_by=("site",)).videos_done == 0
+    assert [one["groups"] for one in verdicts(out).values()] == [[("site", "south")]] * 2
+    assert night("south").videos_done == 0
+    assert [one["groups"] for one in verdicts(out).values()] == [None, None]
+    for content in row_files(out).values():
+        (row,) = pq.read_table(io.BytesIO(content)).to_pylist()
+        assert row["groups"] == [("site", "north")], "a file says what was said when it was scored"
 
 
 def test_another_configuration_is_refused_then_replaces(scored_without_model, last_night):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections import Counter
 
@@ -11,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ah_ray.cohort.participant_names import pseudonym
 from ah_ray.errors import ConfigError
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.participants import (
@@ -18,15 +17,7 @@ from ah_ray.study.participants import (
     compiled,
     draw_splits,
     participant_in,
-    pseudonym,
 )
-
-
-def test_a_pseudonym_is_an_hmac_that_is_no_video_id():
-    expected = hmac.new(b"key", b"participant\x0090001", hashlib.sha256).hexdigest()[:16]
-    assert pseudonym("90001", b"key") == expected
-    assert pseudonym("90001", b"another key") != expected != pseudonym("90002", b"key")
-    assert pseudonym("90001", None) == "90001"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import pyarrow as pa
 from ah_ray import clip_tables
 from ah_ray.errors import ErrorKind
 from ah_ray.pipeline.actors.model_mean import average_models
-from ah_ray.records import Clip, ClipScore, Video, VideoFacts
+from ah_ray.records import VERDICT, Clip, ClipScore, Video, VideoFacts
 from ah_ray.remarks import Remark
 
 Row = dict[str, Any]
@@ -36,7 +36,8 @@ _ARROW = {
     "tuple": pa.list_(pa.string()),
     "list": pa.list_(pa.float64()),  # model_p_ah
 }
-
+_OWN = {"groups": VERDICT.field("groups").type}
+"""Fields whose Arrow type does not follow from their hint."""
 
 _NOT_SENT = ("answers", "contrasts")
 """Fields of a ClipScore that have no column in rows."""
@@ -52,7 +53,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
 def _struct(record: type) -> pa.StructType:
     hints = get_type_hints(record)
     names = [field.name for field in fields(record) if field.name not in _NOT_SENT]
-    return pa.struct([(name, _arrow_type(hints[name])) for name in names])
+    return pa.struct([(name, _OWN.get(name) or _arrow_type(hints[name])) for name in names])
 
 
 _VIDEO, _FACTS, _SCORE = _struct(Video), _struct(VideoFacts), _struct(ClipScore)
@@ -158,4 +159,6 @@ def _record(record: type, row: Row) -> Any:
         row = {**row, "remarks": tuple(Remark(remark) for remark in row["remarks"] or ())}
     if "stale" in row:
         row = {**row, "stale": tuple(row["stale"] or ())}
+    if row.get("groups"):
+        row = {**row, "groups": tuple(row["groups"])}
     return record(**row)

@@ -107,13 +107,14 @@ def evaluate(
     check_distinct(outs)
     table = read_labelled_videos(labels)
     reported, fitting = split_videos(table, split)
-    wanted = {video["video_id"] for video in (*reported, *fitting)}
+    baseline = baseline_videos(table, split, reported)
+    wanted = {video["video_id"] for video in (*reported, *fitting, *baseline[1])}
     outputs = [read_output(out, wanted) for out in outs]
     videos = _Videos(
         split=split,
         reported=reported,
         fitting=fitting,
-        baseline=baseline_videos(table, split, reported),
+        baseline=baseline,
         columns=(QUESTION, *(name for name in group_by if name != QUESTION)),
         asked=tuple(group_by),
         selection=selection_of(reported, labelled_videos(table, split)),

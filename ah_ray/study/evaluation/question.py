@@ -1,6 +1,7 @@
 """Which question a video answers, and other columns that groups are formed by. Pure.
 
-A column is looked for in the row of the output, then in the labels. The question is also found in
+A column is looked for in the row of the output, which has it from the manifest of the scoring run,
+then in the labels. The question is also found in
 the names of BAH's files, `<participant>_Question_<n>_<date>.mp4`.
 """
 
@@ -18,7 +19,8 @@ Row = dict[str, Any]
 
 def column_of(name: str, video: Row, row: Row | None) -> str | None:
     """Return the value of a column for one video; None where it is not known."""
-    for source in (row, video):
+    groups = dict((row or {}).get("groups") or ())
+    for source in (row, groups, video):
         if source is not None and source.get(name) not in (None, ""):
             return str(source[name])
     if name == QUESTION:

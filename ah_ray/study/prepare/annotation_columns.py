@@ -7,10 +7,10 @@ from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
+from ah_ray.cohort.participant_names import pseudonym
 from ah_ray.study.agreement import cohens_kappa, fleiss_kappa
 from ah_ray.study.labelled_manifest import CUES
 from ah_ray.study.labelled_video import Annotated, LabelledVideo
-from ah_ray.study.participants import pseudonym
 
 
 def annotation_columns(video: LabelledVideo, id_key: bytes | None) -> dict[str, Any]:

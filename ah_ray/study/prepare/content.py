@@ -11,9 +11,9 @@ import os
 from collections.abc import Sequence
 from typing import BinaryIO
 
+from ah_ray.cohort.participant_names import normal_form
 from ah_ray.study.label_errors import Faults
 from ah_ray.study.labelled_video import LabelledVideo
-from ah_ray.study.participant_names import normal_form
 
 _BLOCK_BYTES, _BLOCKS = 1 << 16, 16
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
 from ah_ray.cohort.manifest import parse_video_id, resolve_uri
+from ah_ray.cohort.participant_names import normal_form
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.label_values import age_of, consent_of, label_of, seconds_of
 from ah_ray.study.labelled_manifest import SPLITS
 from ah_ray.study.labelled_video import LabelledVideo, Marked, Person
-from ah_ray.study.participant_names import normal_form
 from ah_ray.study.participants import check_splits
 from ah_ray.study.prepare.bah.dataset import NO_CONSENT, relative_key
 from ah_ray.study.prepare.settings import LeftOut, PrepareSettings

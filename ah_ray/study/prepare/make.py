@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ah_ray import storage
 from ah_ray.cohort.id_key import read_id_key
+from ah_ray.cohort.participant_names import normal_form, pseudonym
 from ah_ray.errors import ConfigError
 from ah_ray.study.label_errors import Fault, Faults, FaultyInput
 from ah_ray.study.labelled_manifest import (
@@ -29,8 +30,7 @@ from ah_ray.study.labelled_manifest import (
     write_labels,
 )
 from ah_ray.study.labelled_video import LabelledVideo
-from ah_ray.study.participant_names import normal_form
-from ah_ray.study.participants import draw_splits, pseudonym
+from ah_ray.study.participants import draw_splits
 from ah_ray.study.prepare import swift_back, swift_export, swift_import
 from ah_ray.study.prepare.annotation_columns import annotation_columns, annotator_agreement
 from ah_ray.study.prepare.bah.dataset import read_bah

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
+from ah_ray.cohort.participant_names import normal_form, show_spellings, spellings
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.study.participant_names import normal_form, show_spellings, spellings
 from ah_ray.study.table_rows import read_rows
 
 Row = Mapping[str, Any]

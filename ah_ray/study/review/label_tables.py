@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from ah_ray.cohort.participant_names import pseudonym
 from ah_ray.records import Video
 from ah_ray.study.evaluation.figures.timeline import union
 from ah_ray.study.labelled_manifest import CUES, LABELLED_VIDEOS, WINDOWS
-from ah_ray.study.participants import pseudonym
 from ah_ray.study.prepare.balance import WindowRow
 from ah_ray.study.review.judged_clips import SAME_S, JudgedClip
 from ah_ray.study.review.people import People
@@ -50,7 +50,7 @@ def label_tables(
         same: Row = {
             "uri": videos[video_id].uri,
             "video_id": video_id,
-            "participant_id": pseudonym(who, id_key) if people.is_known else who,
+            "participant_id": pseudonym(who, id_key) if people.needs_pseudonyms else who,
             "split": people.split[who],
         }
         windows += [

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ah_ray import storage
+from ah_ray.cohort.participant_names import normal_form, spellings
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.labelled_manifest import SPLITS
-from ah_ray.study.participant_names import normal_form, spellings
 from ah_ray.study.participants import check_splits, draw_splits
 from ah_ray.study.prepare.settings import DEFAULT_SHARES
 from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
@@ -18,6 +19,7 @@ from ah_ray.study.review.sheet import Answer
 from ah_ray.study.table_rows import read_rows
 
 ALL_IN_TEST = (0.0, 0.0, 1.0)
+NOBODY: Mapping[str, str | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,11 @@ class People:
     participant: dict[str, str]  # by video_id
     split: dict[str, str]  # by participant
     is_known: bool  # False: nobody said who it is, so each video is a participant of its own
+    are_pseudonyms: bool = False  # as the rows of an output that hides names have them
+
+    @property
+    def needs_pseudonyms(self) -> bool:
+        return self.is_known and not self.are_pseudonyms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +49,15 @@ def people_of(
     settings: AnswerSettings,
     faults: Faults,
     *,
+    of_rows: Mapping[str, str | None] = NOBODY,
+    hidden: bool = False,
     all_in_test: bool = False,
 ) -> People:
-    """Return participants and splits from the table `--participants`, or the sheets' own column.
+    """Return participants and splits from `--participants`, the sheets' own column, or the rows.
 
-    Without either, each video counts as a participant of its own. Splits are the table's, or drawn
+    `of_rows` are the participants in the rows of the output, by video_id; `hidden` says that these
+    are pseudonyms. Where nobody names them all, each video counts as a participant of its own.
+    Splits are the table's, or drawn
     by participant; with `all_in_test` everyone is in test, unless --split is given. What does not
     agree goes to `faults`. Raise ConfigError if names need pseudonyms and none were asked for.
     """
@@ -54,6 +65,9 @@ def people_of(
     shares = settings.split or (ALL_IN_TEST if all_in_test else DEFAULT_SHARES)
     entries = _table(settings, faults) if settings.participants else _sheets(answers)
     entries = [one for one in entries if one.video_id in first]
+    from_rows = not entries and not settings.participants
+    if from_rows and all(of_rows.get(video_id) for video_id in first):
+        entries = _rows(of_rows, first)
     if not entries:
         if settings.participants:
             raise ConfigError(
@@ -63,7 +77,8 @@ def people_of(
         alone = {video_id: video_id for video_id in first}
         split = draw_splits(alone.values(), shares, settings.seed)
         return People(participant=alone, split=split, is_known=False)
-    if not (settings.id_key or settings.plain_participants):
+    are_pseudonyms = from_rows and hidden
+    if not (settings.id_key or settings.plain_participants or are_pseudonyms):
         raise ConfigError(NO_PSEUDONYMS)
     name = {form: names[0] for form, names in spellings(e.participant for e in entries).items()}
     participant: dict[str, str] = {}
@@ -80,7 +95,15 @@ def people_of(
         participant=participant,
         split=_splits(entries, participant, settings, shares, faults),
         is_known=True,
+        are_pseudonyms=are_pseudonyms,
     )
+
+
+def _rows(of_rows: Mapping[str, str | None], first: Mapping[str, Place]) -> list[_Entry]:
+    return [
+        _Entry(video_id=video_id, participant=of_rows[video_id] or "", split=None, place=place)
+        for video_id, place in first.items()
+    ]
 
 
 def _sheets(answers: Sequence[Answer]) -> list[_Entry]:

@@ -75,7 +75,14 @@ def take_back(settings: AnswerSettings) -> Taken:
     videos = places_of(_scored(rows), settings.videos, settings.id_key)
     _check(answers, rows, videos, faults)
     strata = read_strata(settings.out, answers, faults)
-    people = people_of(answers, settings, faults, all_in_test=strata.record is not None)
+    people = people_of(
+        answers,
+        settings,
+        faults,
+        of_rows={video_id: row["participant"] for video_id, row in rows.items()},
+        hidden=output.config.hide_uris,
+        all_in_test=strata.record is not None,
+    )
     clips = judged_clips(answers, faults)
     faults.raise_any(skip_faulty=settings.skip_faulty)
     clips = [clip for clip in clips if not faults.concern(clip.video_id)]
@@ -90,7 +97,8 @@ def take_back(settings: AnswerSettings) -> Taken:
         "data_fingerprint": fingerprint(*tables),
         **describe(*tables, left_out),
         "ids_of": settings.videos,
-        "pseudonyms": people.is_known and not settings.plain_participants,
+        "pseudonyms": people.are_pseudonyms
+        or (people.is_known and not settings.plain_participants),
         "participants_known": people.is_known,
         "videos_without_label": tables[1]["label"].null_count,
         "answers": {

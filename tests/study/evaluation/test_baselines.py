@@ -5,6 +5,7 @@ import pytest
 from invented_rows import make_output, scoring
 from study.invented_study import make_study
 
+from ah_ray.errors import ConfigError
 from ah_ray.study.evaluation.baselines import KnownFacts, compare_with_baselines
 from ah_ray.study.evaluation.evaluate import baseline_videos, evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
@@ -116,10 +117,33 @@ def test_the_question_of_a_video(video, row, wanted):
     assert column_of("question", video, row) == wanted
 
 
+def test_columns_of_the_manifest_come_through_rows(tmp_path):
+    """No label says which question or site it is: the rows of train and test do."""
+    study = make_study(tmp_path / "labels", {"train": 30, "test": 40})
+    said = {
+        video["video_id"]: {
+            "question": "easy" if video["label"] else "hard",
+            "groups": [("site", "north" if number % 2 else "south")],
+        }
+        for number, video in enumerate(study.videos)
+    }
+    out = str(tmp_path / "out")
+    make_output(out, {video_id: [0.9] for video_id in said}, said=said)
+    (found,) = evaluate(
+        [out], study.labels, bootstrap=Bootstrap(draws=100), group_by=("site",)
+    ).outputs
+    assert [each.group for each in found.slices if each.by == "site"] == ["north", "south"]
+    of = {each.name: each.measures for each in found.baselines.each}
+    assert of["question"].macro_f1.value == 1, "it was fitted to the questions of train's rows"
+    with pytest.raises(ConfigError, match="--group-by clinic: neither the rows"):
+        evaluate([out], study.labels, group_by=("clinic",))
+
+
 def test_only_columns_that_are_known():
     videos = [{"video_id": "a", "site": "x"}, {"video_id": "b"}]
-    found = columns_of(["site", "visit", "question"], videos, {"b": {"visit": 2}})
-    assert found == {"site": ["x", None], "visit": [None, "2"]}
+    rows = {"b": {"visit": 2, "groups": [("ward", "w")]}}
+    found = columns_of(["site", "visit", "question", "ward"], videos, rows)
+    assert found == {"site": ["x", None], "visit": [None, "2"], "ward": [None, "w"]}
 
 
 def test_baselines_of_an_evaluation(tmp_path):

@@ -14,6 +14,7 @@ from invented_study import make_scores, make_study
 from rich.console import Console
 from spellings import SAME
 
+from ah_ray.cohort.participant_names import normal_form
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError
 from ah_ray.output.config import read_config, write_config
@@ -26,7 +27,6 @@ from ah_ray.study.evaluation.settings import evaluate_settings
 from ah_ray.study.evaluation.validity.leaks import find_leaks, read_trained_on
 from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, write_labels
 from ah_ray.study.leak_records import record_split, record_training
-from ah_ray.study.participant_names import normal_form
 
 PARTICIPANTS = {"train": 6, "val": 12, "test": 12}
 
@@ -178,7 +178,7 @@ def _table(folder: Path, *people: str) -> str:
 
 
 def test_trained_elsewhere_under_pseudonyms(tmp_path):
-    from ah_ray.study.participants import pseudonym
+    from ah_ray.cohort.participant_names import pseudonym
 
     (record,) = read_trained_on(_table(tmp_path, "P-017"), b"of sixteen bytes or more")
     video = {"participant_id": pseudonym("p-017", b"of sixteen bytes or more"), "content": None}

@@ -8,8 +8,8 @@ import pytest
 from invented_bah import ANNOTATIONS, PEOPLE, VIDEOS, spans
 
 from ah_ray.cohort import open_cohort
+from ah_ray.cohort.participant_names import pseudonym
 from ah_ray.errors import ConfigError
-from ah_ray.study.participants import pseudonym
 
 
 def test_windows_and_labels_by_hand(bah, prepared):

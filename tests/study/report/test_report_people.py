@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 from invented_rows import make_output, row
-from study.spellings import SAME
+from spellings import SAME
 
 from ah_ray.errors import ConfigError
 from ah_ray.records import VERDICT, VERDICTS

@@ -210,3 +210,31 @@ def test_a_manifest_of_another_source_is_never_replaced(take, tmp_path):
         with pytest.raises(ConfigError, match="not from answers taken back: choose another folder"):
             take(rows())
         assert {path.name: path.read_bytes() for path in labels.iterdir()} == before
+
+
+def test_participants_come_from_the_rows_where_they_name_all(tmp_path, take):
+    said = {video_id: {"participant": who} for video_id, who in zip(VIDEOS, "PPQQ", strict=True)}
+    named, partly = str(tmp_path / "named"), str(tmp_path / "partly")
+    make_output(named, VIDEOS, said=said)
+    with pytest.raises(ConfigError, match="participants need pseudonyms"):
+        take(rows(), out=named)
+    made = take(rows(), out=named, plain_participants=True)
+    who = {v["video_id"]: v["participant_id"] for v in read_labelled_videos(made.out).to_pylist()}
+    assert made.has_people and who == {"all": "P", "part": "P", "clean": "Q", "half": "Q"}
+    make_output(partly, VIDEOS, said={"all": {"participant": "P"}})
+    assert not take(rows(), out=partly).has_people
+
+
+def test_participants_of_rows_that_hide_names_are_pseudonyms(tmp_path, take, out):
+    (tmp_path / "key").write_bytes(b"k" * 32)
+    hidden = str(tmp_path / "hidden")
+    said = {video_id: {"participant": "0123456789abcdef"} for video_id in VIDEOS}
+    make_output(hidden, VIDEOS, said=said, hide_uris=True)
+    cohort = tmp_path / "cohort.csv"
+    lines = [f"/cohort/{video_id}.mp4,{video_id}" for video_id in VIDEOS]
+    cohort.write_text("\n".join(["uri,video_id", *lines]))
+    for key in ({}, {"id_key": str(tmp_path / "key")}):
+        made = take(rows(), out=hidden, videos=str(cohort), **key)
+        found = read_labelled_videos(made.out)["participant_id"].to_pylist()
+        assert set(found) == {"0123456789abcdef"}, "not hashed again"
+        assert read_about(made.out)["pseudonyms"]

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ah_ray import storage
+from ah_ray.cohort.participant_names import normal_form, pseudonym, show_spellings, spellings
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.provenance.learned_from import LearnedFrom, Use, learned_from
 from ah_ray.study.labelled_manifest import PREPARED_FILE, SPLITS
 from ah_ray.study.leak_records import record_split, record_training
-from ah_ray.study.participant_names import normal_form, show_spellings, spellings
-from ah_ray.study.participants import pseudonym
 from ah_ray.study.table_rows import read_rows
 from ah_ray.units import format_count, format_names
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
+from ah_ray.cohort.participant_names import normal_form
 from ah_ray.errors import ConfigError
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.labelled_video import LabelledVideo, Marked, Person
-from ah_ray.study.participant_names import normal_form
 from ah_ray.study.participants import check_splits, compiled, participant_in
 from ah_ray.study.prepare.bah.annotations import Annotation, Annotations, read_annotations
 from ah_ray.study.prepare.bah.people import Listed, read_people

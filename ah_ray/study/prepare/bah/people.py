@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ah_ray import storage
+from ah_ray.cohort.participant_names import normal_form, show_spellings
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.label_values import age_of, consent_of
 from ah_ray.study.labelled_video import Person
-from ah_ray.study.participant_names import normal_form, show_spellings
 from ah_ray.study.prepare.bah.annotation_yaml import Item, Node, NotYaml, read_items
 from ah_ray.study.source_files import read_source
 

@@ -7,6 +7,7 @@ compared in a normal form, and a message shows every spelling that was found.
 
 from __future__ import annotations
 
+import hmac
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -43,6 +44,17 @@ def normal_form(name: str) -> str:
 def _digit(character: str) -> str:
     """Return 0 to 9 for a digit of any script, and any other character as it is."""
     return str(unicodedata.decimal(character, character))
+
+
+def pseudonym(participant: str, key: bytes | None) -> str:
+    """Return 16 hex digits that only the key's owner can connect with a name.
+
+    All spellings of a name have the same pseudonym. Without a key, return the name itself.
+    """
+    if key is None:
+        return participant
+    name = normal_form(participant)
+    return hmac.digest(key, f"participant\0{name}".encode(), "sha256").hex()[:16]
 
 
 def spellings(names: Iterable[str]) -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import unicodedata
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spellings import SAME
 
-from ah_ray.study.participant_names import normal_form, show_spellings, spellings
+from ah_ray.cohort.participant_names import normal_form, pseudonym, show_spellings, spellings
 
 
 @pytest.mark.parametrize("pair", SAME.values(), ids=SAME)
@@ -41,3 +43,10 @@ def test_both_spellings_are_shown():
     assert show_spellings(["P-017"]) == "P-017"
     assert show_spellings(["P-017", "p-017", "P-017"]) == "P-017 (also written p-017)"
     assert show_spellings(["P-017", "P-\u200b017"]) == "P-017 (also written P-\\u200b017)"
+
+
+def test_a_pseudonym_is_an_hmac_that_is_no_video_id():
+    expected = hmac.new(b"key", b"participant\x0090001", hashlib.sha256).hexdigest()[:16]
+    assert pseudonym("90001", b"key") == expected
+    assert pseudonym("90001", b"another key") != expected != pseudonym("90002", b"key")
+    assert pseudonym("90001", None) == "90001"
