@@ -19,6 +19,7 @@ from ah_ray import storage
 from ah_ray.cohort.identity import video_id_of
 from ah_ray.cohort.participant_names import normal_form, show_spellings, spellings
 from ah_ray.errors import ConfigError, StorageError
+from ah_ray.records import DESCRIBED_BY
 from ah_ray.study.table_rows import read_rows
 
 Row = Mapping[str, Any]
@@ -56,22 +57,18 @@ def read_people(
     Raise ConfigError if `table` (`--participants`) cannot be read, gives a video two participants,
     or names no video of the output.
     """
-    names = [name for name in _COLUMNS if name in verdicts.column_names]
-    rows = verdicts.select(["video_id", "uri", *names]).to_pylist()
+    rows = verdicts.select(["video_id", "uri", *DESCRIBED_BY]).to_pylist()
     found: dict[str, Person] = {}
     for row in rows:
         label = (labels or {}).get(row["video_id"]) or {}
-        participant = row.get("participant") or label.get("participant_id")
+        participant = row["participant"] or label.get("participant_id")
         if participant:
             found[row["video_id"]] = Person(
                 participant=participant,
-                visit=row.get("visit") or label.get("visit"),
-                question=row.get("question") or label.get("question"),
+                visit=row["visit"],
+                question=row["question"],
             )
     return found if table is None else found | _read_table(table, rows)
-
-
-_COLUMNS = ("participant", "visit", "question")
 
 
 def _read_table(table: str, rows: Iterable[Row]) -> dict[str, Person]:

@@ -58,7 +58,8 @@ def test_numbers_in_names_sort_as_numbers():
 def test_the_table_of_participants_wins_over_columns_and_labels(tmp_path):
     table = tmp_path / "people.csv"
     table.write_text("video_id,participant,visit\na,anna,1\n")
-    rows = verdicts("a", "b", "c").append_column("participant", pa.array(["x", "bert", None]))
+    whose = pa.array(["x", "bert", None])
+    rows = verdicts("a", "b", "c").drop(["participant"]).append_column("participant", whose)
     labels = {"c": {"participant_id": "carl"}}
     found = read_people(rows, str(table), labels)
     assert {name: person.participant for name, person in found.items()} == {
