@@ -38,7 +38,7 @@ class ErrorKind(StrEnum):
 
     @property
     def may_pass(self) -> bool:
-        """Return whether a later run tries the video again by itself (up to `MAX_ATTEMPTS`)."""
+        """Return whether later runs try the video again; cohort/pending.py says how often."""
         return self in {self.MISSING, self.DENIED, self.TIMEOUT, self.CRASH}
 
     @property
@@ -46,8 +46,6 @@ class ErrorKind(StrEnum):
         """Return what the owner of the cohort can do about it, as half a sentence."""
         return _REMEDIES[self]
 
-
-MAX_ATTEMPTS = 3
 
 _REMEDIES = {
     ErrorKind.MISSING: "upload the object, or take it out of the manifest",

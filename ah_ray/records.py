@@ -257,7 +257,11 @@ VERDICT = pa.schema(
         ("clips", pa.list_(CLIP)),
     ]
 )
-"""One row per video: the file OUT/videos/<video_id>-<hash8>.parquet."""
+"""One row per video: the file OUT/videos/<video_id>-<hash8>.parquet.
+
+A new column is added here and filled in `ah_ray.output.row`, or, if it belongs to the verdict and
+changes with the reducer, in `ah_ray.verdicts.verdict`. In rows that lack it, it is read as null.
+"""
 
 VERDICTS = pa.schema([column for column in VERDICT if column.name != "clips"])
 """OUT/verdicts.parquet: the same columns without the timeline."""

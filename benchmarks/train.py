@@ -33,7 +33,8 @@ from ah_ray.omni.model.loading import DTYPES, prepare_model
 from ah_ray.profile import load_profile
 from ah_ray.training.data.questions import LabelledClip, Questions
 from ah_ray.training.settings import TrainSettings, train_settings
-from ah_ray.training.steps.learner import Learner, add_lora
+from ah_ray.training.steps.learner import Learner
+from ah_ray.training.steps.lora import add_lora
 from ah_ray.training.steps.packed_thinker import PackedThinker
 from ah_ray.training.steps.packs import add_label
 from ah_ray.training.steps.supervised import SupervisedStep

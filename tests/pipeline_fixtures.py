@@ -16,7 +16,8 @@ from ah_ray.config import score_settings
 from ah_ray.interfaces.scorer import Scorer
 from ah_ray.media.ffmpeg.demo_cohort import make_cohort
 from ah_ray.pipeline import graph
-from ah_ray.pipeline.actors.replica import Replica, ReplicaSettings
+from ah_ray.pipeline.actors.model_families import ReplicaSettings
+from ah_ray.pipeline.actors.replica import Replica
 from ah_ray.pipeline.run import Outcome, score
 from tests.fake_scorer import FakeScorer
 

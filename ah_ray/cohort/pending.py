@@ -13,8 +13,11 @@ from enum import StrEnum
 
 from ah_ray.cohort.cohort import Cohort
 from ah_ray.cohort.identity import row_name
-from ah_ray.errors import MAX_ATTEMPTS, ErrorKind
+from ah_ray.errors import ErrorKind
 from ah_ray.records import Video
+
+MAX_ATTEMPTS = 3
+"""How often runs try a video whose error may pass by itself (`ErrorKind.may_pass`)."""
 
 Failures = Mapping[str, tuple[ErrorKind, int]]
 """Committed rows that failed: name → error kind, and how often that content was tried."""

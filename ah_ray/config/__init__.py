@@ -1,6 +1,7 @@
-"""FrozenModel, validated settings of a scoring run, and the fingerprint of what changes a score."""
+"""Settings of a scoring job, and the configuration of an OUT, whose fingerprint is in every row."""
 
-from ah_ray.config.score import (
+from ah_ray.config.limits import Limits
+from ah_ray.config.score_job import (
     CohortSettings,
     Device,
     MachineSettings,
@@ -10,7 +11,7 @@ from ah_ray.config.score import (
     score_settings,
 )
 from ah_ray.config.scoring import SCORING_VERSION, Arithmetic, OneModel, Scoring
-from ah_ray.config.video import Limits, Tail, WindowRules, Windows
+from ah_ray.config.windows import Tail, WindowRules, Windows
 from ah_ray.verdicts.reduction import Ensemble, Reduction
 
 __all__ = [

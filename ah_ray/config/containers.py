@@ -1,4 +1,4 @@
-"""The containers that are read, and what is known of each: one table.
+"""The containers that are read, what is known of each, and how media libraries may reach them.
 
 Every container here holds its own media. Playlists, scripts and image sequences name other files,
 so they are not in the table.
@@ -20,6 +20,12 @@ class Container:
     """The container counts pictures in decoding order and stores no times. libav guesses from the
     count when they are shown, and adds a delay that does not exist."""
 
+
+LIBAV_PROTOCOLS = ""
+"""None: the decoding child hands libav an open file, so no recording can name another resource."""
+
+FFMPEG_PROTOCOLS = "fd"
+"""Open descriptors alone, for the ffmpeg program that cuts and draws clips."""
 
 CONTAINERS = (
     Container(demuxer="mov", endings=(".mp4", ".m4v", ".mov", ".3gp")),

@@ -6,7 +6,7 @@ import hashlib
 import json
 from enum import StrEnum
 
-from ah_ray.config.video import Windows
+from ah_ray.config.windows import Windows
 from ah_ray.profile import Profile
 from ah_ray.validation import FrozenModel
 

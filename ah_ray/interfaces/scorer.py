@@ -1,7 +1,7 @@
 """The protocol that a model must fulfil to score clips. It needs neither torch nor Ray.
 
 The one implementation here is `ah_ray.omni.scorer.OmniScorer`. Another model family is another
-class with this one method, which `ah_ray.pipeline.actors.replica.load_scorer` returns.
+class with this one method, which `ah_ray.pipeline.actors.model_families.load_scorer` returns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Protocol, runtime_checkable
 from ah_ray.records import Clip, ClipScore
 
 CLIPS_PER_GPU_CALL = 64
-"""Clips that the pipeline brings to a scorer on a GPU in one call."""
+"""Clips that the pipeline brings to a scorer on a GPU in one call.
+
+How many of them share a pass is decided by their tokens (`ah_ray.omni.token_budget`)."""
 
 CALLS_AT_ONCE = 2
 """Threads of a replica that call its scorer: the host work of one runs beside the other's pass."""

@@ -1,5 +1,7 @@
 """Windows: the time intervals of a video that are cut out of it. Pure arithmetic, no I/O.
 
+Their length and distance are settings: `ah_ray.config.windows`.
+
 For scoring they follow from the video's length (`Regular`); for training they are given one by one
 (`Given`), where an annotator marked something.
 """

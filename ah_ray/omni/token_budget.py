@@ -1,4 +1,8 @@
-"""Find how many tokens fit in one pass on a GPU, with one trial pass."""
+"""Find how many tokens fit in one pass on a GPU, with one trial pass.
+
+So this decides how many clips a GPU scores at once: those of one call
+(`ah_ray.interfaces.scorer.CLIPS_PER_GPU_CALL`) share a pass as far as their tokens fit.
+"""
 
 from __future__ import annotations
 

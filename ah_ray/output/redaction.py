@@ -1,4 +1,7 @@
-"""Removes the name of a video from a sentence, for `--hide-uris`. Pure."""
+"""Removes the name of a video from a sentence, for `--hide-uris`. Pure.
+
+Rows are treated by it (output/row.py), everything else that leaves a process by ah_ray/naming.py.
+"""
 
 from __future__ import annotations
 

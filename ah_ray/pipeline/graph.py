@@ -17,7 +17,8 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ah_ray.interfaces.scorer import CALLS_AT_ONCE
 from ah_ray.pipeline.actors import blocks
 from ah_ray.pipeline.actors.decoder import Decoder, DecodeSettings
-from ah_ray.pipeline.actors.replica import Replica, ReplicaSettings
+from ah_ray.pipeline.actors.model_families import ReplicaSettings
+from ah_ray.pipeline.actors.replica import Replica
 from ah_ray.records import Video
 
 MAX_BLOCKS = 10_000

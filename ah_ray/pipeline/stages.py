@@ -8,8 +8,8 @@ from ah_ray.interfaces.callbacks import MessageCallback
 from ah_ray.logs import LogSettings
 from ah_ray.media.resize import most_pixels
 from ah_ray.pipeline.actors.decoder import DecodeSettings
+from ah_ray.pipeline.actors.model_families import ReplicaSettings
 from ah_ray.pipeline.actors.reducer import Commit
-from ah_ray.pipeline.actors.replica import ReplicaSettings
 from ah_ray.pipeline.graph import Pools
 from ah_ray.pipeline.resolve import Resolved, model_cache
 

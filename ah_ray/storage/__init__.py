@@ -11,7 +11,6 @@ ObjectMissing, ObjectDenied, ObjectChanged, PreconditionFailed, or StorageError 
 Importing the package opens nothing, so workers may be forked or spawned.
 """
 
-from ah_ray.storage.access import check_conditions, check_readable, check_writable
 from ah_ray.storage.entry import Entry
 from ah_ray.storage.objects import (
     create_exclusive,
@@ -31,6 +30,7 @@ from ah_ray.storage.objects import (
     write_file,
     write_whole,
 )
+from ah_ray.storage.preflight import check_conditions, check_readable, check_writable
 from ah_ray.storage.retry import Patience, count_retries, patience, take_new_retries
 from ah_ray.storage.uri import as_folder, host, join, local_path, normalise, parent, scheme
 

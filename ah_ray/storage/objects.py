@@ -45,9 +45,9 @@ def _store(uri: str) -> _Store:
         from ah_ray.storage.s3 import store as s3
 
         return s3
-    from ah_ray.storage import other
+    from ah_ray.storage import fsspec_store
 
-    return other
+    return fsspec_store
 
 
 def list_pages(prefix: str) -> Iterator[list[Entry]]:

@@ -18,7 +18,7 @@ from ah_ray.omni.flops import count_clip_flops, count_clip_tokens
 from ah_ray.omni.inputs.config_parts import get_text_config
 from ah_ray.profile import Profile
 from ah_ray.training.settings import Method, TrainSettings
-from ah_ray.training.steps.learner import add_lora
+from ah_ray.training.steps.lora import add_lora
 
 GPU_TOKEN_BUDGET, CPU_TOKEN_BUDGET = 16_384, 4_096
 GPU_FLOPS = 790e12  # H100 and H200, bf16

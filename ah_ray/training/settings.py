@@ -29,7 +29,7 @@ class Balance(StrEnum):
 
 
 class LoraLayers(StrEnum):
-    """Which linear layers of the language model get a low-rank update."""
+    """Which linear layers of the language model get a low-rank update; steps/lora.py names them."""
 
     ALL = "all"  # attention and, where a layer has no experts, its dense network
     ATTENTION = "attention"

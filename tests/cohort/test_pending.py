@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ah_ray.cohort import Cohort, Ignored, State, decide_state, make_plan, row_name
 from ah_ray.cohort.cohort import _make_batch
-from ah_ray.errors import MAX_ATTEMPTS, ErrorKind
+from ah_ray.cohort.pending import MAX_ATTEMPTS
+from ah_ray.errors import ErrorKind
 from ah_ray.records import Video
 
 NOW = "config-now"

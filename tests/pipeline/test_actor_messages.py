@@ -14,7 +14,8 @@ from ah_ray.omni.weights.checkpoint import find_checkpoint
 from ah_ray.omni.weights.download import fetch_checkpoint
 from ah_ray.pipeline import graph
 from ah_ray.pipeline.actors.actor_messages import MAX_NOTICES, Notices
-from ah_ray.pipeline.actors.replica import Replica, ReplicaSettings
+from ah_ray.pipeline.actors.model_families import ReplicaSettings
+from ah_ray.pipeline.actors.replica import Replica
 from ah_ray.pipeline.run import score
 from tests.fake_scorer import FakeScorer
 

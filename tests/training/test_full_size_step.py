@@ -14,7 +14,7 @@ from ah_ray.omni.model import attention
 from ah_ray.omni.model.loading import prepare_model
 from ah_ray.profile import load_profile
 from ah_ray.training.data.questions import Questions
-from ah_ray.training.steps.learner import add_lora
+from ah_ray.training.steps.lora import add_lora
 from ah_ray.training.steps.packed_thinker import PackedThinker, compute_answer_losses
 from ah_ray.training.steps.packs import add_label, stage_pack
 

@@ -12,7 +12,7 @@ from av.container import Flags, InputContainer
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from ah_ray.config.containers import DEMUXERS
+from ah_ray.config.containers import DEMUXERS, LIBAV_PROTOCOLS
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -67,7 +67,7 @@ def open_container(descriptor: int, max_pixels: int) -> InputContainer:
         "r",
         options={
             "format_whitelist": DEMUXERS,
-            "protocol_whitelist": "",
+            "protocol_whitelist": LIBAV_PROTOCOLS,
             "max_pixels": str(max_pixels),
             "threads": "1",
             "correct_ts_overflow": "0",  # it takes a clock that starts again for one that wrapped

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import ffmpeg
 
 from ah_ray.config import Limits
-from ah_ray.config.containers import DEMUXERS
+from ah_ray.config.containers import DEMUXERS, FFMPEG_PROTOCOLS
 from ah_ray.errors import ConfigError, ErrorKind, VideoError
 from ah_ray.media.ffmpeg.program import ffmpeg_path
 from ah_ray.media.sandbox.child_process import run_child
@@ -58,7 +58,7 @@ def recording_input(
     return ffmpeg.input(
         "fd:",
         fd=recording.fileno(),
-        protocol_whitelist="fd",
+        protocol_whitelist=FFMPEG_PROTOCOLS,
         format_whitelist=DEMUXERS,
         threads=1,
         max_pixels=limits.max_pixels,
@@ -69,7 +69,7 @@ def recording_input(
 
 def raw_input(file: BinaryIO, **options: Any) -> Stream:
     """Return an open file of our own as an input of ffmpeg-python; options are ffmpeg's."""
-    return ffmpeg.input("fd:", fd=file.fileno(), protocol_whitelist="fd", **options)
+    return ffmpeg.input("fd:", fd=file.fileno(), protocol_whitelist=FFMPEG_PROTOCOLS, **options)
 
 
 def file_output(*streams: Stream, file: BinaryIO, **options: Any) -> Stream:

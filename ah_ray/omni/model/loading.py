@@ -1,4 +1,7 @@
-"""Load a checkpoint's files into a model on one device or several, and name every mismatch."""
+"""Load a checkpoint's files into a model on one device or several, and name every mismatch.
+
+The family is Qwen3-Omni; another one is chosen in `ah_ray.pipeline.actors.model_families`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The first screen in numbers: what was scored, the answers, and what failed and why. Pure."""
+"""The first screen in numbers: what was scored, the answers, and what failed and why. Pure.
+
+A chart is counted here and drawn in `templates/charts.html.jinja`. None is by site: groups are in
+the tables of `jobs/evaluate.py --group-by` (../evaluation/figures/slices.py).
+"""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from typing import ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from ah_ray.config.containers import VIDEO_ENDINGS
+from ah_ray.config.limits import Limits
 from ah_ray.config.scoring import Arithmetic
-from ah_ray.config.video import Limits, Windows
+from ah_ray.config.windows import Windows
 from ah_ray.flag import flag
 from ah_ray.validation import FrozenModel, validate_settings
 from ah_ray.verdicts.reduction import Ensemble, Reduction, VerdictChoice
