@@ -1,6 +1,6 @@
 """Score every video of a cohort for ambivalence/hesitancy (A/H): Qwen3-Omni on Ray.
 
-from ah_ray import score, read_verdicts, read_clips
+from ah_ray import score, read_verdicts, read_clips, read_answers
 
 summary = score(videos="s3://bucket/cohort", out="s3://bucket/scores", model="/models/omni")
 table = read_verdicts("s3://bucket/scores").to_pandas()
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ah_ray.output.runs import RunSummary
     from ah_ray.records import Clip, ClipScore
 
-__all__ = ["Clip", "ClipScore", "Scorer", "read_clips", "read_verdicts", "score"]
+__all__ = ["Clip", "ClipScore", "Scorer", "read_answers", "read_clips", "read_verdicts", "score"]
 
 _HOMES = {
     "Clip": "ah_ray.records",
@@ -69,5 +69,16 @@ def read_clips(out: str, columns: list[str] | None = None) -> pa.Table:
     Times are in seconds from the video's first picture. Takes and raises what `read_verdicts` does.
     """
     from ah_ray.output.read import read_clips as read
+
+    return read(out, columns)
+
+
+def read_answers(out: str, columns: list[str] | None = None) -> pa.Table:
+    """One row per answer to each question about each clip (records.ANSWERS).
+
+    Only outputs whose profile asks several questions, or one with more than two answers, have this
+    table. Takes and raises what `read_verdicts` does.
+    """
+    from ah_ray.output.read import read_answers as read
 
     return read(out, columns)

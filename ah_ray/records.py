@@ -197,6 +197,29 @@ class Lost:
     error: str
 
 
+ANSWER = pa.struct(
+    [
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("p", pa.float64()),
+        ("mass", pa.float64()),
+    ]
+)
+"""What AnswerScore holds."""
+
+CONTRAST = pa.struct([("contrast", pa.string()), ("distance", pa.float64())])
+"""What ContrastScore holds."""
+
+ASKED = pa.struct(
+    [
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("p", pa.float64()),
+        ("reducer", pa.string()),
+    ]
+)
+"""The probability of one answer to a further question about a whole video."""
+
 CLIP = pa.struct(
     [
         ("clip_index", pa.int32()),
@@ -207,6 +230,8 @@ CLIP = pa.struct(
         ("answer_mass", pa.float64()),
         ("format_mass", pa.float64()),
         ("model_p_ah", pa.list_(pa.float64())),
+        ("answers", pa.list_(ANSWER)),  # null if p_ah says it all
+        ("contrasts", pa.list_(CONTRAST)),
         ("n_frames", pa.int32()),
         ("error_kind", pa.string()),
     ]
@@ -241,6 +266,7 @@ VERDICT = pa.schema(
         ("n_failed_clips", pa.int32()),
         ("p_ah", pa.float64()),
         ("answer", pa.string()),
+        ("asked", pa.list_(ASKED)),  # null if there is no further question
         ("reducer", pa.string()),
         ("threshold", pa.float64()),
         ("calibration_fingerprint", pa.string()),
@@ -268,3 +294,18 @@ VERDICTS = pa.schema([column for column in VERDICT if column.name != "clips"])
 
 CLIPS = pa.schema([("video_id", pa.string()), *[(f.name, f.type) for f in CLIP]])
 """OUT/clips.parquet: the timelines, flat."""
+
+ANSWERS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("clip_index", pa.int32()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("question", pa.string()),
+        ("sees", pa.string()),
+        ("answer", pa.string()),
+        ("p", pa.float64()),
+        ("mass", pa.float64()),
+    ]
+)
+"""OUT/answers.parquet: one row for each answer to each question about each clip."""

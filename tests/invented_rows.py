@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -15,8 +16,18 @@ from ah_ray.output.config import claim_output
 from ah_ray.output.row import Provenance, verdict_row
 from ah_ray.output.row_files import commit_row
 from ah_ray.output.tables import write_tables
-from ah_ray.profile import load_profile
-from ah_ray.records import FROM_MANIFEST, VERDICT, ClipScore, Scored, Video, VideoFacts
+from ah_ray.profile import Profile, load_profile
+from ah_ray.records import (
+    FROM_MANIFEST,
+    VERDICT,
+    AnswerScore,
+    ClipScore,
+    ContrastScore,
+    Scored,
+    Video,
+    VideoFacts,
+)
+from ah_ray.verdicts.contrast import measure_contrast
 
 SCORED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Probabilities = Sequence[float | ErrorKind]
@@ -32,6 +43,45 @@ def scoring(model: str = "model-a", **changes) -> Scoring:
         "arithmetic": Arithmetic.FLOAT32,
     }
     return Scoring(**fields | changes)
+
+
+TONES = ("positive", "neutral", "negative")
+
+
+def why_profile() -> Profile:
+    """The tiny profile with further questions: of the picture, of the sound, of both."""
+    questions = {
+        "ah": None,
+        "face": {"text": " the face?", "answers": TONES, "sees": "picture", "reducer": "any"},
+        "voice": {"text": " the voice?", "answers": TONES, "sees": "sound"},
+        "seen": {"text": " one face?", "positive": "Yes"},
+    }
+    fields = load_profile("tiny").model_dump(by_alias=True) | {"name": "why"}
+    contrasts = {"face-voice": ("face", "voice")}
+    return Profile(**fields | {"questions": questions, "contrasts": contrasts})
+
+
+def with_answers(score: ClipScore, profile: Profile) -> ClipScore:
+    """The same with answers to all questions of a profile that asks several."""
+    asked = profile.complete_questions
+    if len(asked) == 1 or score.p_ah is None:
+        return score
+    p: dict[str, list[float]] = {asked[0].name: [score.p_ah, 1 - score.p_ah]}
+    for number, question in enumerate(asked[1:]):
+        weights = [(score.clip_index + number + n) % 4 + 1 for n in range(len(question.answers))]
+        p[question.name] = [weight / sum(weights) for weight in weights]
+    answers = [
+        AnswerScore(question=one.name, answer=answer, p=of_answer, mass=0.9)
+        for one in asked
+        for answer, of_answer in zip(one.answers, p[one.name], strict=True)
+    ]
+    contrasts = [
+        ContrastScore(
+            contrast=one.name, distance=measure_contrast(*(p[name] for name in one.between))
+        )
+        for one in profile.contrasts
+    ]
+    return replace(score, answers=answers, contrasts=contrasts)
 
 
 def clip(index: int, p_ah: float | ErrorKind, length_s: float = 5.0, **fields) -> ClipScore:
@@ -96,10 +146,13 @@ def row(
     scored_at: datetime = SCORED_AT,
     **fields,
 ) -> dict:
+    by = by or scoring()
+    whole = scored(video_id, p_ah, **fields)
+    whole.clips = [with_answers(one, by.profile) for one in whole.clips]
     return verdict_row(
-        scored(video_id, p_ah, **fields),
+        whole,
         reduction=reduction or Reduction(),
-        scoring=by or scoring(),
+        scoring=by,
         provenance=Provenance(
             run_id=run_id, ah_ray_version="0.1", ffmpeg_version="7.1", hide_uris=hide_uris
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invented_rows import why_profile
 from rich.console import Console
 
 import ah_ray
@@ -41,12 +42,17 @@ def of_readme() -> list[str]:
 
 @pytest.fixture(scope="module")
 def real_output(ray_session, whole_cohort, tmp_path_factory) -> Path:
-    """A folder with `scores`: some of the demonstration's recordings, scored by the tiny model."""
+    """A folder with `scores`: some of the demonstration's recordings, scored by the tiny model.
+
+    It was asked several questions, so that all columns are filled.
+    """
     folder = tmp_path_factory.mktemp("read")
     for name in RECORDINGS:
         (folder / "cohort").mkdir(exist_ok=True)
         shutil.copy(whole_cohort / name, folder / "cohort")
+    (folder / "why.yaml").write_text(why_profile().model_dump_json(by_alias=True))
     settings = {"videos": str(folder / "cohort"), "out": str(folder / "scores"), "model": "tiny"}
+    settings |= {"profile": str(folder / "why.yaml")}
     score(score_settings(**settings, max_failed=1.0), Console(quiet=True))
     return folder
 
@@ -106,10 +112,12 @@ def test_failures_are_counted(run):
 
 
 def test_our_own_readers(run, real_output, capsys):
-    *_, readers, moments = blocks(PAGE)
+    *_, readers, answers, moments = blocks(PAGE)
     found = run(readers)
     assert found["verdicts"].column_names == ["video_id", "p_ah", "answer"]
     assert len(found["verdicts"]) == len(RECORDINGS) and len(found["clips"]) == 12
+    wide = run(answers)["wide"]
+    assert wide.shape == (found["clips"].p_ah.notna().sum(), 10)
     run(moments)
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == len(surest_moments(str(real_output / "scores")))
@@ -127,8 +135,8 @@ def test_the_readmes_lines(run):
 
 
 def test_every_block_is_run_or_marked():
-    """Seven of Python here, and R's, which nobody runs, as the page says."""
+    """Eight of Python here, and R's, which nobody runs, as the page says."""
     languages = re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)
-    assert languages.count("python") == 7 and set(languages) == {"python", "r"}
+    assert languages.count("python") == 8 and set(languages) == {"python", "r"}
     r = PAGE.split("## R\n")[1].split("\n## ")[0]
     assert "not run by the tests" in r and "library(arrow)" in r

@@ -15,13 +15,22 @@ from ah_ray.config import SCORING_VERSION, Scoring
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.output.guarded_write import write_guarded
 from ah_ray.output.row_files import check_version, rows_folder
-from ah_ray.output.table_files import CLIPS_FILE, VERDICTS_FILE
+from ah_ray.output.table_files import ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE
+from ah_ray.profile import Profile
 from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.records import SCHEMA_VERSION
 from ah_ray.validation import FrozenModel, first_problem
 from ah_ray.verdicts.reduction import Reduction
 
-_OWN_NAMES = {"config.json", "lease.json", VERDICTS_FILE, CLIPS_FILE, "videos", "runs"}
+_OWN_NAMES = {
+    "config.json",
+    "lease.json",
+    VERDICTS_FILE,
+    CLIPS_FILE,
+    ANSWERS_FILE,
+    "videos",
+    "runs",
+}
 
 
 class Member(FrozenModel):
@@ -50,6 +59,12 @@ class OutputConfig(FrozenModel):
     members: tuple[Member, ...] = ()
     hide_uris: bool = False  # the rows hold no names
     learned_from: tuple[LearnedFrom, ...] = ()  # whose videos its models and calibrations know
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """Return the profile of each scoring: one, or one for each member of an ensemble."""
+        scorings = [self.scoring] if self.scoring else [member.scoring for member in self.members]
+        return tuple(scoring.profile for scoring in scorings)
 
     def describe(self) -> str:
         """Return in a few words what scored the output."""

@@ -1,16 +1,17 @@
-"""Reads an output as two Arrow tables, without opening a file for each video."""
+"""Reads an output as Arrow tables, without opening a file for each video."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.output.row_files import rows_folder
-from ah_ray.output.table_files import CLIPS_FILE, VERDICTS_FILE, open_table
-from ah_ray.records import CLIPS, VERDICTS
+from ah_ray.output.table_files import ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE, open_table
+from ah_ray.records import ANSWERS, CLIPS, VERDICTS
 
 
 def read_verdicts(out: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -30,31 +31,49 @@ def read_clips(out: str, columns: Sequence[str] | None = None) -> pa.Table:
     return _read(out, CLIPS_FILE, CLIPS, columns)
 
 
+def read_answers(out: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return one row for each answer to each question about each clip: records.ANSWERS.
+
+    It is sorted by video_id and clip_index. Raise the errors of `read_verdicts`, and ConfigError if
+    one question with two answers was asked: then clips.parquet holds its answer.
+    """
+    return _read(out, ANSWERS_FILE, ANSWERS, columns)
+
+
 def _read(out: str, name: str, schema: pa.Schema, columns: Sequence[str] | None) -> pa.Table:
     try:
         with open_table(storage.normalise(out), name) as table:
-            stored = table.schema.names
-            # Columns that an earlier version did not have are null.
-            known = [*stored, *(column for column in schema.names if column not in stored)]
+            known = [
+                *schema.names,
+                *(name for name in table.stored.names if name not in schema.names),
+            ]
             if unknown := [column for column in columns or () if column not in known]:
                 raise ConfigError(
                     f"{name} has no column {', '.join(unknown)}; it has {', '.join(known)}"
                 )
-            wanted = schema.names if columns is None else list(columns)
-            found = table.read([column for column in wanted if column in stored])
-            return _with_nulls(found, schema, wanted).replace_schema_metadata()
+            return table.read(columns).replace_schema_metadata()
     except ObjectMissing:
-        raise no_tables_error(out) from None
+        raise _no_table_error(storage.normalise(out), name) from None
     except StorageError as error:
         raise ConfigError(f"{out} cannot be read: {error}") from None
 
 
-def _with_nulls(table: pa.Table, schema: pa.Schema, wanted: Sequence[str]) -> pa.Table:
-    for column in wanted:
-        if column not in table.column_names:
-            field = schema.field(column)
-            table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(list(wanted)) if len(table.column_names) == len(wanted) else table
+def has_answers(out: str) -> bool:
+    """Return whether an output has a table of answers; False if storage does not say."""
+    try:
+        return storage.exists(storage.join(storage.normalise(out), ANSWERS_FILE))
+    except StorageError:
+        return False
+
+
+def _no_table_error(out: str, name: str) -> ConfigError:
+    with suppress(StorageError):
+        if name == ANSWERS_FILE and storage.exists(storage.join(out, VERDICTS_FILE)):
+            return ConfigError(
+                f"{out} has no {ANSWERS_FILE}: one question with two answers was asked, and "
+                f"{CLIPS_FILE} holds its answers"
+            )
+    return no_tables_error(out)
 
 
 def no_tables_error(out: str) -> ConfigError:

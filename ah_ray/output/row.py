@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import PurePosixPath
@@ -14,6 +14,7 @@ from ah_ray.errors import ErrorKind
 from ah_ray.escaping import escape_text
 from ah_ray.output.redaction import redact_name
 from ah_ray.records import FROM_MANIFEST, SCHEMA_VERSION, ClipScore, Scored
+from ah_ray.verdicts.further_answers import reduce_asked
 from ah_ray.verdicts.reduction import Reduction
 from ah_ray.verdicts.verdict import Row, with_verdict
 
@@ -47,6 +48,8 @@ def verdict_row(
     """Return one row of records.VERDICT. `scored_at` is now, unless it is given."""
     video, facts = scored.video, scored.facts
     kind, error = _first_error(scored)
+    clips = [_clip(clip) for clip in scored.clips]
+    _, *further = scoring.profile.complete_questions
     row = {
         "schema_version": SCHEMA_VERSION,
         "video_id": video.video_id,
@@ -80,7 +83,8 @@ def verdict_row(
         "scored_at": scored_at or datetime.now(UTC),
         "decode_s": facts.decode_s,
         "score_s": sum(clip.score_s for clip in scored.clips),
-        "clips": [_clip(clip) for clip in scored.clips],
+        "asked": reduce_asked(clips, {question.name: question.reducer for question in further}),
+        "clips": clips,
     }
     row = with_verdict(row, reduction)
     return hide_names_in_row(row) if provenance.hide_uris else row
@@ -118,6 +122,8 @@ def _clip(clip: ClipScore) -> dict[str, Any]:
         "answer_mass": clip.answer_mass,
         "format_mass": clip.format_mass,
         "model_p_ah": clip.model_p_ah,
+        "answers": [asdict(answer) for answer in clip.answers] or None,
+        "contrasts": [asdict(contrast) for contrast in clip.contrasts] or None,
         "n_frames": clip.n_frames,
         "error_kind": clip.error_kind if clip.p_ah is None else None,
     }

@@ -24,6 +24,9 @@ READERS = 16
 NAMED_BY = ("video_id", "etag", "config_fingerprint")
 """The columns from which the name of a row's file follows."""
 
+_LATER_COLUMNS = {"asked", *FROM_MANIFEST}
+"""Columns that rows of this schema version lack if they were written before its release."""
+
 _AT_ONCE = 512  # files that are read before their rows are yielded
 
 
@@ -142,7 +145,7 @@ def _read_row(
         schema = pa.schema([VERDICT.field(name) for name in columns])
         missing = set(columns) - set(row.column_names)
         is_older = written_by is not None and written_by < SCHEMA_VERSION
-        if is_older or (missing and missing <= set(FROM_MANIFEST)):
+        if is_older or (missing and missing <= _LATER_COLUMNS):
             # Columns that an earlier version did not have are null.
             return pa.Table.from_pylist(row.to_pylist(), schema=schema)
         return row.select(columns).cast(schema)

@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeVar
 from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.output.read import no_tables_error
 from ah_ray.output.table_files import VERDICTS_FILE, Cursor, Tables, open_table, open_tables
-from ah_ray.records import VERDICTS
 from ah_ray.verdicts.verdict import Row
 
 T = TypeVar("T")
@@ -36,7 +35,6 @@ def stream_rows(out: str) -> Iterator[Row]:
     """
     with open_finished_tables(out) as tables:
         clips = Cursor(tables.clips)
-        missing = dict.fromkeys(set(VERDICTS.names) - set(tables.verdicts.schema.names))
         for batch in tables.verdicts.batches(batch_size=_BATCH_ROWS):
             rows = batch.to_pylist()
             of_batch = clips.up_to(rows[-1]["video_id"]).to_pylist()
@@ -48,7 +46,7 @@ def stream_rows(out: str) -> Iterator[Row]:
                 for video_id, found in groupby(of_batch, itemgetter("video_id"))
             }
             for row in rows:
-                yield row | missing | {"clips": timelines.get(row["video_id"], [])}
+                yield row | {"clips": timelines.get(row["video_id"], [])}
 
 
 def stream_contents(out: str) -> Iterator[Content]:

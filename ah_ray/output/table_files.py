@@ -1,18 +1,20 @@
-"""The files OUT/verdicts.parquet and OUT/clips.parquet: how they are marked, opened and replaced.
+"""The tables OUT/verdicts.parquet, clips.parquet and answers.parquet: how they are marked, opened
+and replaced.
 
-Both are sorted by video_id. Their footers hold the version of the schema, and a mark that both
-tables of one writing share. They are two objects, so a reader of both compares the marks.
+They are sorted by video_id. Their footers hold the version of the schema, and a mark that the
+tables of one writing share. They are separate objects, so a reader of several compares the marks.
+There is no answers.parquet where one question with two answers was asked.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,20 +23,40 @@ import pyarrow.parquet as pq
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, PreconditionFailed, StorageError
 from ah_ray.output.row_files import check_version
-from ah_ray.records import CLIPS, FROM_MANIFEST, NOT_PARQUET, SCHEMA_VERSION, VERDICTS
+from ah_ray.records import (
+    ANSWERS,
+    CLIPS,
+    FROM_MANIFEST,
+    NOT_PARQUET,
+    SCHEMA_VERSION,
+    VERDICTS,
+)
 
-VERDICTS_FILE, CLIPS_FILE = "verdicts.parquet", "clips.parquet"
+VERDICTS_FILE, CLIPS_FILE, ANSWERS_FILE = "verdicts.parquet", "clips.parquet", "answers.parquet"
+TABLE_FILES = (VERDICTS_FILE, CLIPS_FILE, ANSWERS_FILE)
+_SCHEMAS = {VERDICTS_FILE: VERDICTS, CLIPS_FILE: CLIPS, ANSWERS_FILE: ANSWERS}
 
 _SCHEMA_VERSION, _WRITING, _ROW_VERSIONS = (
     b"ah_ray.schema_version",
     b"ah_ray.writing",
     b"ah_ray.row_versions",
 )
-ADDED = {"unscored_sound_s", "remarks", "format_mass", *FROM_MANIFEST}
+ADDED = {
+    "unscored_sound_s",
+    "remarks",
+    "format_mass",
+    "asked",
+    "answers",
+    "contrasts",
+    *FROM_MANIFEST,
+}
 """Columns that tables of earlier versions lack."""
 
 _BATCH_ROWS = 16_384
 _WRITES = 3  # attempts, if another writer changes the table meanwhile
+
+
+_Rows = TypeVar("_Rows", pa.Table, pa.RecordBatch)
 
 
 class TableDamaged(ConfigError):
@@ -49,41 +71,73 @@ def damage_error(uri: str, error: Exception) -> TableDamaged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One of the two tables, open. Reading from it raises TableDamaged if a page is damaged."""
+    """One of the tables, open. Reading from it raises TableDamaged if a page is damaged.
+
+    Columns that an earlier version did not have are null.
+    """
 
     uri: str
     file: pq.ParquetFile
+    expected: pa.Schema  # of this version
 
     @property
-    def schema(self) -> pa.Schema:
+    def stored(self) -> pa.Schema:
         """Return the schema of the file."""
         return self.file.schema_arrow
 
     @property
+    def schema(self) -> pa.Schema:
+        """Return the schema of the table as it is read."""
+        return self.expected
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether the file has the columns of this version, or of an earlier one."""
+        now = [field for field in self.expected if field.name in self.stored.names]
+        missing = set(self.expected.names) - set(self.stored.names)
+        return bool(self.stored.equals(pa.schema(now))) and missing <= ADDED
+
+    @property
     def writing(self) -> bytes | None:
-        """Return the mark that both tables of one writing share."""
+        """Return the mark that the tables of one writing share."""
         mark: bytes | None = (self.file.metadata.metadata or {}).get(_WRITING)
         return mark
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the whole table, or some of its columns."""
+        names = self.schema.names if columns is None else list(columns)
         with self._damage_named():
-            return self.file.read(columns=columns, use_threads=False)
+            found = self.file.read(columns=self._find_stored(names), use_threads=False)
+        return self._complete(found, names)
 
     def batches(
         self, columns: Sequence[str] | None = None, batch_size: int = 65_536
     ) -> Iterator[pa.RecordBatch]:
         """Yield its rows in order. Errors of the code that uses the batches are not caught here."""
+        names = self.schema.names if columns is None else list(columns)
         with self._damage_named():
             batches = self.file.iter_batches(
-                batch_size=batch_size, columns=None if columns is None else list(columns)
+                batch_size=batch_size, columns=self._find_stored(names)
             )
         while True:
             with self._damage_named():
                 batch = next(batches, None)
             if batch is None:
                 return
-            yield batch
+            yield self._complete(batch, names)
+
+    def _find_stored(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in self.stored.names]
+
+    def _complete(self, rows: _Rows, names: Sequence[str]) -> _Rows:
+        """Return these columns of the rows, null where the file does not have them."""
+        if rows.schema.names == names:
+            return rows
+        for name in names:
+            if name not in rows.schema.names:
+                field = self.expected.field(name)
+                rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+        return rows.select(list(names))
 
     @contextmanager
     def _damage_named(self) -> Iterator[None]:
@@ -99,11 +153,6 @@ class Tables:
 
     verdicts: Table
     clips: Table
-
-    @property
-    def is_current(self) -> bool:
-        """Return whether they have all columns, and not those of an earlier version."""
-        return bool(self.verdicts.schema.equals(VERDICTS) and self.clips.schema.equals(CLIPS))
 
     def row_versions(self) -> pa.Array | None:
         """Return a `version_mark` for each row of `verdicts`; None if an older ah_ray wrote it."""
@@ -138,15 +187,15 @@ def open_table(out: str, name: str) -> Iterator[Table]:
             raise damage_error(uri, error) from None
         marks = table.schema_arrow.metadata or {}
         check_version(uri, int(marks.get(_SCHEMA_VERSION, 0)))
-        yield Table(uri=uri, file=table)
+        yield Table(uri=uri, file=table, expected=_SCHEMAS[name])
 
 
 @contextmanager
 def open_tables(out: str) -> Iterator[Tables | None]:
-    """Open both tables to read them together; None if one is missing or damaged, or they differ.
+    """Open verdicts and clips to read them together; None if that cannot be done.
 
-    They differ if a run was killed between the two writes, or is just writing them. Columns that an
-    earlier version did not write are not there.
+    Then one is missing or damaged, or they differ, since a run was killed between the two writes or
+    is just writing them.
     """
     with ExitStack() as stack:
         try:
@@ -156,19 +205,12 @@ def open_tables(out: str) -> Iterator[Tables | None]:
             yield None
             return
         same = verdicts.writing is not None and verdicts.writing == clips.writing
-        known = _is_known(verdicts.schema, VERDICTS) and _is_known(clips.schema, CLIPS)
-        yield Tables(verdicts=verdicts, clips=clips) if same and known else None
-
-
-def _is_known(found: pa.Schema, now: pa.Schema) -> bool:
-    """Return whether a table has the columns of this version, or of an earlier one."""
-    return bool(found.equals(pa.schema([f for f in now if f.name in found.names]))) and (
-        set(now.names) - set(found.names) <= ADDED
-    )
+        fits = verdicts.is_known and clips.is_known
+        yield Tables(verdicts=verdicts, clips=clips) if same and fits else None
 
 
 def open_writer(file: BinaryIO | Path, schema: pa.Schema, writing: str) -> pq.ParquetWriter:
-    """Return a writer of one of the tables to a local file; `writing` is the mark of both."""
+    """Return a writer of one of the tables to a local file; `writing` is the mark of all."""
     marks = {_SCHEMA_VERSION: str(SCHEMA_VERSION).encode(), _WRITING: writing.encode()}
     return pq.ParquetWriter(
         file, schema.with_metadata(marks), compression="zstd", write_page_checksum=True
@@ -181,23 +223,34 @@ def add_row_versions(verdicts: pq.ParquetWriter, marks: pa.Array) -> None:
 
 
 def replace_tables(
-    out: str, *, verdicts: Path, clips: Path, writing: str, confirm: Callable[[], None]
+    out: str, files: Mapping[str, Path], *, writing: str, confirm: Callable[[], None]
 ) -> None:
-    """Write both tables to OUT from local files, and check that storage has them.
+    """Write tables to OUT from local files, by their names, and check that storage has them.
 
-    `confirm` is called before each. Raise StorageError, which says so if the tables are now of
-    different runs, and what `confirm` raises.
+    A table of answers that is not among them is removed. `confirm` is called before each change.
+    Raise StorageError, which says so if the tables are now of different runs, and what `confirm`
+    raises.
     """
-    _replace(out, CLIPS_FILE, clips, confirm)
-    try:
-        _replace(out, VERDICTS_FILE, verdicts, confirm)
-    except StorageError as error:
-        raise StorageError(
-            f"{CLIPS_FILE} is of this run and {VERDICTS_FILE} is not, until the same command "
-            f"has run again: {error}"
-        ) from error
-    for name in (CLIPS_FILE, VERDICTS_FILE):
+    names = [name for name in (ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE) if name in files]
+    for number, name in enumerate(names):
+        try:
+            _replace(out, name, files[name], confirm)
+        except StorageError as error:
+            if not number:
+                raise
+            raise StorageError(
+                f"{_are(names[:number])} of this run and {_are(names[number:])} not, until the "
+                f"same command has run again: {error}"
+            ) from error
+    for name in names:
         _check_kept(out, name, writing)
+    if ANSWERS_FILE not in files and storage.exists(answers := storage.join(out, ANSWERS_FILE)):
+        confirm()
+        storage.remove([answers])
+
+
+def _are(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _replace(out: str, name: str, path: Path, confirm: Callable[[], None]) -> None:
@@ -223,7 +276,8 @@ def _replace(out: str, name: str, path: Path, confirm: Callable[[], None]) -> No
 def _check_kept(out: str, name: str, writing: str) -> None:
     """Raise StorageError if storage acknowledged this table but does not have it."""
     with suppress(ObjectMissing, *NOT_PARQUET), storage.open_read(storage.join(out, name)) as file:
-        if Table(uri=name, file=pq.ParquetFile(file)).writing == writing.encode():
+        table = Table(uri=name, file=pq.ParquetFile(file), expected=_SCHEMAS[name])
+        if table.writing == writing.encode():
             return
     raise StorageError(
         f"{storage.join(out, name)} is not the table that storage has just acknowledged; "

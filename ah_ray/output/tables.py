@@ -1,4 +1,4 @@
-"""The final tables: all rows of a cohort in two files, so that readers need not open a million.
+"""The final tables: all rows of a cohort in a few files, so that readers need not open a million.
 
 Most rows of a night are the same as in the night before. They are copied from the old tables; only
 files whose version, by its etag, is not in the old tables are opened. Clocks play no part. The data
@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -23,10 +23,15 @@ import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ObjectMissing, StorageError
+from ah_ray.output.config import read_config
 from ah_ray.output.counts import Counts
 from ah_ray.output.row_files import NAMED_BY, read_row_files, row_names, rows_folder
 from ah_ray.output.spool import Spool
 from ah_ray.output.table_files import (
+    ANSWERS_FILE,
+    CLIPS_FILE,
+    TABLE_FILES,
+    VERDICTS_FILE,
     Cursor,
     TableDamaged,
     Tables,
@@ -36,7 +41,7 @@ from ah_ray.output.table_files import (
     open_writer,
     replace_tables,
 )
-from ah_ray.records import CLIPS, FROM_MANIFEST, VERDICTS
+from ah_ray.records import ANSWERS, CLIPS, FROM_MANIFEST, VERDICTS
 from ah_ray.temporary import nameless_file
 
 GROUP_ROWS = 16_384
@@ -50,7 +55,7 @@ def write_tables(
     confirm: Callable[[], None] = lambda: None,
     from_manifest: pa.Table | None = None,
 ) -> Counts:
-    """Write both tables from the rows that exist for `current`. Return what they hold.
+    """Write the tables from the rows that exist for `current`. Return what they hold.
 
     `current` are the names of the rows that the cohort should have (cohort.row_name of each video's
     current content). Rows of other content, or of videos that left the cohort, are left out. The
@@ -70,8 +75,7 @@ def write_tables(
     try:
         with open_tables(out) as old:
             counts.n_removed = _count_removed(old, ids)
-            usable = old if old is not None and old.is_current else None
-            groups = _read_groups(out, found, usable, spool)
+            groups = _read_groups(out, found, old, spool)
             return _write(out, found, _renew(groups, from_manifest), counts, confirm)
     except TableDamaged:  # a page of an old table is damaged: do not use the old tables
         groups = _read_groups(out, found, None, spool)
@@ -98,49 +102,61 @@ def _write(
     counts: Counts,
     confirm: Callable[[], None],
 ) -> Counts:
-    """Write both tables of the row files in `found` to local disk, then to storage.
+    """Write the tables of the row files in `found` to local disk, then to storage.
 
     The local files have no name, so nothing is left of them if the process is killed.
     """
     writing = secrets.token_hex(8)
     with ExitStack() as stack:
         try:
-            files = [stack.enter_context(nameless_file()) for _ in range(2)]
-            _fill_tables(files[0], files[1], writing, groups, found, counts)
+            files = {name: stack.enter_context(nameless_file()) for name in TABLE_FILES}
+            if not _fill_tables(files, writing, groups, found, counts, out):
+                files.pop(ANSWERS_FILE)
         except OSError as error:
             raise StorageError(
                 f"the tables of {out} are made in {tempfile.gettempdir()}, which failed: "
                 f"{error.strerror or error}; make room there, or set TMPDIR to another disk"
             ) from error
-        verdicts, clips = (Path(f"/dev/fd/{file.fileno()}") for file in files)
-        replace_tables(out, verdicts=verdicts, clips=clips, writing=writing, confirm=confirm)
+        paths = {name: Path(f"/dev/fd/{file.fileno()}") for name, file in files.items()}
+        replace_tables(out, paths, writing=writing, confirm=confirm)
     return counts
 
 
 def _fill_tables(
-    verdicts_file: BinaryIO,
-    clips_file: BinaryIO,
+    files: Mapping[str, BinaryIO],
     writing: str,
     groups: _Groups,
     found: pa.Table,
     counts: Counts,
-) -> None:
+    out: str,
+) -> bool:
+    """Write the tables to local files. Return whether there are answers of their own."""
     ids = []
-    with (
-        open_writer(verdicts_file, VERDICTS, writing) as verdicts_writer,
-        open_writer(clips_file, CLIPS, writing) as clips_writer,
-    ):
+    answers_writer = None
+    sees: dict[str, str] = {}
+    with ExitStack() as stack:
+        verdicts_writer, clips_writer = (
+            stack.enter_context(open_writer(files[name], schema, writing))
+            for name, schema in ((VERDICTS_FILE, VERDICTS), (CLIPS_FILE, CLIPS))
+        )
         for verdicts, clips in groups:
             counts.add(verdicts, clips)
             verdicts_writer.write_table(verdicts)
             clips_writer.write_table(clips)
+            if _has_answers(clips):
+                if answers_writer is None:
+                    sees = _read_what_is_seen(out)
+                    answers_writer = open_writer(files[ANSWERS_FILE], ANSWERS, writing)
+                    stack.enter_context(answers_writer)
+                answers_writer.write_table(flat_answers(clips, sees))
             ids.extend(verdicts["video_id"].chunks)
         places = pc.index_in(
             pa.chunked_array(ids, pa.string()), value_set=_video_ids(found["name"])
         )
         add_row_versions(verdicts_writer, found["mark"].take(places))
-    verdicts_file.flush()
-    clips_file.flush()
+    for file in files.values():
+        file.flush()
+    return answers_writer is not None
 
 
 def _string_column(values: Iterable[str]) -> pa.Array:
@@ -272,3 +288,31 @@ def flat_clips(rows: pa.Table) -> pa.Table:
     clips = rows["clips"].combine_chunks()
     ids = rows["video_id"].combine_chunks().take(pc.list_parent_indices(clips))
     return pa.Table.from_arrays([ids, *pc.list_flatten(clips).flatten()], schema=CLIPS)
+
+
+def _read_what_is_seen(out: str) -> dict[str, str]:
+    """Return question → what of a clip it sees, as OUT's configuration has it."""
+    config = read_config(out)
+    found: dict[str, str] = {}
+    for profile in config.profiles if config else ():
+        for question in profile.complete_questions:
+            found.setdefault(question.name, question.sees.value)
+    return found
+
+
+def _has_answers(clips: pa.Table) -> bool:
+    """Return whether any of these rows of CLIPS holds answers."""
+    return bool(clips["answers"].null_count < len(clips))
+
+
+def flat_answers(clips: pa.Table, sees: Mapping[str, str]) -> pa.Table:
+    """Return the answers of rows of CLIPS as rows of ANSWERS, in the same order."""
+    answers = clips["answers"].combine_chunks()
+    places = pc.list_parent_indices(answers)
+    whose = clips.select(["video_id", "clip_index", "start_s", "end_s"]).take(places)
+    question, answer, p, mass = pc.list_flatten(answers).flatten()
+    known = pa.array(sees.keys(), pa.string())
+    of_question = pa.array(sees.values(), pa.string()).take(pc.index_in(question, value_set=known))
+    return pa.Table.from_arrays(
+        [*whose.columns, question, of_question, answer, p, mass], schema=ANSWERS
+    )

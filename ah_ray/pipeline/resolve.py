@@ -37,7 +37,7 @@ from ah_ray.results.calibration import (
     scoring_members,
 )
 from ah_ray.results.ensembles import hash_parts
-from ah_ray.verdicts.reducers import parse_reducer
+from ah_ray.verdicts.reducers import find_reducer, list_reducers, parse_reducer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +80,7 @@ def resolve(settings: ScoreSettings) -> Resolved:
         ],
         anyway=settings.profile_anyway,
     )
-    _check_questions(chosen.profile)
+    _check_reducers(chosen.profile)
     for model in models:
         check_tokenizers(model.place, adapters, chosen.profile)
     scoring = Scoring(
@@ -110,14 +110,14 @@ def resolve(settings: ScoreSettings) -> Resolved:
     )
 
 
-def _check_questions(profile: Profile) -> None:
-    """Raise ConfigError for a profile whose answers have no columns in rows."""
-    if len(profile.complete_questions) > 1:
-        first = profile.complete_questions[0].name
-        raise ConfigError(
-            f"profile {profile.name} asks several questions, and rows hold the answers to one: "
-            f"leave only {first} in its list of questions"
-        )
+def _check_reducers(profile: Profile) -> None:
+    """Raise ConfigError if a question names a reducer that does not exist."""
+    for question in profile.complete_questions:
+        if find_reducer(question.reducer) is None:
+            raise ConfigError(
+                f"profile {profile.name}: questions.{question.name}: there is no reducer "
+                f"{question.reducer}; choose one of {list_reducers()}"
+            )
 
 
 def _model(model: str, adapters: Sequence[Path], settings: ScoreSettings) -> Model:

@@ -18,6 +18,7 @@ from ah_ray.output.config import Member, OutputConfig
 from ah_ray.output.redaction import redact_name
 from ah_ray.output.row import FAILED, OK, PARTIAL
 from ah_ray.records import FROM_MANIFEST, SCHEMA_VERSION
+from ah_ray.verdicts.further_answers import average_answers, average_contrasts, reduce_asked
 from ah_ray.verdicts.reduction import Reduction
 from ah_ray.verdicts.verdict import Row, with_verdict
 
@@ -97,9 +98,19 @@ def combine_rows(members: Sequence[Row | None], config: OutputConfig) -> Row:
         "scored_at": max(row["scored_at"] for row in present),
         "decode_s": sum(row["decode_s"] or 0.0 for row in present),
         "score_s": sum(row["score_s"] or 0.0 for row in present),
+        "asked": reduce_asked(clips, _further_reducers(scorings)),
         "clips": clips,
     }
     return with_verdict(row, config.reduction)
+
+
+def _further_reducers(scorings: Sequence[Scoring]) -> dict[str, str]:
+    """Return the reducer of each further question, as the first member that asks it has it."""
+    reducers: dict[str, str] = {}
+    for scoring in scorings:
+        for question in scoring.profile.complete_questions[1:]:
+            reducers.setdefault(question.name, question.reducer)
+    return reducers
 
 
 def _combine_status(members: Sequence[Row | None]) -> tuple[str, str | None, str | None]:
@@ -138,6 +149,8 @@ def _combine_clip(clips: Sequence[_Clip | None]) -> _Clip:
         "answer_mass": _mean_of_column(good, "answer_mass"),
         "format_mass": _mean_of_column(good, "format_mass"),
         "model_p_ah": [clip and clip["p_ah"] for clip in clips],
+        "answers": average_answers([clip["answers"] for clip in good]),
+        "contrasts": average_contrasts([clip["contrasts"] for clip in good]),
         "n_frames": max(clip["n_frames"] for clip in present),
         "error_kind": None if good else _first_known(clip["error_kind"] for clip in present),
     }

@@ -1,6 +1,6 @@
 """Removes videos from an output for good, for example because consent was withdrawn.
 
-It removes their rows, their entries in both tables, their names in run files, and the report in
+It removes their rows, their entries in the tables, their names in run files, and the report in
 OUT. Copies that the storage keeps by itself (versions, backups, logs) remain until their owner
 removes them.
 """

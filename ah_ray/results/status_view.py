@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
 from ah_ray.cli.screen import say
 from ah_ray.errors import ErrorKind
 from ah_ray.output.runs import RunSummary
+from ah_ray.profile import Profile, Sees
 from ah_ray.results.purge import REPORT_FILE, PurgeResult
 from ah_ray.results.status import Status
 from ah_ray.units import format_clock, format_count, format_names
@@ -28,11 +29,22 @@ def status_lines(status: Status) -> Iterator[str]:
     if status.config:
         reduction = describe_reduction(status.config.reduction)
         yield f"Scored by {status.config.describe()}; {reduction}"
+        yield from _question_lines(status.config.profiles)
     yield from _cohort_lines(status.runs)
     yield from _work_lines(status)
     if status.runs:
         yield "Last runs ended (UTC)"
         yield from map(_run_line, status.runs)
+
+
+def _question_lines(profiles: Sequence[Profile]) -> Iterator[str]:
+    """Yield what is asked, if that is more than one question."""
+    names: dict[str, str] = {}
+    for question in (one for profile in profiles for one in profile.complete_questions):
+        seen = "" if question.sees is Sees.BOTH else f" ({question.sees})"
+        names.setdefault(question.name, question.name + seen)
+    if len(names) > 1:
+        yield f"Asks      {', '.join(names.values())}"
 
 
 def _cohort_lines(runs: list[RunSummary]) -> Iterator[str]:
@@ -95,7 +107,7 @@ def print_purged(console: Console, out: str, purged: PurgeResult) -> None:
     """Print what was removed, and what the owner still has to do."""
     lines = [
         f"Purged    {len(purged.video_ids):,} of the {format_count(purged.asked, 'video')} named",
-        f"Rows      {purged.rows:,} removed; {purged.rows_left:,} left in both tables",
+        f"Rows      {purged.rows:,} removed; {purged.rows_left:,} left in the tables",
         f"Run files {purged.run_files:,} named one of them, and do so no more",
     ]
     if purged.report:

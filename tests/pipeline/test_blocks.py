@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
+from invented_rows import why_profile, with_answers
 
 from ah_ray.errors import ErrorKind
 from ah_ray.pipeline.actors import blocks
@@ -58,6 +59,8 @@ def test_a_mixed_stream_survives_both_tables():
         ClipScore(clip_index=0, start_s=0, end_s=5, p_ah=0.25, answer_mass=0.5, n_frames=4),
         ClipScore(clip_index=1, start_s=5, end_s=10, p_ah=None, error_kind=ErrorKind.DECODE),
     ]
+    scores[0] = with_answers(scores[0], why_profile())
+    assert scores[0].answers and scores[0].contrasts
     table = blocks.scores_table(frames, scores)
     assert table.schema == blocks.SCORES
     rows = table.to_pylist()

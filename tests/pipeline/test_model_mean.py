@@ -1,6 +1,7 @@
 """What several models made of one clip."""
 
-from invented_rows import clip
+import pytest
+from invented_rows import clip, why_profile, with_answers
 
 from ah_ray.errors import ErrorKind
 from ah_ray.pipeline.actors.model_mean import average_models
@@ -24,6 +25,15 @@ def test_the_mean_of_what_is_known():
         [clip(3, 0.2, format_mass=0.5), clip(3, 0.9, format_mass=None), clip(3, 0.7)]
     )
     assert made.format_mass == (0.5 + 0.8) / 2
+
+
+def test_answers_and_contrasts_are_means_too():
+    each = [with_answers(clip(0, p), why_profile()) for p in (0.2, 0.6)]
+    failed = clip(0, ErrorKind.SCORING)
+    made = average_models([*each, failed])
+    assert [one.answer for one in made.answers] == [one.answer for one in each[0].answers]
+    assert [one.p for one in made.answers[:3]] == pytest.approx([0.4, 0.6, each[0].answers[2].p])
+    assert made.contrasts[0].distance == pytest.approx(each[0].contrasts[0].distance)
 
 
 def test_one_that_failed_is_named_and_left_out():

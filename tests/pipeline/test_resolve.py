@@ -139,11 +139,13 @@ def test_fewer_gpus_than_models(gpus, tmp_path):
         resolve(score_settings(**several, gpus_per_replica=2))
 
 
-def test_a_profile_with_several_questions_waits_for_columns(gpus, tmp_path):
+def test_a_reducer_of_a_question_that_does_not_exist(gpus, tmp_path):
     gpus(0)
     path = tmp_path / "mine.yaml"
-    path.write_text("extends: tiny\nquestions: {ah: , smile: {text: ' Is it a smile?'}}\n")
-    with pytest.raises(ConfigError, match=r"asks several questions, .*: leave only ah"):
+    asked = "{ah: , smile: {text: ' Is it a smile?', reducer: REDUCER}}"
+    path.write_text(f"extends: tiny\nquestions: {asked}\n")
+    with pytest.raises(ConfigError, match=r"questions.smile: there is no reducer REDUCER; .*mean"):
         resolved(profile=str(path))
-    path.write_text("extends: tiny\nquestions: {ah: }\n")
-    assert resolved(profile=str(path)).scoring.profile.complete_questions[0].name == "ah"
+    path.write_text(f"extends: tiny\nquestions: {asked.replace('REDUCER', 'topk2')}\n")
+    names = [one.name for one in resolved(profile=str(path)).scoring.profile.complete_questions]
+    assert names == ["ah", "smile"]

@@ -10,16 +10,16 @@ machine: no row in this pass, the healing loop comes back to it).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from types import UnionType
-from typing import Any, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import pyarrow as pa
 
 from ah_ray import clip_tables
 from ah_ray.errors import ErrorKind
 from ah_ray.pipeline.actors.model_mean import average_models
-from ah_ray.records import VERDICT, Clip, ClipScore, Video, VideoFacts
+from ah_ray.records import VERDICT, AnswerScore, Clip, ClipScore, ContrastScore, Video, VideoFacts
 from ah_ray.remarks import Remark
 
 Row = dict[str, Any]
@@ -39,20 +39,19 @@ _ARROW = {
 _OWN = {"groups": VERDICT.field("groups").type}
 """Fields whose Arrow type does not follow from their hint."""
 
-_NOT_SENT = ("answers", "contrasts")
-"""Fields of a ClipScore that have no column in rows."""
-
 
 def _arrow_type(hint: Any) -> pa.DataType:
     """The Arrow type of a record's field; `X | None` is a nullable X."""
     if isinstance(hint, UnionType):
         hint = next(part for part in hint.__args__ if part is not type(None))
+    if record := next((part for part in get_args(hint) if is_dataclass(part)), None):
+        return pa.list_(_struct(cast(type, record)))
     return _ARROW[getattr(hint, "__origin__", hint).__name__]
 
 
 def _struct(record: type) -> pa.StructType:
     hints = get_type_hints(record)
-    names = [field.name for field in fields(record) if field.name not in _NOT_SENT]
+    names = [field.name for field in fields(record)]
     return pa.struct([(name, _OWN.get(name) or _arrow_type(hints[name])) for name in names])
 
 
@@ -161,4 +160,7 @@ def _record(record: type, row: Row) -> Any:
         row = {**row, "stale": tuple(row["stale"] or ())}
     if row.get("groups"):
         row = {**row, "groups": tuple(row["groups"])}
+    for name, part in (("answers", AnswerScore), ("contrasts", ContrastScore)):
+        if name in row:
+            row = {**row, name: [part(**one) for one in row[name] or ()]}
     return record(**row)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from ah_ray.records import ClipScore
+from ah_ray.records import AnswerScore, ClipScore, ContrastScore
+from ah_ray.verdicts.further_answers import average_answers, average_contrasts
 
 
 def average_models(scores: Sequence[ClipScore]) -> ClipScore:
@@ -33,6 +34,14 @@ def average_models(scores: Sequence[ClipScore]) -> ClipScore:
         score_s=math.fsum(score.score_s for score in scores),
         error_kind=bad and bad[1].error_kind,
         error=error,
+        answers=[
+            AnswerScore(**one)
+            for one in average_answers([[*map(asdict, score.answers)] for score in good]) or ()
+        ],
+        contrasts=[
+            ContrastScore(**one)
+            for one in average_contrasts([[*map(asdict, score.contrasts)] for score in good]) or ()
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from ah_ray.cli.screen import say
 from ah_ray.errors import ErrorKind
 from ah_ray.escaping import escape_text
 from ah_ray.exit_status import ExitStatus
-from ah_ray.output.read import read_verdicts
+from ah_ray.output.read import has_answers, read_verdicts
 from ah_ray.output.runs import RunSummary
 from ah_ray.remarks import Remark
 from ah_ray.units import format_clock, format_count
@@ -84,6 +84,8 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
         yield f"Trouble   {summary.trouble}"
     yield f"Tables    {out}/verdicts.parquet"
     yield f"          {out}/clips.parquet"
+    if has_answers(out):
+        yield f"          {out}/answers.parquet"
     yield f"Run       {out}/runs/{summary.run_id}.json"
 
 
