@@ -67,11 +67,17 @@ class ModelSettings(FrozenModel):
 
     profile: str | None = Field(
         None,
-        description="Prompt, and how clips are shown: a built-in profile (seed, seed-32, seed-448, "
-        "swift-4.6 …) or a YAML file.",
+        description="Prompt, and how clips are shown: a built-in profile (seed, seed-why, "
+        "seed-448, swift-4.6 …) or a YAML file.",
         json_schema_extra=flag(
             metavar="NAME|FILE", default="what the model's training recorded, else seed"
         ),
+    )
+    ask: tuple[str, ...] = Field(
+        (),
+        description="Further question of the profile that is asked; the first one always is. "
+        "Repeat the flag.",
+        json_schema_extra=flag(metavar="NAME", default="all of the profile"),
     )
     profile_anyway: bool = Field(
         False, description="Use --profile although the model was trained with another one."
@@ -189,7 +195,7 @@ class ScoreSettings(
         json_schema_extra=flag(metavar="URI"),
     )
 
-    @field_validator("endings", "adapter", "calibration", mode="before")
+    @field_validator("endings", "adapter", "calibration", "ask", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Accept `.mp4, .webm` for a list, and an empty text for an empty one."""

@@ -24,11 +24,14 @@ from ah_ray.pipeline.reporting.summary_view import print_summary
 from ah_ray.pipeline.run import score
 from ah_ray.profile import YES
 from ah_ray.remarks import describe_quality
+from ah_ray.verdicts.further_answers import find_likeliest
 
 Row = dict[str, Any]
 
 FOLDER = Path("ah_ray_demo")
 BAR_CELLS = 24
+WHY = "tiny-why"
+"""A profile that also asks what face and voice do, each by itself."""
 
 _MEANING = """\
 The tiny model was taught on drawn faces such as these, and knows nothing of people; give a real
@@ -55,7 +58,7 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     except OSError as error:
         raise ConfigError(f"--demo writes to {folder}/, which failed: {error}") from None
     console.print("Scoring it: starting Ray, decoders and a replica …", highlight=False)
-    mine = {"videos": str(videos), "out": str(folder / "scores"), "model": TINY}
+    mine = {"videos": str(videos), "out": str(folder / "scores"), "model": TINY, "profile": WHY}
     outcome = score(
         score_settings(**{**mine, "rescore": True, "max_failed": 1.0, **settings}), console
     )
@@ -63,10 +66,11 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     console.print()
     console.print(verdict_table(verdicts))
     console.print()
-    longest = verdicts.sort_by([("n_failed_clips", "descending"), ("n_clips", "descending")])
-    for line in timeline(longest.slice(0, 1).to_pylist()[0], clips):
-        console.print(line)
-    console.print()
+    for failures_first in ("descending", "ascending"):
+        order = [("n_failed_clips", failures_first), ("n_clips", "descending")]
+        for line in timeline(verdicts.sort_by(order).slice(0, 1).to_pylist()[0], clips):
+            console.print(line)
+        console.print()
     print_summary(console, outcome.out, outcome.summary, outcome.missing)
     console.print()
     console.print(accuracy(verdicts, clips), highlight=False, soft_wrap=True)
@@ -126,7 +130,10 @@ def accuracy(verdicts: pa.Table, clips: pa.Table) -> str:
 
 
 def timeline(row: Row, clips: pa.Table) -> list[Text]:
-    """Return a line for each clip of one video, with a bar for P(A/H)."""
+    """Return a line for each clip of one video, with a bar for P(A/H).
+
+    A second line has the answers to further questions, where any were asked.
+    """
     lines = [Text(f"Timeline of {_name(row)}", style="bold")]
     for clip in clips.filter(pc.equal(clips["video_id"], row["video_id"])).to_pylist():
         span = f"{clip['start_s']:6.1f} – {clip['end_s']:4.1f} s  "
@@ -136,7 +143,17 @@ def timeline(row: Row, clips: pa.Table) -> list[Text]:
         filled = round(clip["p_ah"] * BAR_CELLS)
         bar = "█" * filled + "·" * (BAR_CELLS - filled)
         lines.append(Text(f"{span}{bar}  {clip['p_ah']:.3f}  {clip['answer']}"))
+        if clip["answers"]:
+            lines.append(Text(" " * len(span) + _describe_answers(clip), style="dim"))
     return lines
+
+
+def _describe_answers(clip: Row) -> str:
+    """Return the likeliest answer to each further question about a clip, and its contrasts."""
+    _, *further = find_likeliest(clip["answers"]).items()
+    parts = [f"{question} {answer} {p:.3f}" for question, (answer, p) in further]
+    parts += [f"{one['contrast']} {one['distance']:.3f}" for one in clip["contrasts"] or ()]
+    return " · ".join(parts)
 
 
 def _name(row: Row) -> str:

@@ -80,13 +80,13 @@ def resolve(settings: ScoreSettings) -> Resolved:
         ],
         anyway=settings.profile_anyway,
     )
-    _check_reducers(chosen.profile)
+    profile = _select_questions(chosen.profile, settings.ask)
     for model in models:
-        check_tokenizers(model.place, adapters, chosen.profile)
+        check_tokenizers(model.place, adapters, profile)
     scoring = Scoring(
         model=" + ".join(model.name for model in models),
         model_fingerprint=_model_fingerprint(models, adapters),
-        profile=chosen.profile,
+        profile=profile,
         windows=settings.windows,
         arithmetic=arithmetic,
         models=tuple(OneModel(name=model.name, fingerprint=model.fingerprint) for model in models)
@@ -110,14 +110,23 @@ def resolve(settings: ScoreSettings) -> Resolved:
     )
 
 
-def _check_reducers(profile: Profile) -> None:
-    """Raise ConfigError if a question names a reducer that does not exist."""
+def _select_questions(profile: Profile, names: Sequence[str]) -> Profile:
+    """Return the profile with its first question and those of these names, or all without names.
+
+    Raise ConfigError for a name or a reducer that does not exist.
+    """
+    if names:
+        try:
+            profile = profile.select_questions(names)
+        except ValueError as error:
+            raise ConfigError(f"--ask: {error}") from None
     for question in profile.complete_questions:
         if find_reducer(question.reducer) is None:
             raise ConfigError(
                 f"profile {profile.name}: questions.{question.name}: there is no reducer "
                 f"{question.reducer}; choose one of {list_reducers()}"
             )
+    return profile
 
 
 def _model(model: str, adapters: Sequence[Path], settings: ScoreSettings) -> Model:

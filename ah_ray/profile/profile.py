@@ -208,9 +208,11 @@ class Profile(FrozenModel):
         """Return all that changes a score, as JSON holds it.
 
         What a profile without a list of questions lacks is left out, so that its fingerprint is the
-        one that it had before there were such lists.
+        one that it had before there were such lists. A list of that one question is left out too.
         """
         unused = {name for name in ("questions", "contrasts") if not getattr(self, name)}
+        if self.complete_questions == self.model_copy(update={"questions": ()}).complete_questions:
+            unused.add("questions")
         return self.model_dump(mode="json", exclude={"name", "construct_name"} | unused)
 
     def answer_text(self, is_yes: bool) -> str:

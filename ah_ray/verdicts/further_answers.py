@@ -30,6 +30,15 @@ def average_contrasts(members: Sequence[Sequence[_Part] | None]) -> list[dict[st
     return _average(members, ("contrast",), ("distance",))
 
 
+def find_likeliest(answers: Sequence[_Part]) -> dict[str, tuple[str, float]]:
+    """Return the answer with the highest probability to each question, and that probability."""
+    found: dict[str, tuple[str, float]] = {}
+    for one in answers:
+        if one["question"] not in found or one["p"] > found[one["question"]][1]:
+            found[one["question"]] = (one["answer"], one["p"])
+    return found
+
+
 def _average(
     members: Sequence[Sequence[_Part] | None], key: Sequence[str], values: Sequence[str]
 ) -> list[dict[str, Any]] | None:

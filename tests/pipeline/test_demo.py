@@ -40,7 +40,12 @@ def test_verdicts_a_timeline_and_failures(ray_session, whole_cohort, tmp_path, m
         assert line.startswith(row["status"])
         assert row["error_kind"] is None or line.endswith(row["error_kind"])
     assert "Timeline of visit-03/broken upload.mp4" in text
-    assert len(re.findall(r"^ +\d+\.\d – +\d+\.\d s  .*(?:Yes|No)$", text, re.MULTILINE)) == 2
+    clip = r"^ +\d+\.\d – +\d+\.\d s  .*(Yes|No)\n"
+    lane = r" +face (\w+) \S+ · voice (\w+) \S+ · face-voice (\S+)$"
+    lanes = re.findall(clip + lane, text, re.MULTILINE)
+    assert len(lanes) == 6 and {answer for answer, *_ in lanes} == {"Yes", "No"}
+    for answer, face, voice, contrast in lanes:  # what the demonstration shows
+        assert (answer == "Yes") == (face != voice) == (float(contrast) > 0.5)
     assert "not scored: decode" in text
     assert "was taught on drawn faces" in text
     (right, of) = map(int, re.search(r"(\d+) of (\d+) clips of", text).groups())

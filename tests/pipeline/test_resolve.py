@@ -149,3 +149,17 @@ def test_a_reducer_of_a_question_that_does_not_exist(gpus, tmp_path):
     path.write_text(f"extends: tiny\nquestions: {asked.replace('REDUCER', 'topk2')}\n")
     names = [one.name for one in resolved(profile=str(path)).scoring.profile.complete_questions]
     assert names == ["ah", "smile"]
+
+
+def test_some_questions_of_a_profile_are_asked(gpus):
+    gpus(0)
+
+    def list_questions(*names: str) -> list[str]:
+        profile = resolved(profile="tiny-why", ask=names).scoring.profile
+        return [question.name for question in profile.complete_questions]
+
+    assert list_questions() == ["ah", "face", "voice"]
+    assert list_questions("voice") == ["ah", "voice"]
+    assert list_questions("ah") == ["ah"]
+    with pytest.raises(ConfigError, match="--ask: profile tiny-why has no question mood: ah, face"):
+        list_questions("mood")

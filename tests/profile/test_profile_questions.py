@@ -1,5 +1,8 @@
 """What a profile may ask, and what stays as it was for one that asks a single question."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ah_ray.config import Arithmetic, Scoring, Windows
@@ -53,8 +56,11 @@ def test_questions_keep_their_order_and_the_first_is_that_of_the_prompt(tmp_path
     assert Profile(**profile.model_dump(mode="json")) == profile  # as config.json holds it
 
 
+PLAIN = [name for name in built_in_names() if not name.endswith("-why")]
+
+
 def test_a_profile_without_a_list_asks_what_it_always_asked():
-    for name in built_in_names():
+    for name in PLAIN:
         profile = load_profile(name)
         (question,) = profile.complete_questions
         assert (question.answers, question.positive) == (("Yes", "No"), "Yes")
@@ -62,7 +68,7 @@ def test_a_profile_without_a_list_asks_what_it_always_asked():
         assert not {"questions", "contrasts"} & profile.describe_scoring().keys()
 
 
-@pytest.mark.parametrize("name", built_in_names())
+@pytest.mark.parametrize("name", PLAIN)
 def test_the_fingerprint_of_an_old_profile_is_the_one_of_earlier_versions(name):
     """An output of an ah_ray without questions goes on (from commit 5db0d33)."""
     expected = {
@@ -88,6 +94,39 @@ def test_the_fingerprint_covers_questions_and_their_order(tmp_path):
     assert len({fingerprint(one) for one in (profile, *others)}) == 5
     named = profile.model_copy(update={"construct_name": "A/H", "name": "other"})
     assert fingerprint(named) == fingerprint(profile)
+
+
+def test_a_list_of_the_one_question_is_the_same_configuration():
+    why = load_profile("seed-why")
+    assert fingerprint(why.select_questions(["ah"])) == fingerprint(load_profile("seed"))
+    assert fingerprint(why) != fingerprint(load_profile("seed"))
+
+
+@pytest.mark.parametrize("size", ["", "-448"])
+def test_why_is_the_published_question_and_further_ones(size):
+    plain, why = load_profile(f"seed{size}"), load_profile(f"seed{size}-why")
+    ah, *further = why.complete_questions
+    assert (ah,) == plain.complete_questions and why.user_text(ah) == plain.user
+    unlike = {"name", "questions", "contrasts"}
+    assert why.model_dump(exclude=unlike) == plain.model_dump(exclude=unlike)
+    sees = {question.name: question.sees.value for question in further}
+    assert sees == {
+        "face": "picture", "voice": "sound", "words": "sound", "ah-picture": "picture",
+        "ah-sound": "sound", "one-face": "picture", "speech": "sound",
+    }  # fmt: skip
+    assert {one.name for one in why.contrasts} == {"face-voice", "face-words", "voice-words"}
+    tones = ("positive", "neutral", "negative")
+    assert [question.answers for question in further[:3]] == [tones] * 3
+
+
+def test_the_example_of_another_construct_is_a_profile(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    profile = load_text(tmp_path, example)
+    first, _, effort = profile.complete_questions
+    assert (profile.construct_name, first.positive) == ("engagement", "high")
+    assert first.text and first.text.startswith(" content to analyze how engaged")
+    assert dict(zip(effort.answers, effort.scale, strict=True)) == {"easy": 1, "fair": 2, "hard": 3}
 
 
 def test_some_of_the_questions_may_be_selected(tmp_path):
