@@ -42,7 +42,7 @@ def refused(*arguments, match: str) -> None:
     [
         (
             ("--profile", "seed-449"),
-            "neither a built-in profile (seed, seed-32, seed-448, seed-inference, swift",
+            "neither a built-in profile (seed, seed-32, seed-448, seed-448-why, seed-inference",
         ),
         (("--model", "/no/such/model"), "no such directory"),
         (("--videos", "/no/such/folder"), "/no/such/folder cannot be read"),
