@@ -14,10 +14,12 @@ are all combinations of
                      or 1.6 (about 0.1 and 0.3, with another shape)
     videos           3 to 7 of each participant, or skewed: 1 to 40, log-normal
 
-and for scores of the share of A/H, the effects of a participant on label and score, and how far
-scores part the labels. A cohort counts where the evaluation would print an interval: the figure is
-defined, and five people or more have videos that count. Cells where fewer than one cohort in five
-does are left out.
+for means over questions also of the questions (seven about as different as in BAH, seven alike,
+three, or five in which A/H is rare) and of whether all are answered or 7 in 10; and for scores of
+the share of A/H, the effects of a participant on label and score, and how far scores part the
+labels. A cohort counts where the evaluation would print an interval: the figure is defined, and
+five people or more have videos that count. Cells where fewer than one cohort in five does are left
+out.
 
 The lowest of 150 measured shares is low by chance too. So the first pass, with `--cohorts` of each
 cell, only finds the lowest cells of each measure; the table has their coverage on `--again` fresh
@@ -30,19 +32,34 @@ import argparse
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from drawn_cohorts import (
+    ANSWERED,
+    CLUSTERS,
+    PAIRS,
+    QUESTIONS,
+    RATES_OF_AH,
+    Cell,
+    Floats,
+    Random,
+    asked,
+    cells,
+    draw,
+    rates,
+    scored,
+    second_of,
+    sizes,
+    truth_of,
+)
 
 from ah_ray.study.evaluation.figures.answer_intervals import (
     RATES,
     answer_intervals,
-    f1_parts,
     group_differences,
+    macro_f1_over_questions,
     paired_intervals,
-    shares_of,
 )
 from ah_ray.study.evaluation.figures.calibration_intervals import in_the_large, mean_losses
 from ah_ray.study.evaluation.figures.estimate import FEWEST_PEOPLE
@@ -56,25 +73,11 @@ from ah_ray.study.evaluation.figures.measures import auroc, average_precision
 from ah_ray.study.evaluation.figures.score_intervals import score_difference, score_interval
 
 PEOPLE = (10, 15, 20, 30, 75, 200)
-RATES_OF_AH = (0.1, 0.3, 0.5)
-PAIRS = ((0.7, 0.7), (0.9, 0.9), (0.965, 0.965), (0.9, 0.7), (0.7, 0.965))
-CLUSTERS = ("none", "icc .1", "icc .3", "logit .8", "logit 1.6")
-SIZES = ("3 to 7", "skewed")
-PARTS = ("answers", "paired", "groups", "timelines", "scores")
+PARTS = ("answers", "paired", "groups", "questions", "timelines", "scores")
+AT_ONCE = 250  # cohorts with several questions, which bounds memory
 DRAWS = 400  # of the bootstrap, on these cohorts of every seventh cell
 _BOOTSTRAPPED, _BOOTSTRAPPED_CELLS = 200, 7
 LOWEST = 4  # cells of each measure that are counted again
-
-Random = np.random.Generator
-Floats = np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    rate: float
-    pair: tuple[float, float]
-    cluster: str
-    size: str
 
 
 class Tally:
@@ -92,6 +95,7 @@ class Tally:
         given = (n_people >= FEWEST_PEOPLE) & ~np.isnan(np.atleast_1d(value)) & ~np.isnan(low)
         if given.sum() < 0.2 * len(low):
             return  # hardly ever printed, and too few to count
+        truth = np.broadcast_to(truth, low.shape)[given]
         held = (low[given] <= truth + 1e-12) & (truth - 1e-12 <= high[given])
         self.covered[name].append((float(held.mean()), cell, int(given.sum())))
         self.widths[name].append(float((high - low)[given].mean()))
@@ -101,80 +105,6 @@ class Tally:
 
     def lowest(self, name: str, n: int = 1) -> list[tuple[float, object, int]]:
         return sorted(self.covered[name], key=lambda each: each[0])[:n]
-
-
-def cells() -> Iterator[Cell]:
-    for rate, pair, cluster, size in product(RATES_OF_AH, PAIRS, CLUSTERS, SIZES):
-        yield Cell(rate, pair, cluster, size)
-
-
-def sizes(kind: str, shape: tuple[int, ...], random: Random) -> Floats:
-    if kind == "3 to 7":
-        return random.integers(3, 8, shape)
-    if kind == "clips":
-        return random.integers(12, 41, shape)
-    return np.clip(np.round(np.exp(random.normal(1.3, 0.8, shape))), 1, 40).astype(int)
-
-
-def rates(mean: float, cluster: str, shape: tuple[int, ...], random: Random) -> Floats:
-    """The rate of each participant, whose mean over participants is `mean`."""
-    if cluster == "none":
-        return np.full(shape, mean)
-    kind, amount = cluster.split()
-    if kind == "icc":
-        strength = 1 / float(amount) - 1
-        return random.beta(mean * strength, (1 - mean) * strength, shape)
-    spread = float(amount)
-    return 1 / (1 + np.exp(-(_centre(mean, spread) + spread * random.normal(size=shape))))
-
-
-def _centre(mean: float, spread: float) -> float:
-    """The centre of a logit-normal distribution with this mean."""
-    at, weight = np.polynomial.hermite_e.hermegauss(80)
-    weight = weight / weight.sum()
-    low, high = -20.0, 20.0
-    for _ in range(60):
-        centre = (low + high) / 2
-        found = weight @ (1 / (1 + np.exp(-(centre + spread * at))))
-        low, high = (centre, high) if found < mean else (low, centre)
-    return centre
-
-
-def draw(cell: Cell, n_cohorts: int, n_people: int, random: Random) -> Floats:
-    """tp, fp, fn, tn [cohorts, people, 4]."""
-    shape = (n_cohorts, n_people)
-    n = sizes(cell.size, shape, random)
-    n_ah = random.binomial(n, rates(cell.rate, cell.cluster, shape, random))
-    tp = random.binomial(n_ah, rates(cell.pair[0], cell.cluster, shape, random))
-    tn = random.binomial(n - n_ah, rates(cell.pair[1], cell.cluster, shape, random))
-    return np.stack([tp, n - n_ah - tn, n_ah - tp, tn], -1).astype(float)
-
-
-def second_of(cell: Cell, counts: Floats, random: Random) -> tuple[Floats, tuple[float, float]]:
-    """Another model on the same videos, which answers 6 of 10 as the first; and its rates."""
-    tp, fp, fn, tn = np.moveaxis(counts.astype(int), -1, 0)
-    own = (0.85, 0.85)
-    right = []
-    for yes, no, rate in ((tp, fn, own[0]), (tn, fp, own[1])):
-        same = random.binomial(yes, 0.6)
-        free = yes + no - same - random.binomial(no, 0.6)
-        right.append(same + random.binomial(free, rates(rate, cell.cluster, free.shape, random)))
-    true = tuple(0.6 * a + 0.4 * b for a, b in zip(cell.pair, own, strict=True))
-    also_tp, also_tn = right
-    return np.stack([also_tp, tn + fp - also_tn, tp + fn - also_tp, also_tn], -1).astype(
-        float
-    ), true
-
-
-def truth_of(rate: float, pair: tuple[float, float]) -> dict[str, float]:
-    tp, tn = rate * pair[0], (1 - rate) * pair[1]
-    counts = np.array([[tp, 1 - rate - tn, rate - tp, tn]])
-    parts = shares_of(counts) | f1_parts(counts)
-    found = {name: float(a.sum() / b.sum()) for name, (a, b) in parts.items()}
-    found["macro_f1"] = (found["f1_ah"] + found["f1_not_ah"]) / 2
-    found["balanced_accuracy"] = (found["recall_ah"] + found["specificity"]) / 2
-    found["weighted_f1"] = rate * found["f1_ah"] + (1 - rate) * found["f1_not_ah"]
-    return found
 
 
 def add_all(tally: Tally, found: dict[str, Interval], truth, cell, prefix: str = "") -> None:
@@ -248,6 +178,23 @@ def count_groups(tally: Tally, n_people: int, n_cohorts: int, random: Random) ->
         add_all(tally, group_differences(group, rest), truth, cell, "group − rest ")
 
 
+def count_questions(tally: Tally, n_people: int, n_cohorts: int, random: Random) -> None:
+    """The truth is the mean over the questions that have both labels in the cohort."""
+    for cell in product(QUESTIONS, PAIRS, CLUSTERS, ANSWERED):
+        if not tally.wants(cell):
+            continue
+        of_question = np.array([truth_of(rate, cell[1])["macro_f1"] for rate in cell[0]])
+        found = []
+        for start in range(0, n_cohorts, AT_ONCE):
+            counts = asked(*cell, (min(AT_ONCE, n_cohorts - start), n_people), random)
+            tp, fp, fn, tn = np.moveaxis(counts.sum(axis=-2), -1, 0)
+            counted = (tp + fn > 0) & (tn + fp > 0)
+            truth = divide((counted * of_question).sum(axis=-1), counted.sum(axis=-1))
+            one = macro_f1_over_questions(counts)
+            found.append((one.low, one.high, truth, one.n_people, one.value))
+        tally.add("macro_f1 over questions", cell, *map(np.concatenate, zip(*found, strict=True)))
+
+
 def count_timelines(tally: Tally, n_people: int, n_cohorts: int, random: Random) -> None:
     """Shares of clips. Each participant has 12 to 40 clips."""
     for rate, cluster in product((0.3, 0.5, 0.7, 0.9, 0.95), CLUSTERS[1:]):
@@ -277,22 +224,6 @@ def count_scores(tally: Tally, n_people: int, n_cohorts: int, random: Random) ->
         for name, rows in found.items():
             low, high, people, value = np.array(rows, float).T
             tally.add(name, cell, low, high, truth[name], people, value)
-
-
-def scored(cell, n_people: int, random: Random):
-    """label, p_ah, the other model's p_ah, participant [n]."""
-    rate, parted, own = cell
-    participant = np.repeat(np.arange(n_people), sizes("3 to 7", (n_people,), random))
-    lift, heard, other = (own * random.normal(size=n_people)[participant] for _ in range(3))
-    centre = _centre(rate, own) if own else np.log(rate / (1 - rate))
-    n = len(participant)
-    label = random.random(n) < 1 / (1 + np.exp(-(centre + lift)))
-    hard = random.normal(size=n)
-    scores = []
-    for at, effect in ((parted, heard), (parted + 0.3, 0.5 * heard + 0.5 * other)):
-        logit = at * (2 * label - 1) + 0.7 * hard + 0.7 * random.normal(size=n) + 0.5 * effect
-        scores.append(1 / (1 + np.exp(-logit)))
-    return label, *scores, participant
 
 
 def score_figures(label, first, second, participant) -> dict[str, float]:
@@ -332,6 +263,7 @@ COUNT = {
     "answers": count_answers,
     "paired": count_paired,
     "groups": count_groups,
+    "questions": count_questions,
     "timelines": count_timelines,
     "scores": count_scores,
 }

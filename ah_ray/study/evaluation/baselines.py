@@ -21,10 +21,20 @@ from typing import Any
 
 import numpy as np
 
+from ah_ray.study.evaluation.figures.answer_intervals import macro_f1_over_questions
 from ah_ray.study.evaluation.figures.calibration import fit_logistic
+from ah_ray.study.evaluation.figures.calibration_intervals import sum_by_participant
 from ah_ray.study.evaluation.figures.comparison import compare
+from ah_ray.study.evaluation.figures.estimate import estimate_of
 from ah_ray.study.evaluation.figures.intervals import LEVEL
-from ah_ray.study.evaluation.figures.measures import Floats, Labels, answer_measures
+from ah_ray.study.evaluation.figures.measures import (
+    Floats,
+    Labels,
+    answer_measures,
+    auroc,
+    average_precision,
+    confusions,
+)
 from ah_ray.study.evaluation.figures.thresholds import fit_threshold
 from ah_ray.study.evaluation.predictions import Predictions, measure
 from ah_ray.study.evaluation.schema import Baseline, Baselines, Comparison, WithinQuestion
@@ -108,7 +118,7 @@ def compare_with_baselines(
         best=best.name,
         gain=gain,
         gain_at_fitted=_gain_at(threshold, best_predictions, model, best.name, level),
-        within_question=_measure_within_question(model, facts.question),
+        within_question=_measure_within_question(model, facts.question, level),
     )
 
 
@@ -175,24 +185,25 @@ def _design(name: str, fit: KnownFacts, facts: KnownFacts) -> Floats | None:
 
 
 def _measure_within_question(
-    model: Predictions, question: Sequence[str | None]
+    model: Predictions, question: Sequence[str | None], level: float
 ) -> WithinQuestion | None:
     """Return means over the questions that have both labels; None where there are not two."""
-    found = []
+    counts, n, scores = [], 0, []
+    cells = confusions(model.label, model.yes)
     for one in sorted({each for each in question if each is not None}):
-        here = model.only(np.array([each == one for each in question], np.bool_))
-        if here.has_both_labels:
-            found.append(measure(here))
-    if len(found) < 2:
+        here = np.array([each == one for each in question], np.bool_)
+        label, p_ah = model.label[here], model.p_ah[here]
+        if label.any() and not label.all():
+            counts.append(sum_by_participant(cells * here[:, None], model.participant))
+            n += len(label)
+            alike = np.ones((1, len(label)))
+            scores.append([figure(label, p_ah, alike)[0] for figure in (average_precision, auroc)])
+    if len(counts) < 2:
         return None
-
-    def mean(name: str) -> float | None:
-        values = [getattr(each, name).value for each in found]
-        return float(np.mean(values)) if None not in values else None
-
+    mean_ap, mean_auroc = np.mean(scores, axis=0).tolist()
     return WithinQuestion(
-        n_questions=len(found),
-        macro_f1=mean("macro_f1"),
-        average_precision=mean("average_precision"),
-        auroc=mean("auroc"),
+        n_questions=len(counts),
+        macro_f1=estimate_of(macro_f1_over_questions(np.stack(counts), level), n=n),
+        average_precision=mean_ap,
+        auroc=mean_auroc,
     )

@@ -107,6 +107,12 @@ def evaluate(
     check_distinct(outs)
     table = read_labelled_videos(labels)
     reported, fitting = split_videos(table, split)
+    selection = selection_of(reported, labelled_videos(table, split))
+    if group_by and selection is not None and selection.kind == DRAWN:
+        raise ConfigError(
+            f"--group-by {group_by[0]}: these videos were drawn, and groups have no weighted "
+            "figures; leave it out, or label a whole cohort"
+        )
     baseline = baseline_videos(table, split, reported)
     wanted = {video["video_id"] for video in (*reported, *fitting, *baseline[1])}
     outputs = [read_output(out, wanted) for out in outs]
@@ -117,17 +123,17 @@ def evaluate(
         baseline=baseline,
         columns=(QUESTION, *(name for name in group_by if name != QUESTION)),
         asked=tuple(group_by),
-        selection=selection_of(reported, labelled_videos(table, split)),
+        selection=selection,
         trained_on=tuple(trained_on),
     )
     comparisons = _comparisons(outputs, reported, bootstrap.level)
-    if videos.selection is not None:
-        comparisons = () if videos.selection.kind == DRAWN else without_intervals(comparisons)
+    if selection is not None:
+        comparisons = () if selection.kind == DRAWN else without_intervals(comparisons)
     return Evaluation(
         schema_version=SCHEMA_VERSION,
         ah_ray_version=version("ah_ray"),
         bootstrap=bootstrap,
-        labels=_labels(labels, table, split, reported, videos.selection),
+        labels=_labels(labels, table, split, reported, selection),
         outputs=tuple(_evaluate_output(output, videos, bootstrap) for output in outputs),
         comparisons=comparisons,
     )

@@ -23,6 +23,7 @@ from ah_ray.study.evaluation.schema import (
     Slice,
     Timeline,
 )
+from ah_ray.units import format_count
 
 JSON_FILE, TABLE_FILE = "metrics.json", "metrics.parquet"
 
@@ -114,6 +115,7 @@ def _output_rows(output: OutputEvaluation, split: str) -> Iterator[Row]:
             threshold = baseline.threshold
             yield from rows("baseline", baseline.measures, name=baseline.name, threshold=threshold)
         yield from _comparison_rows(output.baselines.gain, output.out, "gain", split)
+        yield from _within_question_rows(output, split)
     common = {
         "out": output.out,
         "split": split,
@@ -147,6 +149,23 @@ def _slice_rows(
         yield from (
             common | {"part": "slice_difference"} | each for each in _estimates(group.from_the_rest)
         )
+
+
+def _within_question_rows(output: OutputEvaluation, split: str) -> Iterator[Row]:
+    found = output.baselines and output.baselines.within_question
+    if not found:
+        return
+    common = {
+        "out": output.out,
+        "part": "within_question",
+        "name": f"mean over {format_count(found.n_questions, 'question')}",
+        "split": split,
+        "n_videos": output.scored.n_videos,
+        "n_participants": output.scored.n_participants,
+    }
+    yield common | {"measure": "macro_f1", **estimate_columns(found.macro_f1)}
+    yield common | {"measure": "average_precision", "value": found.average_precision}
+    yield common | {"measure": "auroc", "value": found.auroc}
 
 
 def _calibration_rows(found: Sequence[Calibrated], common: Row) -> Iterator[Row]:

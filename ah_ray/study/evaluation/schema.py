@@ -280,7 +280,7 @@ class WithinQuestion:
     """How well the model does among answers to the same question."""
 
     n_questions: int  # those with both labels
-    macro_f1: float | None  # the mean over these questions
+    macro_f1: Estimate  # this and the others: the mean over these questions
     average_precision: float | None
     auroc: float | None
 

@@ -17,7 +17,12 @@ from ah_ray.study.evaluation.schema import (
 )
 from ah_ray.study.evaluation.validity.view import print_analysis
 from ah_ray.study.evaluation.view_tables import differences, list_tables
-from ah_ray.study.evaluation.view_text import TOO_FEW, format_estimate, format_number
+from ah_ray.study.evaluation.view_text import (
+    TOO_FEW,
+    format_counts,
+    format_estimate,
+    format_number,
+)
 from ah_ray.units import format_count
 
 
@@ -29,7 +34,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     for output in evaluation.outputs:
         _print_output(console, output, mark_of(evaluation.labels, output))
     for comparison in evaluation.comparisons:
-        _print_comparison(console, comparison)
+        _print_comparison(console, comparison, _mark(evaluation.labels))
     say(console, "")
     say(console, "Figures of other data, splits or participants are not comparable with these.", "")
 
@@ -52,8 +57,12 @@ def _labels(evaluation: Evaluation) -> str:
 
 def mark_of(labels: Labels, output: OutputEvaluation) -> str:
     """Return what stands behind every title: the videos or people that the figures describe."""
+    return _mark(labels, *(["of people that it knows"] if output.leaks else []))
+
+
+def _mark(labels: Labels, *more: str) -> str:
     marks = [labels.selection.mark] if labels.selection is not None else []
-    marks += ["of people that it knows"] if output.leaks else []
+    marks += more
     return f" ({', '.join(marks)})" if marks else ""
 
 
@@ -121,8 +130,9 @@ def _print_gain(console: Console, found: Baselines) -> None:
         say(
             console,
             f"Within questions (means over {within.n_questions}): macro-F1 "
-            f"{format_number(within.macro_f1)}, average precision "
-            f"{format_number(within.average_precision)}, AUROC {format_number(within.auroc)}.",
+            f"{format_estimate(within.macro_f1)} ({format_counts(within.macro_f1)}), average "
+            f"precision {format_number(within.average_precision)}, AUROC "
+            f"{format_number(within.auroc)}.",
         )
 
 
@@ -150,9 +160,9 @@ def _timeline(output: OutputEvaluation) -> Iterator[str]:
     )
 
 
-def _print_comparison(console: Console, found: Comparison) -> None:
+def _print_comparison(console: Console, found: Comparison, mark: str) -> None:
     both = format_count(found.n_videos, "video")
-    say(console, "", f"{found.second} less {found.first}, on {both} of both:")
+    say(console, "", f"{found.second} less {found.first}, on {both} of both{mark}:")
     print_table(console, *differences(found))
     say(
         console,

@@ -65,7 +65,8 @@ def test_a_model_with_signal_shows_its_gain(seed):
     within = found.within_question
     assert within.n_questions == len(SHARES) and within.auroc > 0.75
     alone = compared(0.0, seed).within_question
-    assert 0.4 < alone.auroc < 0.6 and alone.macro_f1 < 0.5, "nothing but the question was learned"
+    assert 0.4 < alone.auroc < 0.6, "nothing but the question was learned"
+    assert alone.macro_f1.high < 0.5 < within.macro_f1.low
 
 
 def test_a_question_is_as_good_as_it_is_in_the_public_split():
@@ -182,4 +183,4 @@ def test_scores_of_questions_in_rows_and_names(tmp_path):
     groups = [each.group for each in output.slices if each.by == "question"]
     assert groups[:2] == ["1", "2"]
     assert {each.name for each in output.baselines.each} >= {"question", "question + length"}
-    assert output.baselines.within_question.macro_f1 == 1
+    assert output.baselines.within_question.macro_f1.value == 1

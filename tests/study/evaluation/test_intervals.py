@@ -12,6 +12,7 @@ from ah_ray.study.evaluation.figures.answer_intervals import (
     answer_estimates,
     answer_intervals,
     group_differences,
+    macro_f1_over_questions,
     paired_intervals,
 )
 from ah_ray.study.evaluation.figures.calibration_intervals import (
@@ -115,6 +116,33 @@ def test_values_are_those_of_the_measures(counts):
             assert value is None, f"{name}: 0/0 is no figure"
         else:
             assert value == pytest.approx(wanted[name]), name
+
+
+@settings(max_examples=40)
+@given(st.lists(COUNTS, min_size=2, max_size=4))
+def test_a_mean_over_questions_is_of_those_with_both_labels(of_questions):
+    people = max(map(len, of_questions))
+    counts = np.stack([np.vstack([c, np.zeros((people - len(c), 4))]) for c in of_questions])
+    found = estimate_of(macro_f1_over_questions(counts))
+    each = [answer_estimates(one)["macro_f1"].value for one in counts]
+    known = [value for value in each if value is not None]
+    if len(known) < 2:
+        assert found == Estimate(value=None)
+        return
+    assert found.value == pytest.approx(np.mean(known))
+    if found.low is not None:
+        assert 0 <= found.low <= found.value <= found.high <= 1
+    order = np.argsort(counts.sum(axis=(1, 2)))
+    other = estimate_of(macro_f1_over_questions(counts[order][:, ::-1]))
+    assert (other.low, other.high) == pytest.approx((found.low, found.high)) or found.low is None
+
+
+def test_a_mean_over_questions_without_a_fault_is_open_below():
+    one = np.tile([(1.0, 0, 0, 0), (0, 0, 0, 1.0)], (6, 1))
+    found = estimate_of(macro_f1_over_questions(np.stack([one, one, one])))
+    assert (found.value, found.high) == (1, 1) and 0.6 < found.low < 0.95
+    alone = estimate_of(macro_f1_over_questions(np.stack([one[:2], one[:2]])))
+    assert (alone.value, alone.low, alone.too_few) == (1, None, True), "one person of each label"
 
 
 @settings(max_examples=40)
@@ -228,6 +256,27 @@ def test_95_of_100_intervals_hold_macro_f1_and_differences(n_people):
     for name, found in paired_intervals(first, second).items():
         difference = b[name] - a[name]
         assert ((found.low <= difference) & (difference <= found.high)).mean() >= 0.93, name
+
+
+@pytest.mark.parametrize("n_people", [15, 75])
+def test_95_of_100_intervals_hold_a_mean_over_questions(n_people):
+    """Each participant answers each question once, about as in BAH; one in three is often wrong."""
+    random, shares_of_ah = np.random.default_rng(8), np.array([0.23, 0.5, 0.93])
+    shape = (2_000, 3, n_people)
+    right = np.where(random.random((2_000, 1, n_people)) < 1 / 3, 0.6, 0.95)
+    label = random.random(shape) < shares_of_ah[:, None]
+    yes = label == (random.random(shape) < right)
+    counts = np.stack([label & yes, ~label & yes, label & ~yes, ~label & ~yes], -1).astype(float)
+    accuracy = (0.6 + 2 * 0.95) / 3
+    parts = [(p * accuracy, (1 - p) * (1 - accuracy), p * (1 - accuracy), (1 - p) * accuracy)
+             for p in shares_of_ah]  # fmt: skip
+    of_question = np.array([answer_measures(each)["macro_f1"] for each in parts])
+    has_both = label.any(axis=-1) & ~label.all(axis=-1)
+    truth = (has_both * of_question).sum(axis=-1) / has_both.sum(axis=-1)
+    found = macro_f1_over_questions(counts)
+    printed = found.n_people >= FEWEST_PEOPLE
+    assert printed.mean() > 0.9
+    assert ((found.low <= truth) & (truth <= found.high))[printed].mean() >= 0.93
 
 
 def test_95_of_100_intervals_hold_the_difference_of_groups():

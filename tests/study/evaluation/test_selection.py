@@ -92,6 +92,32 @@ def test_a_draw_tells_how_good_the_verdicts_of_the_cohort_are(out, tmp_path):
     assert set(table["selection"].to_pylist()) == {"drawn"}
 
 
+def test_what_a_draw_does_not_support_is_named_or_refused(out, tmp_path):
+    labels = draw_labels(out, tmp_path)
+    again = str(tmp_path / "again")
+    make_output(again, {f"v{n:03}": [0.7 if is_ah(f"v{n:03}") else 0.2] for n in range(400)})
+    found = evaluate([out, again], labels)
+    assert found.comparisons == ()
+    (note,) = [note for note in found.outputs[0].notes if "no weighted figures" in note]
+    assert "comparisons of outputs" in note and "groups" in note
+    with pytest.raises(ConfigError, match="--group-by question: these videos were drawn"):
+        evaluate([out], labels, group_by=("question",))
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("split: test\nmeasures: [accuracy]\ngroups: [gender]\n")
+    with pytest.raises(ConfigError, match="--plan asks for groups by gender: these videos were"):
+        run(out, labels, tmp_path / "to", plan=str(plan))
+
+
+def test_a_comparison_on_moments_is_marked(out, tmp_path):
+    labels, again = surest(out, tmp_path), str(tmp_path / "again")
+    make_output(again, {f"v{n:03}": [0.7 if is_ah(f"v{n:03}") else 0.2] for n in range(400)})
+    console, to = Console(file=io.StringIO(), width=300), str(tmp_path / "to")
+    settings = evaluate_settings(outs=[out, again], labels=labels, to=to, split="all")
+    (comparison,) = run_evaluation(settings, console).comparisons
+    assert comparison.accuracy.value is not None and comparison.accuracy.low is None
+    assert "of both (of selected moments):" in " ".join(console.file.getvalue().split())
+
+
 def test_a_cohort_that_was_drawn_whole_has_its_own_figures(out, tmp_path):
     _, metrics = run(out, draw_labels(out, tmp_path, n=400), tmp_path / "to")
     scored = metrics["outputs"][0]["scored"]

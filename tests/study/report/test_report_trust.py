@@ -15,6 +15,7 @@ from ah_ray.records import VERDICT, VERDICTS
 from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.schema import Evaluation
+from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, read_about, write_labels
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.settings import ReportSettings
 from ah_ray.study.report.trust import Figure, Headline, headline, length_bias
@@ -154,3 +155,36 @@ def test_with_labels_the_first_screen_has_the_headline(tmp_path):
     first_screen = text.split('<dl class="figures">')[0]
     assert "Not validated here." not in first_screen
     assert "macro-F1 on" in first_screen and "of 20 participants" in first_screen
+
+
+def page_of(folder: Path, labels: str, rows: dict, **settings) -> str:
+    make_output(str(folder / "scores"), rows)
+    file = folder / "report.html"
+    make_report(ReportSettings(out=str(folder / "scores"), labels=labels, to=str(file), **settings))
+    return file.read_text(encoding="utf-8")
+
+
+def relabelled(folder: Path, change) -> tuple[str, dict]:
+    """Labels whose rows `change` has changed, and the scores of one clip of each video."""
+    study = make_study(folder / "labels", {"val": 12, "test": 20})
+    videos = [change(video) for video in study.videos]
+    table = pa.Table.from_pylist(videos, schema=LABELLED_VIDEOS)
+    write_labels(study.labels, WINDOWS.empty_table(), table, read_about(study.labels))
+    return study.labels, {video["video_id"]: [0.4, 0.7] for video in study.videos}
+
+
+def test_labels_of_one_kind_make_a_page_that_says_so(tmp_path):
+    labels, rows = relabelled(tmp_path, lambda v: v | {"label": 0, "segments": []})
+    page = page_of(tmp_path, labels, rows)
+    assert "All these videos have the same label, so there is no telling whether" in page
+    assert "When in the video" not in page
+
+
+def test_labels_of_a_draw_make_a_page_without_empty_tables(tmp_path):
+    drawn = {"selection": "drawn:abc:Yes", "weight": 3.0}
+    labels, rows = relabelled(tmp_path, lambda v: v | drawn | {"split": "test"})
+    page = page_of(tmp_path, labels, rows)
+    assert "The videos were drawn from the cohort: the figures above are weighted" in page
+    assert "Left out, since they have no weighted figures: groups, reducers" in page
+    for head in ("<h3>Reducers</h3>", "<h3>Thresholds</h3>", "<h3>Calibration</h3>"):
+        assert head not in page

@@ -137,6 +137,65 @@ def paired_intervals(first: Floats, second: Floats, level: float = LEVEL) -> dic
     }
 
 
+def macro_f1_over_questions(counts: Floats, level: float = LEVEL) -> Interval:
+    """Return macro-F1 as the mean over the questions that have both labels.
+
+    counts [..., questions, participants, 4]. NaN where fewer than two questions have both labels.
+    Each limit is the one that lies further out of two: MOVER's, made of the intervals of F1 of both
+    classes in every question, whose correlations below 0 count as 0; and Wilson's, with the
+    variance of the mean. The first is too narrow where F1 is near 1 in many questions, the second
+    where a label is rare in each. F1 of a class that rests on one person may be anything.
+    """
+    labels = np.stack([counts[..., 0] + counts[..., 2], counts[..., 1] + counts[..., 3]], axis=-1)
+    has_both = (labels.sum(axis=-2) > 0).all(axis=-1)
+    n_questions = has_both.sum(axis=-1)
+    counted = counts * has_both[..., None, None]
+    n_people = ((labels * has_both[..., None, None]).sum(axis=-3) > 0).sum(axis=-2).min(axis=-1)
+
+    each = [share_interval(*part, level) for part in f1_parts(counts).values()]
+    is_used = np.concatenate([has_both, has_both], axis=-1)  # of both classes
+    weight = divide(is_used, 2 * n_questions[..., None])
+    value, low, high = (
+        np.concatenate([getattr(one, name) for one in each], axis=-1)
+        for name in ("value", "low", "high")
+    )
+    influence = np.concatenate([one.influence for one in each], axis=-2)
+    influence = np.nan_to_num(influence) * weight[..., None]
+    mean = divide(np.where(is_used, value, 0.0).sum(axis=-1), 2.0 * n_questions)
+    mean = np.where(n_questions > 1, mean, np.nan)
+
+    df = np.maximum(n_people - 1.0, 1)
+    cap = most_effective(counted.sum(axis=(-1, -3)))
+    total = influence.sum(axis=-2)
+    n_eff = effective_number(mean, (total**2).sum(axis=-1), cap)
+    wilsons = wilson(mean, n_eff, student_quantile(level, df))
+    down = np.nan_to_num(value - np.where(np.isnan(low), 0.0, low)) * weight
+    up = np.nan_to_num(np.where(np.isnan(high), 1.0, high) - value) * weight
+    r = _correlations(influence)
+    return Interval(
+        value=mean,
+        low=np.clip(np.minimum(mean - _combined(down, r), wilsons[0]), 0.0, mean),
+        high=np.clip(np.maximum(mean + _combined(up, r), wilsons[1]), mean, 1.0),
+        n_people=n_people.astype(np.float64),
+        influence=total,
+        df=df,
+    )
+
+
+def _correlations(influence: Floats) -> Floats:
+    """Return correlations of k figures, at least 0; influence [..., k, participants]."""
+    both = np.einsum("...jp,...kp->...jk", influence, influence)
+    spread = np.sqrt(np.einsum("...jj->...j", both))
+    spread = spread[..., :, None] * spread[..., None, :]
+    r = np.divide(both, spread, out=np.zeros(both.shape), where=spread > 0)
+    return np.asarray(np.where(np.eye(both.shape[-1], dtype=bool), 1.0, np.maximum(r, 0)))
+
+
+def _combined(distances: Floats, r: Floats) -> Floats:
+    """Return how far a sum may lie on one side: √ΣΣ rⱼₖ·dⱼ·dₖ; distances [..., k]."""
+    return np.asarray(np.sqrt(np.einsum("...j,...jk,...k->...", distances, r, distances)))
+
+
 def group_differences(group: Floats, rest: Floats, level: float = LEVEL) -> dict[str, Interval]:
     """Return group − rest of each of RATES; both [..., participants, 4], of all participants."""
     a, b = shares_of(rest), shares_of(group)

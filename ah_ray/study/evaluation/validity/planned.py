@@ -49,6 +49,11 @@ def _measure_output(
     }
     groups = measure_slices(scored, videos, level, columns)
     if selection is not None and selection.kind == DRAWN:
+        if plan.groups:
+            raise ConfigError(
+                f"--plan asks for groups by {plan.groups[0]}: these videos were drawn, and groups "
+                "have no weighted figures; label a whole cohort"
+            )
         measures, groups = weigh(measures, videos, scored), ()
     elif selection is not None:
         measures, groups = without_intervals(measures), without_intervals(groups)

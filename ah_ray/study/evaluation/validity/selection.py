@@ -27,6 +27,12 @@ from ah_ray.study.evaluation.schema import LengthBias, Measures, OutputEvaluatio
 from ah_ray.study.labelled_manifest import DRAWN, MOMENTS
 from ah_ray.units import format_count
 
+WITHOUT_WEIGHTS = (
+    "groups, reducers, thresholds, calibration, baselines, lengths, timelines, and comparisons of "
+    "outputs"
+)
+"""The parts of an evaluation that a draw does not have."""
+
 _SWEPT = {
     "average_precision": average_precision,
     "average_precision_1000": average_precision_1000,
@@ -86,6 +92,7 @@ def selection_notes(selection: Selection | None, n_videos: int) -> list[str]:
         f"weighted by strata; counts are of the {format_count(n_videos, 'video')} that were "
         "judged; "
         "nothing is fitted to them, and recall is a few points too high where A/H is rare",
+        f"left out, since they have no weighted figures: {WITHOUT_WEIGHTS}",
         *left_out,
     ]
 
