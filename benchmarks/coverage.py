@@ -44,9 +44,9 @@ from drawn_cohorts import (
     Cell,
     Floats,
     Random,
-    asked,
     cells,
     draw,
+    draw_answers,
     rates,
     scored,
     second_of,
@@ -186,7 +186,7 @@ def count_questions(tally: Tally, n_people: int, n_cohorts: int, random: Random)
         of_question = np.array([truth_of(rate, cell[1])["macro_f1"] for rate in cell[0]])
         found = []
         for start in range(0, n_cohorts, AT_ONCE):
-            counts = asked(*cell, (min(AT_ONCE, n_cohorts - start), n_people), random)
+            counts = draw_answers(*cell, (min(AT_ONCE, n_cohorts - start), n_people), random)
             tp, fp, fn, tn = np.moveaxis(counts.sum(axis=-2), -1, 0)
             counted = (tp + fn > 0) & (tn + fp > 0)
             truth = divide((counted * of_question).sum(axis=-1), counted.sum(axis=-1))

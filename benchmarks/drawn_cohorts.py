@@ -109,7 +109,7 @@ def truth_of(rate: float, pair: tuple[float, float]) -> dict[str, float]:
     return found
 
 
-def asked(
+def draw_answers(
     questions: Sequence[float],
     pair: tuple[float, float],
     cluster: str,

@@ -217,7 +217,8 @@ def match_config(out: str, wanted: OutputConfig, *, rescore: bool | None = None)
             f"{remedy}"
         )
     if found.reduction != wanted.reduction:
-        in_fingerprint = {"scaling", "members"}  # the calibration's fingerprint covers them
+        # The calibration's fingerprint covers these.
+        in_fingerprint = {"clip_scaling", "scaling", "members"}
         before, after = (c.reduction.model_dump(exclude=in_fingerprint) for c in (found, wanted))
         changes = _list_changes(before, after)
         raise ConfigError(

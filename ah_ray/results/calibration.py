@@ -2,8 +2,9 @@
 
 `jobs/evaluate.py --write-calibration` writes it; score.py and reduce.py read it. It holds a
 reducer, a scaling of the video's probability and a threshold, and the scores and labels that they
-were fitted to. It is valid for these scores only: scores of another model, profile, window or
-arithmetic mean something else, so the file is refused for them.
+were fitted to; and, where labels say when in a video A/H occurs, a scaling of each clip's
+probability, which comes before the reducer. It is valid for these scores only: scores of another
+model, profile, window or arithmetic mean something else, so the file is refused for them.
 
 Rows that it formed hold its fingerprint, which covers everything that changes a verdict. The
 fingerprint is in the file too, so that edits are noticed. It does not cover `scoring`, which tells
@@ -31,7 +32,11 @@ from ah_ray.validation import FrozenModel, first_problem
 from ah_ray.verdicts.reducers import parse_reducer
 from ah_ray.verdicts.reduction import Ensemble, IsotonicScaling, Reduction, Scaling
 
-_SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITHOUT_CLIPS = 1
+"""The version of a file that scales no clips."""
+_NOT_SCALED = "none"
+_OF_CLIPS = {"clip_scaling", "clip_scaling_by", "clips_fitted_on"}
 _NOT_HASHED = {"fitted_at", "ah_ray_version", "scoring"}  # config_fingerprint covers scoring
 
 
@@ -45,10 +50,22 @@ class FittedOn(FrozenModel):
     n_ah: int
 
 
+class FittedOnClips(FrozenModel):
+    """The clips of these videos whose label is known, to which a scaling of clips was fitted."""
+
+    n_clips: int
+    n_ah_clips: int
+    n_videos: int
+    n_participants: int
+
+
 class Calibration(FrozenModel):
     """The content of a calibration file."""
 
-    schema_version: int = _SCHEMA_VERSION
+    schema_version: int = _WITHOUT_CLIPS
+    clip_scaling: Scaling | IsotonicScaling | None = None  # of each clip, before the reducer
+    clip_scaling_by: str = _NOT_SCALED  # as scaling_by
+    clips_fitted_on: FittedOnClips | None = None  # null: no scaling of clips was fitted
     reducer: str
     scaling: Scaling | IsotonicScaling | None  # null: probabilities stay as they are
     scaling_by: str  # none, temperature, platt, isotonic
@@ -65,14 +82,26 @@ class Calibration(FrozenModel):
     def fingerprint(self) -> str:
         """Return 16 hex digits, equal if it is fitted again to the same scores and labels."""
         unknown = {"learned_from"} if self.learned_from is None else set()
+        unknown |= self.not_in_file
         content = self.model_dump(mode="json", exclude=_NOT_HASHED | unknown)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
+    def not_in_file(self) -> set[str]:
+        """Return the fields that a file of this calibration does not have."""
+        is_plain = (
+            self.clip_scaling is None
+            and self.clips_fitted_on is None
+            and self.clip_scaling_by == _NOT_SCALED
+        )
+        return _OF_CLIPS if is_plain else set()
+
+    @property
     def reduction(self) -> Reduction:
         """Return how one model's clips become verdicts by this calibration."""
         return Reduction(
+            clip_scaling=self.clip_scaling,
             reducer=self.reducer,
             threshold=self.threshold,
             scaling=self.scaling,
@@ -88,7 +117,8 @@ def write_calibration(uri: str, calibration: Calibration) -> None:
     """Write a calibration to a JSON file. Raise ConfigError if it cannot be written."""
     file = _File(**calibration.model_dump(), fingerprint_of_this=calibration.fingerprint)
     try:
-        storage.write_whole(storage.normalise(uri), file.model_dump_json(indent=2).encode() + b"\n")
+        text = file.model_dump_json(indent=2, exclude=calibration.not_in_file)
+        storage.write_whole(storage.normalise(uri), text.encode() + b"\n")
     except StorageError as error:
         raise ConfigError(f"--write-calibration {uri} cannot be written: {error}") from None
 
@@ -129,7 +159,7 @@ def read_calibration(uri: str) -> Calibration:
 
 def _check_version(uri: str, fields: Any) -> None:
     version = fields.get("schema_version") if isinstance(fields, dict) else None
-    if isinstance(version, int) and version > _SCHEMA_VERSION:
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise ConfigError(f"--calibration {uri} was written by a newer ah_ray: update this one")
 
 

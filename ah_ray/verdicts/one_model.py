@@ -19,13 +19,19 @@ def reduce_scores(
     if not scored:
         return None, None
     reducer = parse_reducer(reduction.reducer)
-    p_video = apply_scaling(reducer([p for p, _ in scored], [s for _, s in scored]), reduction)
+    p_clips = [scale_clip(p, reduction) for p, _ in scored]
+    p_video = apply_scaling(reducer(p_clips, [s for _, s in scored]), reduction)
     return p_video, form_answer(p_video, reduction.threshold)
 
 
 def apply_scaling(p_ah: float, reduction: Reduction) -> float:
-    """Return the probability after the calibration's scaling, if the reduction has one."""
+    """Return a video's probability after the calibration's scaling, if the reduction has one."""
     return p_ah if reduction.scaling is None else reduction.scaling(p_ah)
+
+
+def scale_clip(p_ah: float, reduction: Reduction) -> float:
+    """Return a clip's probability as the reducer takes it: scaled, if a calibration says so."""
+    return p_ah if reduction.clip_scaling is None else reduction.clip_scaling(p_ah)
 
 
 def answer_clip(p_ah: float | None, reduction: Reduction) -> str | None:
@@ -37,6 +43,7 @@ def answer_clip(p_ah: float | None, reduction: Reduction) -> str | None:
     """
     if p_ah is None:
         return None
+    p_ah = scale_clip(p_ah, reduction)
     if (fixed := parse_reducer(reduction.reducer).clip_threshold) is not None:
         return form_answer(p_ah, fixed)
     return form_answer(apply_scaling(p_ah, reduction), reduction.threshold)

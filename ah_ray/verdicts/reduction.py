@@ -144,6 +144,7 @@ class Reduction(VerdictRules):
     `threshold` is the ensemble's.
     """
 
+    clip_scaling: Scaling | IsotonicScaling | None = None  # of p of each clip, before the reducer
     scaling: Scaling | IsotonicScaling | None = None  # of p of the video, before the threshold
     calibration_fingerprint: str | None = None
     members: tuple[Reduction, ...] = ()

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ah_ray.profile import YES
-from ah_ray.verdicts.one_model import answer_clip, apply_scaling, reduce_scores
+from ah_ray.verdicts.one_model import answer_clip, apply_scaling, reduce_scores, scale_clip
 from ah_ray.verdicts.reducers import find_reducer, form_answer
 from ah_ray.verdicts.reduction import Ensemble, IsotonicScaling, Reduction, Scaling, logit, sigmoid
 
@@ -97,17 +97,20 @@ def clip_threshold_in_tables(reduction: Reduction) -> float:
 
     With one model, clips.parquet holds probabilities from before the calibration.
     """
-    threshold, scaling = clip_threshold(reduction), _clip_scaling(reduction)
-    return threshold if scaling is None else scaling.inverse(threshold)
+    threshold = clip_threshold(reduction)
+    for scaling in reversed(_clip_scalings(reduction)):
+        threshold = scaling.inverse(threshold)
+    return threshold
 
 
 def calibrate_clip(p_ah: float, reduction: Reduction) -> float:
     """Return the score that a video of this clip alone would have, from its p_ah in clips.parquet.
 
-    Where the reducer counts answers (`share`), a clip's score stays as it is.
+    Where the reducer counts answers (`share`), it is the score that is counted.
     """
-    scaling = _clip_scaling(reduction)
-    return p_ah if scaling is None else scaling(p_ah)
+    for scaling in _clip_scalings(reduction):
+        p_ah = scaling(p_ah)
+    return p_ah
 
 
 def _fixed_clip_threshold(reduction: Reduction) -> float | None:
@@ -115,11 +118,15 @@ def _fixed_clip_threshold(reduction: Reduction) -> float | None:
     return None if reducer is None else reducer.clip_threshold
 
 
-def _clip_scaling(reduction: Reduction) -> Scaling | IsotonicScaling | None:
-    """Return the scaling of clips in tables. An ensemble's p_ah is formed after scaling: None."""
-    if reduction.ensemble is not None or _fixed_clip_threshold(reduction) is not None:
-        return None
-    return reduction.scaling
+def _clip_scalings(reduction: Reduction) -> list[Scaling | IsotonicScaling]:
+    """Return the scalings of clips in tables, in order.
+
+    There are none for an ensemble, whose p_ah is formed after scaling.
+    """
+    if reduction.ensemble is not None:
+        return []
+    of_video = None if _fixed_clip_threshold(reduction) is not None else reduction.scaling
+    return [each for each in (reduction.clip_scaling, of_video) if each is not None]
 
 
 def _member_reductions(reduction: Reduction, n_models: int) -> Sequence[Reduction]:
@@ -151,7 +158,9 @@ def _combine_clip(p_ah: Sequence[float | None] | None, reduction: Reduction) -> 
         return None
     members = zip(p_ah, _member_reductions(reduction, len(p_ah)), strict=True)
     scored = [
-        (apply_scaling(p, member), answer_clip(p, member)) for p, member in members if p is not None
+        (apply_scaling(scale_clip(p, member), member), answer_clip(p, member))
+        for p, member in members
+        if p is not None
     ]
     return _combine(scored, reduction)
 

@@ -13,12 +13,14 @@ from ah_ray.errors import ConfigError
 from ah_ray.output.config import read_config
 from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.results.calibration import (
+    FittedOnClips,
     apply_calibrations,
     read_calibration,
     scoring_members,
     write_calibration,
 )
 from ah_ray.results.reduce import reduce_outputs
+from ah_ray.verdicts.reduction import Scaling
 
 
 @pytest.fixture
@@ -57,6 +59,41 @@ def test_the_fingerprint_is_of_what_verdicts_follow_from():
     assert len(prints) == 6 and all(len(one) == 16 for one in prints)
 
 
+OF_CLIPS = {
+    "schema_version": 2,
+    "clip_scaling": Scaling(slope=0.5),
+    "clip_scaling_by": "platt",
+    "clips_fitted_on": FittedOnClips(n_clips=60, n_ah_clips=20, n_videos=18, n_participants=5),
+}
+
+
+def test_a_scaling_of_clips_is_part_of_the_file_only_where_there_is_one(write_file):
+    path = Path(write_file())
+    plain = json.loads(path.read_text())
+    assert "clip_scaling" not in plain and plain["schema_version"] == 1
+    assert read_calibration(write_file("c.json", **OF_CLIPS)) == calibration(**OF_CLIPS)
+    assert calibration(**OF_CLIPS).fingerprint != calibration().fingerprint
+    path.write_text(json.dumps(plain | {"clip_scaling": {"slope": 0.5, "intercept": 0.0}}))
+    with pytest.raises(ConfigError, match="was edited since"):
+        read_calibration(str(path))
+
+
+def test_rows_follow_from_scaled_clips(write_file, tmp_path):
+    scores, out = str(tmp_path / "scores"), str(tmp_path / "out")
+    make_output(scores, {"a": [0.9, 0.5], "b": [0.2, 0.5]})
+    files = [write_file(**OF_CLIPS, scaling=None, scaling_by="none")]
+    reduce_outputs([scores], out, reduction=Reduction(), calibrations=files)
+    rows = read_verdicts(out).to_pylist()
+    assert [row["p_ah"] for row in rows] == pytest.approx([0.625, (1 / 3 + 0.5) / 2])
+    clips = read_clips(out).to_pylist()
+    assert [clip["p_ah"] for clip in clips] == [0.9, 0.5, 0.2, 0.5], "as the model scored"
+    assert [clip["answer"] for clip in clips] == ["Yes", "No", "No", "No"]
+    other = str(tmp_path / "b")
+    make_output(other, {"a": [0.9]}, by=scoring("model-b"))
+    with pytest.raises(ConfigError, match="fitted to other scores than those of model"):
+        reduce_outputs([other], f"{out}-b", reduction=Reduction(), calibrations=files)
+
+
 def test_an_edited_file_is_refused(write_file):
     path = Path(write_file())
     fields = json.loads(path.read_text())
@@ -72,7 +109,7 @@ def test_an_edited_file_is_refused(write_file):
         ("[" * 100_000, "not JSON"),
         ("[1]", "not JSON"),
         ("{}", "no calibration file"),
-        ('{"schema_version": 2}', "newer ah_ray"),
+        ('{"schema_version": 3}', "newer ah_ray"),
         (None, "cannot be read"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,13 +16,16 @@ from ah_ray.verdicts.verdict import (
     calibrate_clip,
     clip_threshold,
     clip_threshold_in_tables,
+    with_verdict,
 )
 
+SCALINGS = st.builds(Scaling, slope=st.floats(0.2, 5), intercept=st.floats(-3, 3))
 REDUCTIONS = st.builds(
     Reduction,
     reducer=st.sampled_from(["any", "mean", "share"]),
     threshold=st.floats(0.05, 0.95),
-    scaling=st.none() | st.builds(Scaling, slope=st.floats(0.2, 5), intercept=st.floats(-3, 3)),
+    clip_scaling=st.none() | SCALINGS,
+    scaling=st.none() | SCALINGS,
 )
 
 
@@ -40,6 +44,27 @@ def test_the_highest_clip_scores_as_its_video_does(p_ah, reduction):
     reduction = reduction.model_copy(update={"reducer": "any"})
     video, _ = reduce_scores(p_ah, [5.0] * len(p_ah), reduction)
     assert max(calibrate_clip(p, reduction) for p in p_ah) == video
+
+
+def test_clips_are_scaled_before_they_are_reduced():
+    """Odds of 9 and 1 become 3 and 1: the mean of 0.75 and 0.5, then that with its odds squared."""
+    clips, seconds = Scaling(slope=0.5), [5.0, 5.0]
+    alone = Reduction(reducer="mean", clip_scaling=clips)
+    assert reduce_scores([0.9, 0.5], seconds, alone)[0] == pytest.approx(0.625)
+    both = Reduction(reducer="mean", clip_scaling=clips, scaling=Scaling(slope=2))
+    assert reduce_scores([0.9, 0.5], seconds, both)[0] == pytest.approx(25 / 34)
+    counted = Reduction(reducer="share", clip_scaling=Scaling(slope=1, intercept=-3))
+    assert reduce_scores([0.9, 0.99], seconds, counted) == (0.5, "Yes")
+    assert [answer_clip(p, counted) for p in (0.9, 0.99)] == ["No", "Yes"]
+
+
+def test_each_of_several_models_has_its_own_scaling_of_clips():
+    members = (Reduction(clip_scaling=Scaling(slope=1, intercept=-9)), Reduction())
+    several = Reduction(ensemble=Ensemble.VOTE, members=members)
+    row = {"clips": [{"start_s": 0.0, "end_s": 5.0, "p_ah": 0.9, "model_p_ah": [0.9, 0.9]}]}
+    found = with_verdict(row, several)
+    assert (found["p_ah"], found["answer"]) == (0.5, "No"), "one of two: a tie"
+    assert found["clips"][0]["p_ah"] == 0.5
 
 
 def test_the_line_of_a_vote_is_above_a_tie():

@@ -27,7 +27,7 @@ from ah_ray.study.evaluation.validity.view import print_analysis
 from ah_ray.study.evaluation.view import print_evaluation
 from ah_ray.study.replaceable import check_replaceable
 from ah_ray.units import format_count
-from ah_ray.verdicts.reduction import IsotonicScaling
+from ah_ray.verdicts.reduction import IsotonicScaling, Scaling
 
 
 def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
@@ -122,22 +122,34 @@ def _fit_calibration(settings: EvaluateSettings) -> Calibration | None:
         settings.outs[0],
         settings.labels,
         reducer=settings.reducer,
+        clip_scaling_by=settings.clip_scaling,
         scaling_by=settings.scaling,
         threshold=settings.threshold,
     )
 
 
+def _scaling_words(scaling: Scaling | IsotonicScaling | None, by: str) -> str:
+    if isinstance(scaling, IsotonicScaling):
+        return f"{by}: a curve of {format_count(len(scaling.p), 'point')}"
+    if scaling is None:
+        return "no scaling"
+    how = f"{by}: slope {scaling.slope:.3f}"
+    return how + (f", intercept {scaling.intercept:.3f}" if scaling.intercept else "")
+
+
 def _calibration_line(file: str, calibration: Calibration) -> str:
     """Return what was fitted, with a threshold that can be given to another run as it stands."""
-    scaling, fitted_on = calibration.scaling, calibration.fitted_on
-    how = "no scaling"
-    if isinstance(scaling, IsotonicScaling):
-        how = f"{calibration.scaling_by}: a curve of {format_count(len(scaling.p), 'point')}"
-    elif scaling is not None:
-        how = f"{calibration.scaling_by}: slope {scaling.slope:.3f}"
-        how += f", intercept {scaling.intercept:.3f}" if scaling.intercept else ""
+    fitted_on, clips = calibration.fitted_on, calibration.clips_fitted_on
+    how = _scaling_words(calibration.scaling, calibration.scaling_by)
+    of_clips = ""
+    if clips is not None:
+        of_clips = (
+            f"clips by {_scaling_words(calibration.clip_scaling, calibration.clip_scaling_by)} "
+            f"(fitted to {format_count(clips.n_clips, 'clip')}, {clips.n_ah_clips:,} of them A/H), "
+        )
     return (
-        f"Calibration {calibration.fingerprint} in {file}: {calibration.reducer}, {how}, threshold "
+        f"Calibration {calibration.fingerprint} in {file}: {of_clips}{calibration.reducer}, {how}, "
+        "threshold "
         f"{calibration.threshold!r} ({calibration.threshold_by}), fitted to "
         f"{format_count(fitted_on.n_videos, 'video')} of "
         f"{format_count(fitted_on.n_participants, 'participant')} in {fitted_on.split}. Give it to "

@@ -11,7 +11,7 @@ from ah_ray.flag import flag
 from ah_ray.validation import FrozenModel, validate_settings
 
 _OF_ONE = ("participant", "participant_id", "video_id", "uri")
-_OF_CALIBRATION = ("reducer", "scaling", "threshold")
+_OF_CALIBRATION = ("clip_scaling", "reducer", "scaling", "threshold")
 
 
 class ScalingKind(StrEnum):
@@ -69,13 +69,18 @@ class CalibrationSettings(FrozenModel):
         "--calibration.",
         json_schema_extra=flag(metavar="FILE"),
     )
+    clip_scaling: ScalingKind = Field(
+        ScalingKind.NONE,
+        description="How the calibration scales probabilities of clips, before the reducer. Fitted "
+        "to videos of val whose labels say when A/H occurs.",
+    )
     reducer: str | None = Field(
         None,
         description="Reducer of the calibration.",
         json_schema_extra=flag(metavar="NAME", default="that of OUT"),
     )
     scaling: ScalingKind = Field(
-        ScalingKind.PLATT, description="How the calibration scales probabilities."
+        ScalingKind.PLATT, description="How the calibration scales probabilities of videos."
     )
     threshold: Threshold | float = Field(
         Threshold.MACRO_F1,

@@ -62,7 +62,7 @@ def select_videos(verdicts: pa.Table, most: int) -> pa.Table:
 
 def calibrate_clips(clips: pa.Table, reduction: Reduction) -> pa.Table:
     """Return rows of records.CLIPS with p_ah scaled by the calibration of their videos, if any."""
-    if reduction.scaling is None:
+    if reduction.scaling is None and reduction.clip_scaling is None:
         return clips
     p_ah = [p if p is None else calibrate_clip(p, reduction) for p in clips["p_ah"].to_pylist()]
     column = clips.schema.get_field_index("p_ah")

@@ -24,8 +24,11 @@ def describe_reduction(reduction: Reduction) -> str:
         return f"{_ENSEMBLES[reduction.ensemble]}, each by its own calibration"
     reducer = find_reducer(reduction.reducer)
     of_one = reducer.words if reducer else f"its clips by the reducer {reduction.reducer}"
+    if reduction.clip_scaling is not None:
+        of_one += ", each scaled by a calibration"
     if reduction.scaling is not None:
-        of_one += ", scaled by a calibration"
+        again = " again" if reduction.clip_scaling is not None else ""
+        of_one += f", scaled{again} by a calibration"
     if reduction.ensemble is None:
         return of_one
     return f"{_ENSEMBLES[reduction.ensemble]}, each scoring the video by {of_one}"
@@ -36,10 +39,17 @@ def describe_clip_scores(reduction: Reduction) -> str | None:
 
     They are shown as `calibrate_clip` returns them, so that they compare with the video's.
     """
-    if reduction.ensemble is not None or reduction.scaling is None:
+    scalings = (reduction.clip_scaling, reduction.scaling)
+    if reduction.ensemble is not None or not any(scalings):
         return None
     reducer = find_reducer(reduction.reducer)
-    if reducer is not None and reducer.clip_threshold is not None:
+    is_counted = reducer is not None and reducer.clip_threshold is not None
+    if is_counted and reduction.clip_scaling is not None:
+        return (
+            "Scores of clips are calibrated, and counted so; clips.parquet has those of the model, "
+            "before calibration."
+        )
+    if is_counted:
         return (
             "Scores of clips are those of the model, before calibration; the video's is after it."
         )

@@ -38,7 +38,7 @@ def test_a_threshold_by_name_or_number(given, wanted):
         ({"private_labels": "p"}, "--private-labels belongs to --protocol bah"),
         ({"reducer": "mean"}, "^--reducer is for the file of --write-calibration"),
         ({"write_calibration": "c", "outs": ["a", "b"]}, "name one OUT"),
-        ({"label": "x"}, "label: there is no such setting; choose from draws"),
+        ({"label": "x"}, "label: there is no such setting; choose from clip_scaling"),
     ],
 )
 def test_mistakes_name_the_flag(changes, words):

@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 from invented_rows import make_output
 from study.invented_study import make_scores, make_study
@@ -5,11 +6,13 @@ from study.invented_study import make_scores, make_study
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError
 from ah_ray.output.config import read_config
+from ah_ray.results.calibration import write_calibration
 from ah_ray.results.reduce import reduce_outputs
 from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
 from ah_ray.study.evaluation.settings import ScalingKind, Threshold
+from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, read_about, write_labels
 
 HOW = Bootstrap(draws=100)
 
@@ -60,6 +63,47 @@ def test_ways_to_find_a_threshold(study, scores):
     rate = fit_calibration(scores, study.labels, threshold=Threshold.BASE_RATE, **plain)
     said = evaluate([scores], study.labels, bootstrap=HOW).outputs[0]
     assert rate.threshold == next(e.threshold for e in said.thresholds if e.how == "base-rate")
+
+
+def test_clips_are_fitted_first_and_the_video_to_what_they_make(study, scores, tmp_path):
+    how = {"reducer": "mean", "scaling_by": ScalingKind.NONE}
+    found = fit_calibration(scores, study.labels, clip_scaling_by=ScalingKind.PLATT, **how)
+    val, plain = study.of("val"), fit_calibration(scores, study.labels, **how)
+    assert found.clips_fitted_on.n_clips == sum(round(v["duration_s"] / 5) for v in val)
+    assert found.clips_fitted_on.n_participants == 30
+    assert found.learned_from == plain.learned_from and found.learned_from is not None
+    assert 0.1 < found.clip_scaling.slope < 0.6, "the model is about 5 times too sure of itself"
+    before = evaluate([scores], study.labels, bootstrap=HOW).outputs[0].timeline.calibration
+    platt = next(each for each in before if each.scaling_by == "platt")
+    fitted = (found.clip_scaling.slope, found.clip_scaling.intercept)
+    assert (platt.slope, platt.intercept) == pytest.approx(fitted), "as the evaluation's table says"
+    assert platt.ece < 0.5 * before[0].ece, "on test, which it has not seen"
+
+    file, out = str(tmp_path / "clips.json"), str(tmp_path / "out")
+    write_calibration(file, found)
+    reduce_outputs([scores], out, reduction=Reduction(), calibrations=[file])
+    config = read_config(out)
+    assert config.reduction.clip_scaling == found.clip_scaling
+    assert [one.use for one in config.learned_from] == ["calibration"]
+    with pytest.raises(ConfigError, match="was fitted to 30 participants reported here"):
+        evaluate([out], val_as_test(study, tmp_path / "other"), bootstrap=HOW)
+
+
+def relabelled(study, folder, videos):
+    table = pa.Table.from_pylist(videos, schema=LABELLED_VIDEOS)
+    write_labels(str(folder), WINDOWS.empty_table(), table, read_about(study.labels))
+    return str(folder)
+
+
+def val_as_test(study, folder):
+    """The people of val, called test: a calibration that was fitted to them knows them."""
+    return relabelled(study, folder, [v | {"split": "test"} for v in study.of("val")])
+
+
+def test_clips_cannot_be_fitted_where_no_label_says_when(study, scores, tmp_path):
+    labels = relabelled(study, tmp_path / "l", [v | {"segments": []} for v in study.videos])
+    with pytest.raises(ConfigError, match=r"--clip-scaling platt: no label of val says when"):
+        fit_calibration(scores, labels, clip_scaling_by=ScalingKind.PLATT)
 
 
 def test_what_cannot_be_fitted(study, scores, tmp_path):

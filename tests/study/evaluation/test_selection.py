@@ -49,6 +49,15 @@ def out(tmp_path_factory) -> str:
     return folder
 
 
+@pytest.fixture(scope="module")
+def perfect(tmp_path_factory) -> str:
+    """Another output of the same videos, without a mistake."""
+    folder = str(tmp_path_factory.mktemp("perfect"))
+    names = [f"v{n:03}" for n in range(N_YES + N_NO)]
+    make_output(folder, {name: [0.7 if is_ah(name) else 0.2] for name in names})
+    return folder
+
+
 def labels_of(out: str, rows: list[dict[str, str]], folder: Path) -> str:
     for row in rows:
         row |= {"answer": "Yes" if is_ah(row["video_id"]) else "No", "reviewer": "AB"}
@@ -92,11 +101,9 @@ def test_a_draw_tells_how_good_the_verdicts_of_the_cohort_are(out, tmp_path):
     assert set(table["selection"].to_pylist()) == {"drawn"}
 
 
-def test_what_a_draw_does_not_support_is_named_or_refused(out, tmp_path):
+def test_what_a_draw_does_not_support_is_named_or_refused(out, perfect, tmp_path):
     labels = draw_labels(out, tmp_path)
-    again = str(tmp_path / "again")
-    make_output(again, {f"v{n:03}": [0.7 if is_ah(f"v{n:03}") else 0.2] for n in range(400)})
-    found = evaluate([out, again], labels)
+    found = evaluate([out, perfect], labels)
     assert found.comparisons == ()
     (note,) = [note for note in found.outputs[0].notes if "no weighted figures" in note]
     assert "comparisons of outputs" in note and "groups" in note
@@ -108,11 +115,10 @@ def test_what_a_draw_does_not_support_is_named_or_refused(out, tmp_path):
         run(out, labels, tmp_path / "to", plan=str(plan))
 
 
-def test_a_comparison_on_moments_is_marked(out, tmp_path):
-    labels, again = surest(out, tmp_path), str(tmp_path / "again")
-    make_output(again, {f"v{n:03}": [0.7 if is_ah(f"v{n:03}") else 0.2] for n in range(400)})
+def test_a_comparison_on_moments_is_marked(out, perfect, tmp_path):
+    labels = surest(out, tmp_path)
     console, to = Console(file=io.StringIO(), width=300), str(tmp_path / "to")
-    settings = evaluate_settings(outs=[out, again], labels=labels, to=to, split="all")
+    settings = evaluate_settings(outs=[out, perfect], labels=labels, to=to, split="all")
     (comparison,) = run_evaluation(settings, console).comparisons
     assert comparison.accuracy.value is not None and comparison.accuracy.low is None
     assert "of both (of selected moments):" in " ".join(console.file.getvalue().split())

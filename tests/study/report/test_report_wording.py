@@ -31,6 +31,10 @@ from ah_ray.verdicts.verdict import MORE_THAN_HALF
             "the mean of its clips, scaled by a calibration",
         ),
         (
+            Reduction(reducer="mean", clip_scaling=Scaling(slope=2), scaling=Scaling(slope=2)),
+            "the mean of its clips, each scaled by a calibration, scaled again by a calibration",
+        ),
+        (
             Reduction(ensemble=Ensemble.VOTE),
             "the share of several models that say Yes, each scoring the video by the highest of "
             "its clips",
@@ -71,6 +75,9 @@ def test_a_calibrated_page_says_which_scores_of_clips_it_shows():
     scaling = Scaling(slope=2)
     assert "are calibrated" in describe_clip_scores(Reduction(scaling=scaling))
     assert "before calibration" in describe_clip_scores(Reduction(reducer="share", scaling=scaling))
+    counted = Reduction(reducer="share", clip_scaling=scaling)
+    assert "and counted so" in describe_clip_scores(counted)
+    assert "as the video's is" in describe_clip_scores(Reduction(clip_scaling=scaling))
     assert describe_clip_scores(Reduction()) is None
 
 
