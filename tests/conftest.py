@@ -43,6 +43,22 @@ hypothesis.settings.load_profile("quick")  # `--hypothesis-profile nightly` wins
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    _keep_together(items)
+    _skip_without_gpu(items)
+
+
+def _keep_together(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all that use Ray in one, so that one Ray is enough.
+
+    pytest-xdist splits the tests by these groups.
+    """
+    for item in items:
+        needs_ray = "ray_session" in getattr(item, "fixturenames", ())
+        group = "ray" if needs_ray else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _skip_without_gpu(items: list[pytest.Item]) -> None:
     """Skip what needs a GPU where there is none. torch is asked only if there are such tests."""
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if not on_gpu:
