@@ -53,7 +53,9 @@ MAY_USE = {
     "study": BASE | {"storage", "cohort", "media", "omni", "verdicts", "output", "results"},
     "training": BASE
     | {"cluster", "storage", "cohort", "media", "omni", "verdicts", "output", "results", "study"},
+    "commands": None,
     "__init__": None,
+    "__main__": {"commands"},
 }
 HOMES = {
     "ray": {"cluster", "nightly", "pipeline", "training"},

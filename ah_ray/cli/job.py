@@ -1,8 +1,8 @@
 """How a job ends: its exit status, and one line on stderr instead of a traceback.
 
-A jobs/*.py has a function that does the work, wrapped in `exits`, and one that makes its command
-line, which `run_job` calls. Both import within themselves what takes time, so that Ctrl-C is one
-line while that is loaded, too; this module itself imports little.
+A module of `ah_ray.commands` has a function that does the work, wrapped in `exits`, and one that
+makes its command line, which `run_job` calls. Both import within themselves what takes time, so
+that Ctrl-C is one line while that is loaded, too; this module itself imports little.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ _INTERRUPTED = 130  # what typer makes of Ctrl-C that comes while it reads argum
 class CommandLine(Protocol):
     """What a job's `command` returns: see `ah_ray.cli.command.command_of`."""
 
-    def __call__(self, *, standalone_mode: bool) -> Any:
+    def __call__(self, *, standalone_mode: bool, prog_name: str | None) -> Any:
         """Read the arguments of this process and run the job."""
 
     def parse(self, arguments: Sequence[str]) -> Given:
         """Return the settings that these arguments give. Raise ConfigError if they are wrong."""
 
 
-def run_job(command: Callable[[], CommandLine]) -> NoReturn:
+def run_job(command: Callable[[], CommandLine], program: str | None = None) -> NoReturn:
     """Make the command line of a job, run it with the arguments of this process, and exit.
 
+    `program` is the name that its help shows; None: the file that runs.
     Wrong arguments are one line on stderr and exit 2. Ctrl-C is one line and exit 3.
     """
     for stream in (sys.stdout, sys.stderr):
@@ -49,7 +50,7 @@ def run_job(command: Callable[[], CommandLine]) -> NoReturn:
             stream.reconfigure(errors="replace")
     sys.excepthook = functools.partial(_exit_if_stopped, sys.excepthook)
     try:
-        status = _status_of(command)
+        status = _status_of(command, program)
         sys.stdout.flush()
         sys.stderr.flush()
     except KeyboardInterrupt:
@@ -59,11 +60,11 @@ def run_job(command: Callable[[], CommandLine]) -> NoReturn:
     os._exit(status or 0)
 
 
-def _status_of(command: Callable[[], CommandLine]) -> int | None:
+def _status_of(command: Callable[[], CommandLine], program: str | None) -> int | None:
     import typer
 
     try:
-        status: int | None = command()(standalone_mode=False)
+        status: int | None = command()(standalone_mode=False, prog_name=program)
     except typer.TyperException as error:
         return _print_error(f"{error.format_message()} (see --help)", ExitStatus.CONFIG)
     except ConfigError as error:  # of the file that --config names, which is read before the job

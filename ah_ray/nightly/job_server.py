@@ -72,12 +72,14 @@ class JobServer:
         job_id: str,
         entrypoint: str,
         *,
-        working_dir: Path,
+        working_dir: Path | None,
         metadata: Mapping[str, str],
         env: Mapping[str, str],
     ) -> bool:
         """Submit a job. Return False if there is one with that id already, to be followed."""
-        environment: dict[str, Any] = {"working_dir": str(working_dir), "env_vars": dict(env)}
+        environment: dict[str, Any] = {"env_vars": dict(env)}
+        if working_dir is not None:
+            environment["working_dir"] = str(working_dir)
         try:
             self._client.submit_job(
                 entrypoint=entrypoint,
@@ -86,7 +88,7 @@ class JobServer:
                 metadata=dict(metadata),
             )
         except (RuntimeError, ValueError) as error:
-            if "exceeds the maximum size" in str(error):
+            if working_dir is not None and "exceeds the maximum size" in str(error):
                 raise ConfigError(too_large(working_dir)) from None
             if self.job(job_id) is not None:
                 return False

@@ -48,7 +48,7 @@ class NightSettings:
     address: str  # of the head's dashboard
     arguments: tuple[str, ...]  # of score.py
     score: ScoreSettings  # the same, parsed
-    working_dir: Path
+    working_dir: Path | None
     deadline: str | None = None  # HH:MM here
     gpu_hours: float | None = None
     notify: str | None = None
@@ -194,7 +194,7 @@ class _Run:
             flags += ["--gpu-hours", f"{left:.3f}"]
         is_ours = self._server.submit(
             self._last,
-            "python jobs/score.py " + shlex.join([*settings.arguments, *flags]),
+            _entrypoint(settings.working_dir) + shlex.join([*settings.arguments, *flags]),
             working_dir=settings.working_dir,
             metadata={"cohort": settings.night.cohort, "night": f"{settings.night.date}"},
             env={name: os.environ[name] for name in _FORWARDED if name in os.environ},
@@ -219,3 +219,10 @@ class _Run:
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def _entrypoint(working_dir: Path | None) -> str:
+    """Return the beginning of the job's command: the clone's script, or the installed package."""
+    if working_dir is not None and (working_dir / "jobs" / "score.py").is_file():
+        return "python jobs/score.py "
+    return "python -m ah_ray score "

@@ -10,6 +10,8 @@ import ah_ray
 from ah_ray.flag import flag
 from ah_ray.validation import FrozenModel, validate_settings
 
+_CLONE = Path(ah_ray.__file__).parent.parent
+
 
 class NightlySettings(FrozenModel):
     """Which cohort is scored tonight, where, and for how long."""
@@ -27,10 +29,11 @@ class NightlySettings(FrozenModel):
         description="Dashboard of the cluster's head.",
         json_schema_extra=flag(metavar="URL", envvar="RAY_API_SERVER_ADDRESS"),
     )
-    working_dir: Path = Field(
-        Path(ah_ray.__file__).parent.parent,
-        description="Folder that the job takes along and runs.",
-        json_schema_extra=flag(metavar="FOLDER", default="this repository"),
+    working_dir: Path | None = Field(
+        _CLONE if (_CLONE / "jobs").is_dir() else None,
+        description="Folder that the job takes along. The code of a clone runs from it; without "
+        "one, the package that is installed on the cluster.",
+        json_schema_extra=flag(metavar="FOLDER", default="this clone, if it is one"),
     )
     deadline: str | None = Field(
         None,

@@ -57,16 +57,16 @@ def test_a_push_runs_what_ci_runs():
 def test_long_tests_have_a_schedule_that_contributors_can_read():
     long = workflow("long.yml")
     (step,) = [step for step in long["jobs"]["long"]["steps"] if "run" in step]
-    assert step["run"].startswith(f"{TEST_COMMAND} -m long")
+    assert step["run"].startswith(f"{TEST_COMMAND} -n 0 -m long")
     schedule = long[True]["schedule"]  # YAML 1.1 reads the key `on` as true
     assert schedule == [{"cron": "0 2 * * 0"}]
-    assert f"{TEST_COMMAND} -m long" in CONTRIBUTING and "every Sunday" in CONTRIBUTING
+    assert f"{TEST_COMMAND} -n 0 -m long" in CONTRIBUTING and "every Sunday" in CONTRIBUTING
 
 
 def test_heavy_tests_run_every_night():
     steps = workflow("heavy.yml")["jobs"]["heavy"]["steps"]
     heavy, properties = [step["run"] for step in steps if "run" in step]
-    assert heavy.startswith(f'{TEST_COMMAND} -m "heavy and not long"')
+    assert heavy.startswith(f'{TEST_COMMAND} -n 0 -m "heavy and not long"')
     assert properties.endswith("--hypothesis-profile nightly")
     assert workflow("heavy.yml")[True]["schedule"] == [{"cron": "0 1 * * *"}]
     assert "every night" in CONTRIBUTING

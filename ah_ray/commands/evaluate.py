@@ -1,0 +1,37 @@
+"""Measure verdicts against people's labels; fit thresholds and calibrations.
+
+ah-ray evaluate scores --labels labels
+ah-ray evaluate scores-a scores-b --labels labels --to comparison
+ah-ray evaluate scores --labels labels --write-calibration calibration.json
+"""
+
+from __future__ import annotations
+
+from ah_ray.cli.job import CommandLine, Given, exits
+from ah_ray.exit_status import ExitStatus
+
+
+@exits
+def evaluate(given: Given) -> int:
+    """Measure verdicts against labels, with intervals, and compare outputs video by video.
+
+    Give OUT and --labels. Thresholds and scalings are fitted on val and baselines on train; all are
+    reported on another split. Videos without a verdict are left out, and also counted as wrong.
+
+    Exit status: 0 complete, 2 wrong configuration, 3 stopped, or storage failed.
+    """
+    from rich.console import Console
+
+    from ah_ray.study.evaluation.run import run_evaluation
+    from ah_ray.study.evaluation.settings import evaluate_settings
+
+    run_evaluation(evaluate_settings(**given), Console())
+    return ExitStatus.COMPLETE
+
+
+def command() -> CommandLine:
+    """Return the command line of this job."""
+    from ah_ray.cli.command import command_of
+    from ah_ray.study.evaluation.settings import EvaluateSettings
+
+    return command_of(EvaluateSettings, evaluate)

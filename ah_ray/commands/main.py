@@ -1,0 +1,67 @@
+"""`ah-ray COMMAND …`: all jobs under one name, where the package is installed.
+
+Only the command that is asked for is imported, so help, versions and errors come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
+from typing import NoReturn
+
+from ah_ray.cli.job import run_job
+from ah_ray.escaping import escape_text
+from ah_ray.exit_status import ExitStatus
+
+COMMANDS = {
+    "score": "Score every video of a cohort: one Parquet row per video.",
+    "nightly": "Score a cohort on a cluster each night, and report the outcome.",
+    "status": "Show what is done, running and failed in OUT; remove a participant.",
+    "reduce": "Form new verdicts from finished outputs, without a model or a video.",
+    "report": "Make one HTML page of an output.",
+    "clips": "Cut videos or moments for a reviewer, and take the answers back.",
+    "prepare": "Prepare labelled videos for training and evaluation.",
+    "train": "Fine-tune the model on labelled videos.",
+    "evaluate": "Measure verdicts against people's labels.",
+    "merge": "Merge LoRA adapters into a model.",
+}
+"""Every command, and what it does, in the order of the help."""
+
+
+def main() -> NoReturn:
+    """Run the command that the first argument of this process names, and exit."""
+    arguments = sys.argv[1:]
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h", "help"):
+        print(_help())
+        sys.exit(ExitStatus.COMPLETE)
+    if name == "--version":
+        print(f"ah_ray {version('ah_ray')}")
+        sys.exit(ExitStatus.COMPLETE)
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        advice = f"did you mean `ah-ray {near[0]}`?" if near else "`ah-ray --help` lists all"
+        print(f"error: there is no command {escape_text(name)}: {advice}", file=sys.stderr)
+        sys.exit(ExitStatus.CONFIG)
+    del sys.argv[1]
+    run_job(lambda: import_module(f"ah_ray.commands.{name}").command(), program=f"ah-ray {name}")
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: ah-ray COMMAND [FLAGS]",
+            "",
+            "Score every video of a cohort for ambivalence/hesitancy (A/H).",
+            "",
+            *lines,
+            "",
+            "ah-ray COMMAND --help describes the flags of a command.",
+            "ah-ray --version prints the version.",
+            "To begin: ah-ray score --demo",
+        ]
+    )

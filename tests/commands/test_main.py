@@ -1,0 +1,92 @@
+"""`ah-ray`: one command for all jobs, in this clone and where only the wheel is installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ah_ray.commands.main import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ah_ray", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    return done
+
+
+def test_every_job_is_a_command():
+    jobs = {path.stem for path in (ROOT / "jobs").glob("*.py")}
+    assert jobs == COMMANDS.keys()
+    for name in COMMANDS:
+        assert callable(import_module(f"ah_ray.commands.{name}").command)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["help"]])
+def test_help_lists_all_commands(arguments):
+    shown = run(*arguments).stdout
+    assert all(f"  {name} " in shown for name in COMMANDS)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_version():
+    assert run("--version").stdout == f"ah_ray {version('ah_ray')}\n"
+
+
+def test_a_wrong_name_is_one_line_that_names_the_right_one():
+    done = run("reprot", status=2)
+    assert done.stderr == "error: there is no command reprot: did you mean `ah-ray report`?\n"
+    assert "\x1b" not in run("\x1b[2J", status=2).stderr
+
+
+def test_a_command_has_the_help_and_the_errors_of_its_job():
+    assert "Usage: ah-ray status" in run("status", "--help").stdout
+    assert run("status", "--bad", status=2).stderr.startswith("error: No such option: --bad")
+
+
+def test_help_and_versions_import_no_job():
+    code = (
+        "import sys; sys.argv = ['ah-ray', '--help']\n"
+        "from ah_ray.commands.main import main\n"
+        "try: main()\n"
+        "finally: assert not {'typer', 'pydantic', 'pyarrow', 'numpy'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.heavy
+def test_an_installed_wheel_scores_the_demonstration_from_another_folder(tmp_path):
+    """The clone is not on the path; the packages that the wheel needs are those of these tests."""
+    source, wheels, place = tmp_path / "source", tmp_path / "wheels", tmp_path / "env"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(source)], check=True)
+    pip = [sys.executable, "-m", "pip", "-q"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(source)]
+    subprocess.run(build, check=True)
+    subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+    python = place / "bin" / "python"
+    (packages,) = place.glob("lib/python*/site-packages")
+    (packages / "needed.pth").write_text(sysconfig.get_path("purelib"))  # not its own .pth files
+    (wheel,) = wheels.glob("*.whl")
+    subprocess.run([python, "-m", "pip", "-q", "install", "--no-deps", str(wheel)], check=True)
+
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    environment = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
+    command = [str(place / "bin" / "ah-ray"), "score", "--demo"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Timeline of" in done.stdout
+    (table,) = folder.rglob("verdicts.parquet")
+    assert pq.read_table(table).num_rows > 5
