@@ -26,6 +26,7 @@ from ah_ray.study.labelled_manifest import read_labelled_videos
 from ah_ray.study.replaceable import check_replaceable, made_by
 from ah_ray.study.report.control import drift_of
 from ah_ray.study.report.finite import replace_not_finite
+from ah_ray.study.report.lanes import LANE_COLUMNS, describe_lanes, lane_columns
 from ah_ray.study.report.nights import compare_nights
 from ah_ray.study.report.overview import count_overview, split_by_run
 from ah_ray.study.report.page import GENERATOR, Page, render_page
@@ -70,6 +71,7 @@ class _Output:
     clips: pa.Table
     labels: dict[str, Row] | None  # rows of LABELLED_VIDEOS by video_id
     evaluation: Evaluation | None
+    lanes: dict[str, Any] | None  # further questions, if any were asked
 
 
 def make_report(
@@ -105,14 +107,21 @@ def _read_output(settings: ReportSettings) -> _Output:
     if not len(verdicts):
         raise ConfigError(f"{out} holds no video: there is nothing to show")
     labels, evaluation = _evaluate(settings)
+    lanes = describe_lanes(config.profiles)
     return _Output(
         config=config,
         runs=runs,
         verdicts=verdicts,
-        clips=replace_not_finite(read_clips(out, [*CLIP_COLUMNS, "answer_mass"])),
+        clips=replace_not_finite(read_clips(out, _clip_columns(lanes))),
+        lanes=lanes,
         labels=labels,
         evaluation=evaluation,
     )
+
+
+def _clip_columns(lanes: dict[str, Any] | None) -> list[str]:
+    more = LANE_COLUMNS if lanes else ()
+    return list(dict.fromkeys([*CLIP_COLUMNS, "answer_mass", *more]))
 
 
 def _check_file(settings: ReportSettings) -> None:
@@ -162,6 +171,9 @@ def _make_page(
         labels=output.labels,
         frames=frames.by_video if frames else None,
     )
+    data["lanes"] = output.lanes
+    if output.lanes:
+        data["videos"] |= lane_columns(output.lanes, clips, listed["video_id"])
     n_unassigned = _add_people(data, settings, output, listed)
     return Page(
         title=settings.title,

@@ -27,8 +27,8 @@ GENERATOR = "ah_ray report"
 PURPOSE = "An aid for screening and research, not a diagnosis."
 
 _SCRIPTS = (
-    "shapes.js", "data.js", "address.js", "csv.js", "grid.js", "videos.js", "player.js", "video.js",
-    "participants.js", "start.js",
+    "shapes.js", "data.js", "lanes.js", "address.js", "csv.js", "grid.js", "videos.js", "player.js",
+    "video.js", "participants.js", "start.js",
 )  # fmt: skip
 _NOT_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """Characters that could end the element that holds the data, as the same text in JSON."""

@@ -36,7 +36,7 @@ from ah_ray.output.redaction import redact_name
 from ah_ray.output.row import STATUSES
 from ah_ray.profile import NO, YES
 from ah_ray.remarks import describe_quality
-from ah_ray.study.report.links import recording_url
+from ah_ray.study.links import recording_url
 from ah_ray.study.report.wording import round_score
 from ah_ray.verdicts.reduction import Reduction
 from ah_ray.verdicts.verdict import calibrate_clip

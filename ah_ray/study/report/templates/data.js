@@ -32,6 +32,8 @@ function video_of(columns, i) {
     segments: columns.segments ? columns.segments[i] : [],
     url: columns.url ? columns.url[i] : null,
     path: columns.url && columns.url[i] ? plain(columns.url[i]) : null,
+    answers: columns.answers ? columns.answers[i] : null,
+    contrasts: columns.contrasts ? columns.contrasts[i] : null,
     frames: columns.frames ? columns.frames[i] : {},
     participant: columns.participant && columns.participant[i] !== null ? DATA.participants[columns.participant[i]] : null,
     visit: columns.visit ? columns.visit[i] : null,

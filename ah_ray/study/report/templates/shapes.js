@@ -106,7 +106,8 @@ function marked(video, x, top, height) {
 function timeline(video, threshold, yes_from) {
   const width = Math.min(900, Math.max(320, innerWidth - 90)); // so that text keeps its size
   const [top, base, left] = [14, 190, 30];
-  const right = 16 + 6.8 * Math.max(yes_from.length, "marked A/H".length); // room for these words
+  const beside = [yes_from, "marked A/H", ...lane_names()]; // these words need room
+  const right = 16 + 6.8 * Math.max(...beside.map((words) => words.length));
   const all_s = length_s(video);
   const x = (seconds) => left + ((width - left - right) * seconds) / Math.max(all_s, SHORTEST_S);
   const end = x(all_s);
@@ -133,7 +134,9 @@ function timeline(video, threshold, yes_from) {
     shapes.push(...marked(video, x, base + 28, 9));
     shapes.push(svg("text", { x: end + 8, y: base + 37 }, "marked A/H"));
   }
-  const height = base + (video.segments.length ? 46 : 28);
+  const foot = base + (video.segments.length ? 46 : 28);
+  shapes.push(...lane_shapes(video, x, foot, end));
+  const height = foot + lane_height(video);
   const words = `Clips of this video over time. ${in_words(video)} The table below has each clip.`;
   const attributes = { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img" };
   return svg("svg", { ...attributes, "aria-label": words }, ...shapes);

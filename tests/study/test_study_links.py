@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ah_ray.errors import ConfigError
-from ah_ray.study.report.links import recording_url
+from ah_ray.study.links import recording_url
 
 PATHS = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40
