@@ -10,10 +10,14 @@ import pytest
 from invented_rows import make_output, row
 from study.invented_study import make_scores, make_study
 
+from ah_ray.config import Reduction
 from ah_ray.errors import ErrorKind
 from ah_ray.records import VERDICT, VERDICTS
+from ah_ray.results.calibration import write_calibration
+from ah_ray.results.reduce import reduce_outputs
 from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
+from ah_ray.study.evaluation.fit_calibration import fit_calibration
 from ah_ray.study.evaluation.schema import Evaluation
 from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, read_about, write_labels
 from ah_ray.study.report.make import make_report
@@ -188,3 +192,20 @@ def test_labels_of_a_draw_make_a_page_without_empty_tables(tmp_path):
     assert "Left out, since they have no weighted figures: groups, reducers" in page
     for head in ("<h3>Reducers</h3>", "<h3>Thresholds</h3>", "<h3>Calibration</h3>"):
         assert head not in page
+
+
+def test_a_calibrated_page_on_the_people_it_was_fitted_to_is_marked(tmp_path):
+    study = make_study(tmp_path / "labels", {"val": 12, "test": 12})
+    scores, file = make_scores(tmp_path / "scores", study), str(tmp_path / "calibration.json")
+    write_calibration(file, fit_calibration(scores, study.labels))
+    out = str(tmp_path / "fitted")
+    reduce_outputs([scores], out, reduction=Reduction(), calibrations=[file])
+
+    def first_screen(split: str) -> str:
+        to = str(tmp_path / f"{split}.html")
+        make_report(ReportSettings(out=out, labels=study.labels, split=split, to=to))
+        page = Path(to).read_text(encoding="utf-8")
+        return page[page.index('id="trust"') :].split("</div>")[0]
+
+    assert "learned from 12 of these participants" in first_screen("val")
+    assert 'class="warning"' not in first_screen("test")
