@@ -215,7 +215,7 @@ def count_scores(tally: Tally, n_people: int, n_cohorts: int, random: Random) ->
             continue
         whole = scored(cell, 200_000, random)
         truth = score_figures(*whole)
-        names = [name for name in truth if tally.only is None or cell in tally.only[name]]
+        names = [name for name in truth if tally.only is None or cell in tally.only.get(name, ())]
         found = defaultdict(list)
         for _ in range(n_cohorts):
             drawn = scored(cell, n_people, random)
