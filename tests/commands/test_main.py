@@ -44,8 +44,8 @@ def test_version():
 
 
 def test_a_wrong_name_is_one_line_that_names_the_right_one():
-    done = run("reprot", status=2)
-    assert done.stderr == "error: there is no command reprot: did you mean `ah-ray report`?\n"
+    done = run("reporrt", status=2)
+    assert done.stderr == "error: there is no command reporrt: did you mean `ah-ray report`?\n"
     assert "\x1b" not in run("\x1b[2J", status=2).stderr
 
 
