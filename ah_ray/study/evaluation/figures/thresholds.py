@@ -6,10 +6,21 @@ A threshold lies between two neighbouring scores. Of those that are equally good
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ah_ray.study.evaluation.figures.measures import Floats, Labels, answer_measures
 from ah_ray.study.evaluation.settings import Threshold
+
+_LOSSES: dict[Threshold, Callable[[Floats], Floats]] = {
+    Threshold.MACRO_F1: lambda counts: -answer_measures(counts)["macro_f1"],
+    Threshold.BASE_RATE: lambda counts: np.abs(counts[:, 1] - counts[:, 2]),
+}
+"""What each rule makes as small as it can, from tp, fp, fn, tn [m, 4] of every cut.
+
+A new rule, such as Youden's, is one entry here and one in `Threshold`.
+"""
 
 _NEAR = 0.1  # of the distance between two scores
 _MOST_PLACES = 18  # decimal places that a float64 below 1 may need
@@ -24,10 +35,7 @@ def fit_threshold(how: Threshold, label: Labels, p_ah: Floats) -> float:
     low, high, counts = _cuts(label, p_ah)
     places = (low + high) / 2
     places[0] = min(high[0], 0.5)
-    if how is Threshold.MACRO_F1:
-        loss = -answer_measures(counts)["macro_f1"]
-    else:
-        loss = np.abs(counts[:, 0] + counts[:, 1] - label.sum())
+    loss = _LOSSES[how](counts)
     best = np.flatnonzero(loss <= loss.min() + 1e-12)
     one = best[np.argmin(np.abs(places[best] - 0.5))]
     return shortest_between(float(low[one]), float(high[one]), float(places[one]))
