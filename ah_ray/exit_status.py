@@ -16,7 +16,11 @@ class ExitStatus(IntEnum):
 
 
 def final_status(*, n_videos: int, n_rows: int, n_failed: int, max_failed: float) -> ExitStatus:
-    """Of a run that came to its end: over the whole cohort, scored now or earlier."""
+    """Return the status of a run that came to its end, over the whole cohort.
+
+    `n_rows` and `n_failed` count what was scored now or earlier; `max_failed` is the share that
+    `--max-failed` allows (config/score_job.py).
+    """
     if n_rows < n_videos:
         return ExitStatus.MISSING_ROWS
     if n_failed > max_failed * n_videos:

@@ -286,7 +286,8 @@ VERDICT = pa.schema(
 """One row per video: the file OUT/videos/<video_id>-<hash8>.parquet.
 
 A new column is added here and filled in `ah_ray.output.row`, or, if it belongs to the verdict and
-changes with the reducer, in `ah_ray.verdicts.verdict`. In rows that lack it, it is read as null.
+changes with the reducer, in `ah_ray.verdicts.verdict`. Rows that lack it are read as null if
+`ah_ray.output.row_files._LATER_COLUMNS` names it, or if `SCHEMA_VERSION` was raised.
 """
 
 VERDICTS = pa.schema([column for column in VERDICT if column.name != "clips"])

@@ -1,9 +1,12 @@
-"""The two words of a verdict."""
+"""The two words of a verdict, which are also the default answers of a question.
+
+A profile gives its questions other words: `answers` of `ah_ray.profile.question.Question`.
+"""
 
 from __future__ import annotations
 
 YES, NO = "Yes", "No"
-"""The two answer words: what the model is asked for, and what rows, tables and reports hold."""
+"""What verdicts in rows, tables and reports hold, for every profile."""
 
 
 def answer_word(is_yes: bool) -> str:

@@ -1,4 +1,8 @@
-"""The slots of a prompt's text, `<video>` and `<audio>`: where the model meets the clip."""
+"""The slots of a prompt's text, `<video>` and `<audio>`: where the model meets the clip.
+
+A third input, such as a transcript, would need a slot here, a field of `ah_ray.records.Clip` and
+tokens in `ah_ray.omni.inputs.prompt`.
+"""
 
 from __future__ import annotations
 

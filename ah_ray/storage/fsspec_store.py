@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import aiohttp
 import fsspec
 
 from ah_ray.errors import (
+    AhRayError,
     ConfigError,
     ErrorKind,
     ObjectChanged,
@@ -31,15 +36,34 @@ from ah_ray.storage.entry import Entry
 from ah_ray.storage.redirects import ONE_HOST, find_redirect
 from ah_ray.storage.uri import as_folder, parent, scheme
 
+_WEB = ("http", "https")
+_AT_ONCE = 16  # requests for the sizes and versions of the files in one folder
+_KNOWN_BY_STATUS = {
+    401: ObjectDenied,
+    403: ObjectDenied,
+    404: ObjectMissing,
+    409: PreconditionFailed,
+    410: ObjectMissing,
+    412: PreconditionFailed,
+}
+_MAY_PASS_STATUS = {408, 425, 429}
+
 
 def _files(uri: str) -> fsspec.AbstractFileSystem:
+    """Return the driver of a URI's scheme, connected to the host or account that the URI names."""
     name = scheme(uri)
-    settings = ONE_HOST if name in ("http", "https") else {}
     try:
-        return fsspec.filesystem(name, use_listings_cache=False, **settings)
+        driver = fsspec.get_filesystem_class(name)
+        settings = driver._get_kwargs_from_urls(uri) | (ONE_HOST if name in _WEB else {})
+        return driver(use_listings_cache=False, **settings)
     except ImportError as error:
         raise ConfigError(
             f"{name_in_message(uri)} needs a package that is not installed: {error}"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{name_in_message(uri)} cannot be opened: {error}; {name}:// needs an account or a "
+            "host, in the URI or in the settings that its fsspec driver reads"
         ) from None
 
 
@@ -54,6 +78,28 @@ def _translate_errors(doing: str, uri: str) -> Iterator[None]:
         raise ObjectDenied(
             f"{what}: {redirected}, which is not followed; give the URL that it leads to"
         ) from error
+    except (AhRayError, retry.Transient):
+        raise
+    except Exception as error:  # drivers also raise the errors of the libraries that they use
+        raise _translate_foreign_error(what, error) from error
+
+
+def _translate_foreign_error(what: str, error: Exception) -> Exception:
+    """Return the error of errors.py for one of a driver's library that is no OSError.
+
+    Such libraries (of Azure, of Google, aiohttp) put the HTTP status into their errors, under one
+    of three names.
+    """
+    said = " ".join(str(error).split())[:300] or type(error).__name__
+    numbers = (getattr(error, name, None) for name in ("status_code", "code", "status"))
+    status = next((number for number in numbers if isinstance(number, int)), None)
+    if status in _MAY_PASS_STATUS or (status is not None and status >= 500):
+        return retry.Transient(said)
+    if status in _KNOWN_BY_STATUS:
+        return _KNOWN_BY_STATUS[status](f"{what}: {said}")
+    if isinstance(error, aiohttp.ClientError | TimeoutError):
+        return retry.Transient(said)
+    return StorageError(f"{what}: {type(error).__name__}: {said}")
 
 
 def _translate_error(what: str, error: OSError) -> Exception:
@@ -80,9 +126,14 @@ def _call(doing: str, uri: str, action: Callable[[fsspec.AbstractFileSystem, str
 
 
 def _entry(uri: str, key: str, found: dict[str, Any]) -> Entry:
-    changed = _first_known(found, "mtime", "updated", "LastModified", "last_modified", "created")
+    changed = _first_known(
+        found, "mtime", "updated", "LastModified", "last_modified", "Last-Modified", "created"
+    )
     if isinstance(changed, int | float):
         changed = datetime.fromtimestamp(changed, UTC)
+    elif isinstance(changed, str):
+        with suppress(ValueError):
+            changed = parsedate_to_datetime(changed)
     size_bytes = found.get("size")
     etag = _first_known(found, "etag", "ETag", "md5Hash")
     etag = etag or hashlib.sha256(f"{size_bytes} {changed}".encode()).hexdigest()[:16]
@@ -116,9 +167,29 @@ def _walk(folder: str, key: str) -> Iterator[list[Entry]]:
         else:
             page.append(_entry(folder + name, key + name, child))
     if page:
-        yield page
+        yield _complete(page) if scheme(folder) in _WEB else page
     for name in folders:
         yield from _walk(folder + name, key + name)
+
+
+def _complete(page: list[Entry]) -> list[Entry]:
+    """Return the entries with the size and version that a request for each one gives.
+
+    A page of links, which is all that http has for a listing, has neither. The versions of a
+    listing and of a later `stat` must be the same, or each recording would seem to have changed.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(_look_up, page))
+
+
+def _look_up(entry: Entry) -> Entry:
+    try:
+        return replace(stat(entry.uri), key=entry.key)
+    except ObjectMissing as error:
+        kind, problem = ErrorKind.MISSING, str(error)
+    except ObjectDenied as error:
+        kind, problem = ErrorKind.DENIED, str(error)
+    return replace(entry, etag=None, problem_kind=kind, problem=problem)
 
 
 def list_folders(prefix: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from ah_ray.storage.uri import normalise, scheme
 
 
 class _Store(Protocol):
-    """The operations of local/store.py, s3/store.py and other.py. They take normalised URIs."""
+    """The operations of local/store.py, s3/store.py and fsspec_store.py, on normalised URIs."""
 
     def list_pages(self, prefix: str) -> Iterator[list[Entry]]: ...
     def list_folders(self, prefix: str) -> Iterator[str]: ...

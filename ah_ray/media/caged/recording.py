@@ -1,4 +1,7 @@
-"""A recording, opened by its descriptor: which containers are read, and which tracks are used."""
+"""A recording, opened by its descriptor, and which of its tracks are used.
+
+The containers and protocols that libav may use are in `ah_ray.config.containers`.
+"""
 
 from __future__ import annotations
 
