@@ -38,7 +38,7 @@ from ah_ray.study.replaceable import check_replaceable, made_by
 from ah_ray.study.review.candidates import draw_moments
 from ah_ray.study.review.draw_record import DrawRecord, record_draw
 from ah_ray.study.review.located import located
-from ah_ray.study.review.moments import Moment, surest_moments
+from ah_ray.study.review.moments import Moment, contrasting_moments, surest_moments
 from ah_ray.study.review.page import GENERATOR, PAGE_FILE, review_page
 from ah_ray.study.review.settings import CutSettings
 from ah_ray.study.review.sheet import SHEET_FILE, check_sheet_replaceable, row_of, write_sheet
@@ -151,11 +151,16 @@ def _moments(settings: CutSettings) -> list[Moment]:
     """Return the moments of all wanted kinds, each once."""
     found = {
         _key(moment): moment
-        for surest in settings.surest
+        for surest in settings.kinds
         for moment in surest_moments(settings.out, top=settings.top, surest=surest)
     }
+    for contrast in settings.contrast:
+        for moment in contrasting_moments(settings.out, contrast, top=settings.top):
+            found.setdefault(_key(moment), moment)
+    if not found and not settings.kinds:
+        raise ConfigError(f"{settings.out} has no clip with answers to compare")
     if not found:
-        kinds = " or ".join(settings.surest)
+        kinds = " or ".join(settings.kinds)
         raise ConfigError(f"{settings.out} has no clip for --surest {kinds}: give another kind")
     return list(found.values())
 

@@ -8,7 +8,7 @@ for moment in surest_moments("s3://study/scores", top=10, surest=Surest.YES):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
-from ah_ray.output.config import require_config
+from ah_ray.output.config import OutputConfig, require_config
 from ah_ray.output.stream import open_finished_tables
 from ah_ray.output.table_files import Tables
 from ah_ray.profile import NO, YES
@@ -48,11 +48,48 @@ def surest_moments(out: str, *, top: int = 10, surest: Surest = Surest.YES) -> l
     Clips with equal scores are in the order of video_id and time. The table of clips is read once,
     in bounded memory. Raise ConfigError if `out` is not a finished output.
     """
+
+    def rank(clips: pa.Table, config: OutputConfig) -> pa.Table:
+        found = clips.filter(_wanted(clips, surest))
+        threshold = clip_threshold_in_tables(config.reduction)
+        return found.append_column("rank", _rank(found["p_ah"], surest, threshold))
+
+    return _foremost_moments(out, top, _CLIP, rank)
+
+
+def contrasting_moments(out: str, contrast: str, *, top: int = 10) -> list[Moment]:
+    """Return the `top` clips of an output in which a contrast is largest, the largest first.
+
+    Raise ConfigError if `out` is not a finished output, or has no such contrast.
+    """
+
+    def rank(clips: pa.Table, config: OutputConfig) -> pa.Table:
+        known = {one.name for profile in config.profiles for one in profile.contrasts}
+        if contrast not in known:
+            raise ConfigError(
+                f"{out} has no contrast {contrast}; it has {', '.join(sorted(known)) or 'none'}"
+            )
+        contrasts = clips["contrasts"].combine_chunks()
+        name, distance = pc.list_flatten(contrasts).flatten()
+        is_this = pc.equal(name, contrast)
+        found = clips.take(pc.list_parent_indices(contrasts).filter(is_this))
+        return found.append_column("rank", pc.negate(distance.filter(is_this)))
+
+    return _foremost_moments(out, top, (*_CLIP, "contrasts"), rank)
+
+
+def _foremost_moments(
+    out: str,
+    top: int,
+    columns: tuple[str, ...],
+    rank: Callable[[pa.Table, OutputConfig], pa.Table],
+) -> list[Moment]:
+    """Return the clips with the lowest ranks. `rank` adds a column of this name, and may filter."""
     out = storage.normalise(out)
     try:
         config = require_config(out)
         with open_finished_tables(out) as tables:
-            clips = _foremost(tables, top, surest, clip_threshold_in_tables(config.reduction))
+            clips = _foremost(tables, top, columns, lambda found: rank(found, config))
             videos = {
                 row["video_id"]: video_in(row) for row in _rows_of(tables, clips, VIDEO_COLUMNS)
             }
@@ -61,14 +98,13 @@ def surest_moments(out: str, *, top: int = 10, surest: Surest = Surest.YES) -> l
     return [Moment(video=videos[clip.pop("video_id")], **clip) for clip in clips.to_pylist()]
 
 
-def _foremost(tables: Tables, top: int, surest: Surest, threshold: float) -> pa.Table:
-    best = tables.clips.schema.empty_table().select(_CLIP)
-    rank = pa.array([], pa.float64())
-    best = best.append_column("rank", rank)
-    for batch in tables.clips.batches(_CLIP, _BATCH_ROWS):
-        found = pa.Table.from_batches([batch])
-        found = found.filter(_wanted(found, surest))
-        found = found.append_column("rank", _rank(found["p_ah"], surest, threshold))
+def _foremost(
+    tables: Tables, top: int, columns: tuple[str, ...], rank: Callable[[pa.Table], pa.Table]
+) -> pa.Table:
+    kept = [*_CLIP, "rank"]
+    best = rank(tables.clips.schema.empty_table().select(columns)).select(kept)
+    for batch in tables.clips.batches(columns, _BATCH_ROWS):
+        found = rank(pa.Table.from_batches([batch])).select(kept)
         order = [(name, "ascending") for name in ("rank", "video_id", "clip_index")]
         best = pa.concat_tables([best, found]).sort_by(order).slice(0, top)
     return best.drop_columns("rank")

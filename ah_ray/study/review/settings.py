@@ -67,9 +67,20 @@ class CutSettings(SeedSettings, _OutputSettings):
         description="Kind of moments: the surest Yes, the surest No, or those nearest to the "
         "threshold. Repeat the flag for several.",
     )
+    contrast: tuple[str, ...] = Field(
+        (),
+        description="Contrast of the profile: the clips in which it is largest are cut, instead of "
+        "the surest. Repeat the flag for several.",
+        json_schema_extra=flag(metavar="NAME"),
+    )
     show_scores: bool = Field(
         False, description="Show p_ah to the reviewer, who otherwise does not see it."
     )
+
+    @property
+    def kinds(self) -> tuple[Surest, ...]:
+        """Return which moments are chosen by P(A/H): none if only contrasts were asked for."""
+        return () if self.contrast and "surest" not in self.model_fields_set else self.surest
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -78,7 +89,7 @@ class CutSettings(SeedSettings, _OutputSettings):
             if of_draw := [name for name in ("unit", "strata", "seed") if name in given]:
                 raise ValueError(f"--{of_draw[0]} is of no use without --draw")
             return self
-        if of_surest := [name for name in ("top", "surest") if name in given]:
+        if of_surest := [name for name in ("top", "surest", "contrast") if name in given]:
             raise ValueError(
                 f"--{of_surest[0]} chooses moments by their scores, and --draw draws without "
                 "looking at them: leave one out"

@@ -23,6 +23,14 @@ def test_by_their_words():
     assert answer_settings(**BACK, split="0.5, 0.25,0.25").split == (0.5, 0.25, 0.25)
 
 
+def test_a_contrast_takes_the_place_of_the_surest():
+    assert cut_settings(**CUT).kinds == (Surest.YES,)
+    assert cut_settings(**CUT, contrast=["face-voice"]).kinds == ()
+    assert cut_settings(**CUT, contrast=["face-voice"], surest=["no"]).kinds == (Surest.NO,)
+    with pytest.raises(ConfigError, match="--contrast chooses moments by their scores"):
+        cut_settings(**CUT, draw=8, contrast=["face-voice"])
+
+
 @pytest.mark.parametrize(
     ("make", "values", "told"),
     [

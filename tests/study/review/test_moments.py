@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from invented_rows import make_output
+from invented_rows import make_output, scoring, why_profile
 
 from ah_ray import storage
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError, ErrorKind
-from ah_ray.study.review.moments import Surest, surest_moments
+from ah_ray.study.review.moments import Surest, contrasting_moments, surest_moments
 
 VIDEOS = {
     "a": [0.9, 0.2, 0.55],
@@ -63,6 +63,26 @@ def test_more_clips_than_a_batch(tmp_path, monkeypatch):
     every = sorted((-p, v, k) for v, clips in scores.items() for k, p in enumerate(clips))
     wanted = [(v, -p) for p, v, _ in every if -p >= 0.5][:20]
     assert find_moments(str(tmp_path), top=20) == wanted
+
+
+def test_where_a_contrast_is_largest(tmp_path, out, monkeypatch):
+    monkeypatch.setattr("ah_ray.study.review.moments._BATCH_ROWS", 2)
+    why = str(tmp_path / "why")
+    rows = make_output(why, VIDEOS, by=scoring(profile=why_profile()))
+    every = sorted(
+        (-clip["contrasts"][0]["distance"], row["video_id"], clip["clip_index"])
+        for row in rows
+        for clip in row["clips"]
+        if clip["contrasts"]
+    )
+    found = contrasting_moments(why, "face-voice", top=4)
+    assert [(one.video.video_id, one.clip_index) for one in found] == [key[1:] for key in every[:4]]
+    assert len(contrasting_moments(why, "face-voice", top=100)) == 7
+    assert {one.answer for one in found} <= {"Yes", "No"}
+    with pytest.raises(ConfigError, match="no contrast face-hands; it has face-voice"):
+        contrasting_moments(why, "face-hands")
+    with pytest.raises(ConfigError, match="no contrast face-voice; it has none"):
+        contrasting_moments(out, "face-voice")
 
 
 def test_what_is_no_output_is_reported(tmp_path, out):
