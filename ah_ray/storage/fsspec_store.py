@@ -1,7 +1,7 @@
 """Any other store, through its fsspec file system (gs://, az://, memory://, …).
 
-Their common interface has no conditional writes, so two writers that write at the same moment are
-kept apart only as far as the store's own driver does.
+Of their common interface, only the creation of an object can be conditional, and that as far as the
+driver of the store leaves it to the store. Replacing and removing look first, and then write.
 """
 
 from __future__ import annotations
@@ -281,7 +281,17 @@ def create_exclusive(uri: str, data: bytes) -> str:
     with suppress(ObjectMissing):
         stat(uri)
         raise PreconditionFailed(f"{name_in_message(uri)} exists already")
-    write_whole(uri, data)
+
+    def create(files: fsspec.AbstractFileSystem, path: str) -> None:
+        files.makedirs(parent(path), exist_ok=True)
+        # The drivers of Azure and Google leave it to the store; others look, and then write.
+        files.pipe_file(path, data, mode="create")
+
+    try:
+        _call("writing", uri, create)
+    except PreconditionFailed:
+        if read_bytes(uri) != data:  # equal: an attempt succeeded whose response was lost
+            raise
     return hashlib.sha256(data).hexdigest()[:32]
 
 
