@@ -27,6 +27,9 @@ FRAMES_PER_GRID = 2
 FIRST_QUESTION = "ah"
 """The name of the question of a profile that lists none."""
 
+DEFAULT_CONSTRUCT = "A/H"
+"""What the first question is about, if a profile does not say it."""
+
 MOST_PIXELS = 4096 * 4096
 MOST_QUESTIONS = 32
 """Limits for what a profile may ask: it may come with a model that somebody else made."""
@@ -80,7 +83,7 @@ class Profile(FrozenModel):
     name: str = Field(min_length=1, max_length=100)
     system: str | None = Field(None, max_length=MOST_CHARACTERS)
     user: str = Field(max_length=MOST_CHARACTERS)
-    construct_name: str = Field("A/H", min_length=1, max_length=60, alias="construct")
+    construct_name: str = Field(DEFAULT_CONSTRUCT, min_length=1, max_length=60, alias="construct")
     questions: tuple[Question, ...] = Field((), max_length=MOST_QUESTIONS)
     contrasts: tuple[Contrast, ...] = Field((), max_length=MOST_QUESTIONS)
     fps: float = Field(2.0, gt=0, le=120)

@@ -13,10 +13,13 @@ import psutil
 import pytest
 from outputs import clips, row_files, run_score, score_job, verdicts
 
+import ah_ray
+
 pytestmark = pytest.mark.heavy
 
 N_VIDEOS = 16
-PACE = ("--decoders", 1, "--max-failed", 1)
+WHY = "tiny-why"  # several questions, so that all columns and tables are compared
+PACE = ("--decoders", 1, "--max-failed", 1, "--profile", WHY)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +35,8 @@ def cohort(whole_cohort, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(cohort, ray_session, tmp_path_factory):
-    import ah_ray
-
     out = tmp_path_factory.mktemp("undisturbed")
-    ah_ray.score(videos=str(cohort), out=str(out), model="tiny", max_failed=1.0)
+    ah_ray.score(videos=str(cohort), out=str(out), model="tiny", profile=WHY, max_failed=1.0)
     return out
 
 
@@ -91,6 +92,7 @@ def assert_same(out: Path, undisturbed: Path) -> None:
     assert not different
     assert verdicts(out).keys() == expected.keys()
     assert clips(out) == clips(undisturbed)
+    assert ah_ray.read_answers(str(out)) == ah_ray.read_answers(str(undisturbed))
     assert row_files(out).keys() == row_files(undisturbed).keys()
 
 

@@ -19,6 +19,7 @@ from ah_ray.output.config import OutputConfig, require_config
 from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.output.row import ah_ray_version
 from ah_ray.output.runs import RunSummary, latest_summaries
+from ah_ray.profile import DEFAULT_CONSTRUCT
 from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.schema import Evaluation
@@ -150,6 +151,7 @@ def _make_page(
     frames: Thumbnails | None,
 ) -> Page:
     config, verdicts = output.config, output.verdicts
+    construct = " + ".join(dict.fromkeys(one.construct_name for one in config.profiles))
     nights = compare_nights(output.runs)
     tonight, before = split_by_run(verdicts, nights.run_id) if nights else (None, None)
     clips = calibrate_clips(clips, config.reduction)
@@ -176,7 +178,8 @@ def _make_page(
         data["videos"] |= lane_columns(output.lanes, clips, listed["video_id"])
     n_unassigned = _add_people(data, settings, output, listed)
     return Page(
-        title=settings.title,
+        title=settings.title or _title(construct),
+        construct=construct,
         as_of=_day(pc.max(verdicts["scored_at"]).as_py()),
         model=_model_names(verdicts),
         overview=count_overview(verdicts),
@@ -274,6 +277,12 @@ def _model_names(verdicts: pa.Table) -> str:
     return ", ".join(
         sorted({PurePosixPath(m).name for m in verdicts["model"].unique().to_pylist()})
     )
+
+
+def _title(construct: str) -> str:
+    if construct == DEFAULT_CONSTRUCT:
+        return "Ambivalence and hesitancy in recordings"
+    return f"{construct[:1].upper()}{construct[1:]} in recordings"
 
 
 def _day(moment: datetime) -> str:

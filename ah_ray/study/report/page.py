@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ah_ray.profile import DEFAULT_CONSTRUCT
 from ah_ray.results.drift import FEWEST_NIGHTS, Chart, Drift
 from ah_ray.study.evaluation.schema import CurvePoint, Evaluation, Slice
 from ah_ray.study.report.nights import NightComparison
@@ -41,6 +42,7 @@ class Page:
     """Everything that the templates show. Names are here only where a setting says so."""
 
     title: str
+    construct: str  # what the first question is about
     as_of: str  # `2 January 2026`: the day of the last score
     model: str
     overview: Overview
@@ -66,6 +68,11 @@ class Page:
     n_listed: int  # videos in the page's table
     evaluation: Evaluation | None
     data: dict[str, Any]  # videos.make_columns and people.people_columns
+
+    @property
+    def construct_in_words(self) -> str:
+        """Return the construct as a sentence has it."""
+        return "ambivalence or hesitancy" if self.construct == DEFAULT_CONSTRUCT else self.construct
 
     @property
     def has_participants(self) -> bool:
@@ -114,6 +121,7 @@ def render_page(page: Page) -> bytes:
             "as_of": page.as_of,
             "model": page.model,
             "purpose": PURPOSE,
+            "construct": page.construct,
         },
     }
     text = environment.get_template("page.html.jinja").render(

@@ -38,8 +38,10 @@ class ReportSettings(SplitChoice, JobSettings):
     plain_participants: bool = Field(
         False, description="Show participants by the names that the study uses."
     )
-    title: str = Field(
-        "Ambivalence and hesitancy in recordings", description="Heading of the page."
+    title: str | None = Field(
+        None,
+        description="Heading of the page.",
+        json_schema_extra=flag(metavar="TEXT", default="what the profile is about"),
     )
     link_videos: bool = Field(
         False, description="Name the recordings, and link each moment to its place in them."

@@ -17,6 +17,7 @@ from ah_ray.config import Ensemble, OneModel, Reduction
 from ah_ray.output.config import claim_output
 from ah_ray.output.row_files import commit_row
 from ah_ray.output.tables import write_tables
+from ah_ray.profile import load_profile
 from ah_ray.results.reduce import reduce_outputs
 from ah_ray.study.report.make import make_report
 from ah_ray.study.report.page import embed_json
@@ -155,3 +156,13 @@ def test_so_does_a_page_of_several_models_with_it_among_them(tmp_path, names, is
 
 def _text(settings: ReportSettings) -> str:
     return Path(make_report(settings).file).read_text(encoding="utf-8")
+
+
+def test_another_construct_is_called_by_its_name(tmp_path):
+    profile = load_profile("tiny").model_copy(update={"construct_name": "engagement"})
+    make_output(str(tmp_path), {"a": [0.9, 0.1]}, by=scoring(profile=profile))
+    text = Path(make_report(ReportSettings(out=str(tmp_path))).file).read_text(encoding="utf-8")
+    assert "<title>Engagement in recordings</title>" in text
+    words = " ".join(text.split())
+    assert "engagement may show" in words and "asked about engagement." in words
+    assert "A/H" not in text and "mbivalence" not in text

@@ -67,7 +67,8 @@ const VIDEOS = (DATA.videos.id || []).map((_, i) => video_of(DATA.videos, i));
 const VIDEO_BY_ID = new Map(VIDEOS.map((video) => [video.id, video]));
 const HAS_LABELS = Boolean(DATA.videos.label);
 const ANSWERS = { Y: "Yes", N: "No", "": "–" };
-const LABELS = { 1: "A/H", 0: "not A/H" };
+const CONSTRUCT = DATA.page.construct;
+const LABELS = { 1: CONSTRUCT, 0: `not ${CONSTRUCT}` };
 
 // Participants with their videos in the order of time; those without a place in time come last.
 function participants() {

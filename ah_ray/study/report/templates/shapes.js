@@ -97,7 +97,7 @@ function marked(video, x, top, height) {
     svg(
       "rect",
       { class: "mark-marked", x: x(start_s), y: top, width: Math.max(1, x(end_s) - x(start_s)), height },
-      svg("title", {}, `marked as A/H: ${clock(start_s)} to ${clock(end_s)}`),
+      svg("title", {}, `marked as ${CONSTRUCT}: ${clock(start_s)} to ${clock(end_s)}`),
     ),
   );
 }
@@ -106,7 +106,7 @@ function marked(video, x, top, height) {
 function timeline(video, threshold, yes_from) {
   const width = Math.min(900, Math.max(320, innerWidth - 90)); // so that text keeps its size
   const [top, base, left] = [14, 190, 30];
-  const beside = [yes_from, "marked A/H", ...lane_names()]; // these words need room
+  const beside = [yes_from, `marked ${CONSTRUCT}`, ...lane_names()]; // these words need room
   const right = 16 + 6.8 * Math.max(...beside.map((words) => words.length));
   const all_s = length_s(video);
   const x = (seconds) => left + ((width - left - right) * seconds) / Math.max(all_s, SHORTEST_S);
@@ -132,7 +132,7 @@ function timeline(video, threshold, yes_from) {
   }
   if (video.segments.length) {
     shapes.push(...marked(video, x, base + 28, 9));
-    shapes.push(svg("text", { x: end + 8, y: base + 37 }, "marked A/H"));
+    shapes.push(svg("text", { x: end + 8, y: base + 37 }, `marked ${CONSTRUCT}`));
   }
   const foot = base + (video.segments.length ? 46 : 28);
   shapes.push(...lane_shapes(video, x, foot, end));

@@ -127,7 +127,7 @@ function clips_table(video) {
     heading("Score", "number"),
     heading("Answer"),
     has_lanes(video) ? heading("Readings") : null,
-    video.segments.length ? heading("Marked A/H") : null,
+    video.segments.length ? heading(`Marked ${CONSTRUCT}`) : null,
     can_play(video) ? heading("Recording") : null,
     has_frames ? heading("Picture") : null,
   );
