@@ -5,6 +5,8 @@
 Draws videos whose seeds no training uses, as real mp4 files; the same without their sound, and
 with a grey picture. Scores all with the nightly job, and compares each clip with what was drawn.
 A/H shows where face and voice disagree, so with one of them alone no better than a guess is right.
+Of the same look at each clip it asks what face and voice do, each by itself: where these two
+answers contradict each other, A/H was drawn.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +24,13 @@ from ah_ray import cluster
 from ah_ray.config import Limits, score_settings
 from ah_ray.media.ffmpeg import synthetic
 from ah_ray.media.ffmpeg.ffmpeg_process import recording_input
+from ah_ray.media.ffmpeg.synthetic import Scene
 from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.pipeline.run import score
+from ah_ray.profile import YES
 from ah_ray.study.evaluation.figures.measures import answer_measures, average_precision, confusions
 from ah_ray.training.demo import draw_videos, make_scenes
+from ah_ray.verdicts.further_answers import find_likeliest
 
 WAYS = {
     "picture and sound": None,
@@ -54,7 +60,12 @@ def main() -> None:
                 draw_videos(videos, {"test": n_videos}, Console(quiet=True))
             else:
                 videos = changed(videos, place / "videos", options)
-            print(row(way, *score_drawings(videos, place / "scores", given.model)), flush=True)
+            drawn, clips = score_drawings(videos, place / "scores", given.model)
+            print(row(way, drawn, clips), flush=True)
+            if options is None:
+                readings = [*reading_rows(drawn, clips)]
+    print("\n| asked of the same look, with picture and sound | |\n| --- | ---: |")
+    print("\n".join(readings))
 
 
 def changed(videos: Path, to: Path, options: dict[str, str | None]) -> Path:
@@ -67,11 +78,9 @@ def changed(videos: Path, to: Path, options: dict[str, str | None]) -> Path:
     return to
 
 
-def score_drawings(
-    videos: Path, out: Path, model: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What was drawn, P(A/H), and the answer mass, clip by clip."""
-    settings = {"videos": str(videos), "out": str(out), "model": model, "profile": "tiny"}
+def score_drawings(videos: Path, out: Path, model: str) -> tuple[list[Scene], list[dict]]:
+    """What was drawn, and what was answered, clip by clip."""
+    settings = {"videos": str(videos), "out": str(out), "model": model, "profile": "tiny-why"}
     outcome = score(score_settings(**settings), Console(quiet=True))
     if outcome.summary.exit_status:
         sys.exit(f"scoring ended with {outcome.summary.exit_status}")
@@ -80,16 +89,31 @@ def score_drawings(
     drawn = []
     for clip in clips:
         number = int(names[clip["video_id"]].removeprefix("test-"))
-        drawn.append(make_scenes("test", number)[clip["clip_index"]].shows_ah)
+        drawn.append(make_scenes("test", number)[clip["clip_index"]])
+    return drawn, clips
+
+
+def row(way: str, scenes: list[Scene], clips: list[dict]) -> str:
+    drawn = np.array([scene.shows_ah for scene in scenes])
     p_ah, mass = (np.array([clip[name] for clip in clips]) for name in ("p_ah", "answer_mass"))
-    return np.array(drawn), p_ah, mass
-
-
-def row(way: str, drawn: np.ndarray, p_ah: np.ndarray, mass: np.ndarray) -> str:
     measures = answer_measures(confusions(drawn, p_ah >= 0.5).sum(axis=0))
     ap = average_precision(drawn, p_ah, np.ones((1, len(drawn))))[0]
     figures = (measures["accuracy"], measures["macro_f1"], ap, mass.mean())
     return f"| {way} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |"
+
+
+def reading_rows(scenes: list[Scene], clips: list[dict]) -> Iterator[str]:
+    """How often face and voice were read as drawn, and how well their contrast tells A/H alone."""
+    for name, drawn in (
+        ("face", [scene.smiling for scene in scenes]),
+        ("voice", [scene.rising for scene in scenes]),
+    ):
+        read = [find_likeliest(clip["answers"])[name][0] == YES for clip in clips]
+        yield f"| {name}: accuracy | {np.mean(np.equal(read, drawn)):.3f} |"
+    shows_ah = np.array([scene.shows_ah for scene in scenes])
+    distance = np.array([clip["contrasts"][0]["distance"] for clip in clips])
+    ap = average_precision(shows_ah, distance, np.ones((1, len(clips))))[0]
+    yield f"| contrast of face and voice: average precision for A/H | {ap:.3f} |"
 
 
 if __name__ == "__main__":

@@ -52,9 +52,10 @@ def measure_cpu_s(thinker: Thinker, tokenizer, profile: Profile, clips: list[Cli
 
 
 def print_counts() -> None:
+    """Print the operations of ten questions, and of the profile seed-why, against one question."""
     config, tokenizer = full_size()
     for height_px, width_px in SIZES:
-        one, ten = (
+        one, ten, why = (
             count_layout_flops(
                 config,
                 lay_out_clip(
@@ -65,14 +66,16 @@ def print_counts() -> None:
                     13,
                 ),
             )
-            for profile in (ask(0), ask(*range(N_QUESTIONS)))
+            for profile in (ask(0), ask(*range(N_QUESTIONS)), load_profile("seed-why"))
         )
-        print(f"| {width_px}×{height_px} | {one / 1e12:.1f} | {ten / 1e12:.1f} | {ten / one:.2f} |")
+        counts = " | ".join(f"{n / 1e12:.1f} | {n / one:.2f}" for n in (ten, why))
+        print(f"| {width_px}×{height_px} | {one / 1e12:.1f} | {counts} |")
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print("| size | TFLOP, one question | ten | × |\n| --- | --- | --- | --- |")
+    print("| size | TFLOP, one question | ten | × | seed-why | × |")
+    print("| --- | --- | --- | --- | --- | --- |")
     print_counts()
     config, tokenizer = tiny_size()
     model = make_model(config, tokenizer, torch.float32, torch.device("cpu"))

@@ -36,7 +36,7 @@ from ah_ray.training.data.assignment import (
     plan_machines,
     select_windows,
 )
-from ah_ray.training.data.label_check import check_epochs, check_labels
+from ah_ray.training.data.label_check import check_answers, check_epochs, check_labels
 from ah_ray.training.export import ADAPTER, MODEL
 from ah_ray.training.journal import start_journal, write_metrics
 from ah_ray.training.model_card import PURPOSE
@@ -65,6 +65,7 @@ def train(
     profile = chosen.profile
     if chosen.reason:
         say(console, f"profile {profile.name}: {chosen.reason}")
+    check_answers(profile)
     check_tokenizers(base, (), profile)
     labels = read_windows(settings.labels)
     train_rows, val_rows = (select_windows(labels, split, settings) for split in ("train", "val"))

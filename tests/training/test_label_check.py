@@ -10,10 +10,11 @@ from in_process import run_here
 from labelled_clips import settings_of
 
 from ah_ray.errors import ConfigError
+from ah_ray.profile import load_profile
 from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, write_labels
 from ah_ray.training.data.assignment import make_order
 from ah_ray.training.data.dataloader import LabelledWindow
-from ah_ray.training.data.label_check import check_epochs, check_labels
+from ah_ray.training.data.label_check import check_answers, check_epochs, check_labels
 
 GOOD = "Is there a smile in <video> and <audio>?"
 
@@ -23,6 +24,17 @@ def window(label: bool, question: str | None = None, uri: str = "a.mp4") -> Labe
 
 
 BOTH = [window(True), window(False)]
+
+
+def test_a_profile_with_other_answers_cannot_be_trained():
+    for name in ("seed", "seed-why", "seed-inference", "tiny"):
+        check_answers(load_profile(name))
+    ah = load_profile("seed").complete_questions[0]
+    for fields in ({"answers": ("low", "high"), "positive": "high"}, {"positive": "No"}):
+        other = ah.model_copy(update=fields)
+        profile = load_profile("seed").model_copy(update={"questions": (other,)})
+        with pytest.raises(ConfigError, match=r"first question, ah, .* and labels are Yes and No"):
+            check_answers(profile)
 
 
 def check(train, val=(), **settings) -> None:

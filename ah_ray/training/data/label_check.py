@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ah_ray.errors import ConfigError
-from ah_ray.profile import answer_word
+from ah_ray.profile import NO, YES, Profile, answer_word
 from ah_ray.training.data.dataloader import LabelledWindow
 from ah_ray.training.data.questions import check_question
 from ah_ray.training.data.sampler import Order
@@ -37,6 +37,17 @@ def check_labels(
         raise ConfigError(
             f"{where}: all {len(asked):,} windows of the split `train` are labelled {answer}, from "
             "which a model learns to say nothing else; prepare labels with windows of both answers"
+        )
+
+
+def check_answers(profile: Profile) -> None:
+    """Raise ConfigError if a label, which is Yes or No, is no answer to the first question."""
+    first = profile.complete_questions[0]
+    if set(first.answers) != {YES, NO} or first.positive != YES:
+        raise ConfigError(
+            f"profile {profile.name}: its first question, {first.name}, is answered with "
+            f"{', '.join(first.answers)} (positive: {first.positive}), and labels are {YES} and "
+            f"{NO}: train with a profile whose first question is answered so"
         )
 
 
