@@ -97,4 +97,5 @@ def test_much_is_skipped(tmp_path):
         options=("-sc_threshold", "0"),
     )
     *_, n_out = decoded(path, lambda times_s: np.array([26, 30, 130]))
-    assert n_out == 6 + 6  # of two groups of 25, each up to its last wanted picture
+    groups = 6 + 6  # of two groups of 25, each up to its last wanted picture
+    assert n_out == groups + 3  # and the key frames between, which show when the size changes

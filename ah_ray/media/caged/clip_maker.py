@@ -266,13 +266,15 @@ class _ClipMaker:
     ) -> None:
         window, (keys, times_s) = self._windows[self._n_sent], picked[self._n_sent]
         failure = self._find_failure(window, keys, times_s, decoder, shown)
+        if failure is None:
+            samples = _samples(sound, window)
+            failure = self._find_missing_memory()  # which the decoder of the sound needed
         header: dict[str, Any] = {"kind": "clip", "index": window.index}
         if failure is not None:
             reason = {"reason": failure.code, "numbers": failure.numbers}
             send(self._connection, {**header, **reason})
         else:
             frames = _frames_of([self._pictures[int(key)] for key in keys])
-            samples = _samples(sound, window)
             header["shape"] = frames.shape
             header["sampled_s"] = _sampled_s(shown.times_s, window)
             header["times_s"] = [round(float(time_s), 6) for time_s in times_s]
@@ -280,6 +282,11 @@ class _ClipMaker:
         self._n_sent += 1
         if sound is not None:
             sound.drop_before(self._cut.needed_from_s(self._n_sent))
+
+    def _find_missing_memory(self) -> Failure | None:
+        if self._log.is_out_of_memory:
+            return Failure("out_of_memory", most=self._limits.max_memory_bytes)
+        return None
 
     def _find_failure(
         self,
@@ -296,8 +303,8 @@ class _ClipMaker:
             return Failure("cut_off", second=self._timeline.duration_s)
         if self._log.too_large is not None:
             return too_many_pixels(self._log.too_large, self._limits)
-        if self._log.is_out_of_memory:
-            return Failure("out_of_memory", most=self._limits.max_memory_bytes)
+        if (failure := self._find_missing_memory()) is not None:
+            return failure
         damaged = [time_s for time_s in times_s if decoder.is_damaged(float(time_s))]
         if damaged:
             return Failure("picture_damaged", second=float(damaged[0]))

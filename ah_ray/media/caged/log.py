@@ -105,8 +105,12 @@ class LibavLog:
         return damaged
 
     def drop(self) -> None:
-        """Forget the records since the last call, for example those about damaged sound."""
-        self._take()
+        """Forget the records since the last call, for example those about damaged sound.
+
+        Only missing memory is noted.
+        """
+        if any(text.lstrip().startswith(_OUT_OF_MEMORY) for _, _, text in self._take()):
+            self.is_out_of_memory = True
 
     def read_opening(self) -> None:
         """Read the records that were logged while the file was opened."""

@@ -25,6 +25,7 @@ from ah_ray.media.caged.timing.scan import Scan
 from ah_ray.media.caged.timing.timeline import Timeline
 
 TICKS_PER_S = 1_000_000
+_SAMPLE_S = 1.0
 """Pictures are known by their time on the timeline in microseconds, which packets carry along."""
 
 _MOST_BYTES_OF_A_PIXEL, _LEAST_BYTES = 8, 1 << 20
@@ -112,6 +113,7 @@ class PictureDecoder:
         ticks = np.where(np.isnan(times_s), -1, ticks_of(np.nan_to_num(times_s)))
         starts = set(self._timeline.starts)
         needed = self._needed(ticks, wanted)
+        samples = self._samples_of_skipped(ticks, needed)
         skipping = _DECODE
         index = -1
         for packet in self._packets():
@@ -126,15 +128,15 @@ class PictureDecoder:
             tick = int(ticks[index])
             if self._is_key[index]:
                 self._heal(tick / TICKS_PER_S)
-            if not needed[index]:
+            if not needed[index] and index not in samples:
                 continue
-            if index in self._corrupt:
+            if index in self._corrupt and needed[index]:
                 self._harm()
             packet.pts, packet.dts = (tick if tick >= 0 else None), None
             mode = _DECODE if wanted is None or tick in wanted else _SKIP
             if mode != skipping:
                 self._codec.skip_frame = skipping = mode
-            yield from self._read_times(self._decode(packet))
+            yield from self._read_times(self._decode(packet, is_needed=bool(needed[index])))
         yield from self._read_times(self._decode(None))
 
     @property
@@ -162,6 +164,26 @@ class PictureDecoder:
         np.maximum.at(last, group[hits], hits)
         return np.asarray(np.arange(len(ticks)) <= last[group])
 
+    def _samples_of_skipped(self, ticks: np.ndarray, needed: np.ndarray) -> set[int]:
+        """Return key frames that are decoded between windows, to see when the size changes.
+
+        There is about one in `_SAMPLE_S` of what is skipped. Nothing depends on them, so damage in
+        them is no damage.
+        """
+        samples: set[int] = set()
+        between = np.zeros(len(ticks), bool)
+        used = np.flatnonzero(needed)
+        if len(used):
+            between[used[0] : used[-1]] = True
+        last_s = -math.inf
+        for index in np.flatnonzero(self._resets & between & (ticks >= 0)):
+            time_s = ticks[index] / TICKS_PER_S
+            if not needed[index] and time_s >= last_s + _SAMPLE_S:
+                samples.add(int(index))
+            if needed[index] or int(index) in samples:
+                last_s = time_s
+        return samples
+
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Yield packets until the file ends, or cannot be read further."""
         try:
@@ -173,17 +195,21 @@ class PictureDecoder:
         """Return whether the picture of that time cannot be trusted."""
         return any(damage.covers(time_s) for damage in self.damages)
 
-    def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+    def _decode(
+        self, packet: Packet[VideoStream] | None, *, is_needed: bool = True
+    ) -> list[VideoFrame]:
         try:
             frames = self._codec.decode(packet)
         except av.error.EOFError:
             return []
         except av.error.FFmpegError as error:
             frames = []
-            self._harm()
+            if is_needed:
+                self._harm()
             self._log.note_error(error, needed_bytes=self._picture_bytes)
         if self._log.take_damage(self._name):
-            self._harm()
+            if is_needed:
+                self._harm()
             self._log.note_error(None, needed_bytes=self._picture_bytes)
         return frames
 

@@ -14,6 +14,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from ah_ray.media.caged.log import LibavLog
 from ah_ray.media.messages import Failure
 from ah_ray.remarks import Remark
 
@@ -37,7 +38,7 @@ class Tracks:
     remarks: tuple[Remark, ...] = ()
 
 
-def choose_tracks(container: InputContainer) -> tuple[Tracks, Iterator[AnyPacket]]:
+def choose_tracks(container: InputContainer, log: LibavLog) -> tuple[Tracks, Iterator[AnyPacket]]:
     """Return the tracks that a player would show, and all packets of the recording.
 
     Those flagged as default come first, then the first ones. A sound track that has no decoder, is
@@ -45,6 +46,7 @@ def choose_tracks(container: InputContainer) -> tuple[Tracks, Iterator[AnyPacket
 
     Raises:
         Failure: There is no moving picture, no decoder for it, or it is encrypted.
+        MemoryError: A decoder of sound was denied memory.
     """
     pictures = [
         stream
@@ -61,7 +63,7 @@ def choose_tracks(container: InputContainer) -> tuple[Tracks, Iterator[AnyPacket
         raise Failure("picture_encrypted")
     if picture.codec_context is None:
         raise Failure("no_decoder")
-    sound, remarks = _choose_sound(sounds, sample)
+    sound, remarks = _choose_sound(sounds, sample, log)
     tracks = Tracks(picture=picture.index, sound=sound, remarks=remarks)
     return tracks, chain(sample, packets)
 
@@ -84,13 +86,13 @@ def _take_sample(packets: Iterator[AnyPacket], tracks: Sequence[Track]) -> list[
 
 
 def _choose_sound(
-    tracks: Sequence[Track], sample: Sequence[AnyPacket]
+    tracks: Sequence[Track], sample: Sequence[AnyPacket], log: LibavLog
 ) -> tuple[int | None, tuple[Remark, ...]]:
     wanted = _find_default(tracks)
     if wanted is None:
         return None, ()
     ranked = [wanted, *(track for track in tracks if track is not wanted)]
-    chosen = next((track for track in ranked if _is_audible(track, sample)), None)
+    chosen = next((track for track in ranked if _is_audible(track, sample, log)), None)
     if chosen is wanted:
         return wanted.index, ()
     if chosen is not None:
@@ -113,7 +115,7 @@ def _is_encrypted(track: Track, sample: Sequence[AnyPacket]) -> bool:
     )
 
 
-def _is_audible(track: Track, sample: Sequence[AnyPacket]) -> bool:
+def _is_audible(track: Track, sample: Sequence[AnyPacket], log: LibavLog) -> bool:
     """Return whether the beginning of a sound track can be decoded."""
     if track.codec_context is None or _is_encrypted(track, sample):
         return False
@@ -126,6 +128,7 @@ def _is_audible(track: Track, sample: Sequence[AnyPacket]) -> bool:
             if track.codec_context.decode(packet):
                 return True
         except av.error.FFmpegError as error:
-            if isinstance(error, MemoryError):
-                raise
+            log.note_error(error)
+            if log.is_out_of_memory:
+                raise MemoryError(str(error)) from None
     return len(mine) < _SAMPLED_PACKETS // 2  # too few to know: an encoder's delay

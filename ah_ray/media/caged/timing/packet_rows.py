@@ -11,6 +11,7 @@ import numpy as np
 
 from ah_ray.config import Limits
 from ah_ray.config.containers import find_container
+from ah_ray.media.caged.log import LibavLog
 from ah_ray.media.caged.recording import open_container, picture_track, seconds_per_tick
 from ah_ray.media.caged.timing.scan import unwrap_clock
 from ah_ray.media.caged.tracks import choose_tracks
@@ -27,7 +28,7 @@ def send_packets(recording: int, connection: int, limits: Limits) -> None:
     times, sizes, sums, flags = array("q"), array("q"), array("q"), array("q")
     try:
         with closing(open_container(recording, limits.max_pixels)) as container:
-            tracks, packets = choose_tracks(container)
+            tracks, packets = choose_tracks(container, LibavLog())
             picture = picture_track(container, tracks.picture)
             turn_s = find_container(container.format.name).clock_period_s
             sound = None if tracks.sound is None else container.streams[tracks.sound]

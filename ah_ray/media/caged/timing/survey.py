@@ -49,7 +49,7 @@ def survey_recording(recording: int, limits: Limits, log: LibavLog) -> Survey:
         ):
             log.read_opening()
             log.take_hole()  # met while the file was opened: it is met again
-            tracks, packets = choose_tracks(container)
+            tracks, packets = choose_tracks(container, log)
             pixel_aspect = _check_picture(container, tracks.picture, limits, log)
             pauses = read_pauses(BufferedReader(DescriptorFile(recording)))
             scan = scan_packets(
