@@ -1,17 +1,21 @@
+import io
+
 import pyarrow as pa
 import pytest
 from invented_rows import make_output
+from rich.console import Console
 from study.invented_study import make_scores, make_study
 
 from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError
 from ah_ray.output.config import read_config
-from ah_ray.results.calibration import write_calibration
+from ah_ray.results.calibration import read_calibration, write_calibration
 from ah_ray.results.reduce import reduce_outputs
 from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
-from ah_ray.study.evaluation.settings import ScalingKind, Threshold
+from ah_ray.study.evaluation.run import run_evaluation
+from ah_ray.study.evaluation.settings import ScalingKind, Threshold, evaluate_settings
 from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, read_about, write_labels
 
 HOW = Bootstrap(draws=100)
@@ -127,3 +131,23 @@ def test_scores_that_fall_with_ah(study, tmp_path):
     make_output(str(tmp_path / "one"), one)
     with pytest.raises(ConfigError, match="do not have both labels"):
         fit_calibration(str(tmp_path / "one"), study.labels)
+
+
+def test_the_job_writes_and_names_a_calibration_of_clips(study, scores, tmp_path):
+    console, file = Console(file=io.StringIO(), width=1_000), tmp_path / "clips.json"
+    settings = evaluate_settings(
+        outs=[scores],
+        labels=study.labels,
+        to=str(tmp_path / "to"),
+        write_calibration=str(file),
+        clip_scaling="temperature",
+        draws=100,
+    )
+    run_evaluation(settings, console)
+    found = read_calibration(str(file))
+    assert (found.clip_scaling_by, found.scaling_by) == ("temperature", "platt")
+    clips = found.clips_fitted_on
+    assert (
+        f": clips by temperature: slope {found.clip_scaling.slope:.3f} (fitted to {clips.n_clips} "
+        f"clips, {clips.n_ah_clips} of them A/H), any, platt: slope "
+    ) in console.file.getvalue()
