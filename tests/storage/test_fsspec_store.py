@@ -95,6 +95,7 @@ def test_a_host_in_the_uri_reaches_the_driver():
         storage.stat("ftp://127.0.0.1:9/recordings/a.mp4")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of its driver
 def test_a_uri_without_the_host_that_its_driver_needs_is_one_sentence():
     with pytest.raises(ConfigError, match="ftp:// needs an account or a host"):
         storage.stat("ftp:///recordings/a.mp4")
