@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import psutil
 
@@ -51,25 +50,14 @@ def _private_bytes(pid: int) -> int:
     return sum(int(line[1]) for line in lines if line[0] in ("RssAnon:", "RssFile:")) * 1024
 
 
-class Watcher(Protocol):
-    """What looks at this process and its children now and then."""
-
-    def look(self) -> None: ...
-
-
 @contextmanager
-def watched(*watchers: Watcher, every_s: float = 0.5) -> Iterator[None]:
+def watched(memory: Memory, every_s: float = 0.5) -> Iterator[None]:
     over = threading.Event()
-
-    def look() -> None:
-        for watcher in watchers:
-            watcher.look()
 
     def watch() -> None:
         while not over.wait(every_s):
-            look()
+            memory.look()
 
-    look()
     thread = threading.Thread(target=watch)
     thread.start()
     try:

@@ -6,11 +6,6 @@ Both ways decode the same videos with the same number of processes, in turn. The
 one but for its replica, which answers 0.5 at once: Ray Data, Arrow, reducers, atomic rows. It runs
 over all videos and over a quarter of them: what the others took more is its rate, the rest is the
 start of its actors. Ray itself is up already, as on a cluster.
-
-Rates need a quiet machine, and here all processes share its cores. The second table counts
-CPU-seconds instead, which other work on the machine changes little: what decoding costs a clip by
-itself and within the job, and what everything else costs. Decoders with cores of their own, as on a
-cluster, work at the first share of decode's own rate, if nothing holds them up.
 """
 
 from __future__ import annotations
@@ -22,14 +17,12 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from cpu import CpuTimes
 from decode import make_case
-from memory import DECODING, Memory, watched
+from memory import Memory, watched
 from rich.console import Console
 
 from ah_ray import cluster, storage
@@ -80,20 +73,14 @@ def decode_some(paths: Sequence[Path]) -> int:
     return sum(isinstance(part, Clip) for path in paths for part in decode(path, **settings))
 
 
-def decode_alone(paths: Sequence[Path], n_processes: int) -> tuple[int, float, Counter[str]]:
-    """Clips, seconds and CPU-seconds of bare processes, each with its share of the videos.
-
-    The processes are started and have decoded a video before the clock starts.
-    """
+def decode_alone(paths: Sequence[Path], n_processes: int) -> float:
+    """Clips per second of bare processes, each with its share of the videos; they start first."""
     shares = [paths[n::n_processes] for n in range(n_processes)]
     with multiprocessing.get_context("spawn").Pool(n_processes) as pool:
-        pool.map(decode_some, [paths[:1]] * n_processes, chunksize=1)
-        cpu = CpuTimes()
-        with watched(cpu):
-            started = time.monotonic()
-            n_clips = sum(pool.map(decode_some, shares, chunksize=1))
-            seconds = time.monotonic() - started
-        return n_clips, seconds, cpu.by_kind()
+        pool.map(time.sleep, [0.5] * n_processes)
+        started = time.monotonic()
+        n_clips = sum(pool.map(decode_some, shares, chunksize=1))
+        return n_clips / (time.monotonic() - started)
 
 
 def whole_job(paths: Sequence[Path], n_decoders: int, out: Path) -> tuple[int, float]:
@@ -127,33 +114,6 @@ def video_of(path: Path) -> Video:
                  size_bytes=entry.size_bytes, last_modified=entry.last_modified)  # fmt: skip
 
 
-def print_rates(rounds: Sequence[tuple[float, float, float, float]]) -> None:
-    """Print the table of rates; of each round: alone, the job, with its start, seconds of start."""
-    alone, rate, whole, start_s = (statistics.median(some) for some in zip(*rounds, strict=True))
-    share = statistics.median(job / bare for bare, job, _, _ in rounds)
-    print("| way | clips/s | of decode alone |\n| --- | --- | --- |")
-    print(f"| decode alone | {alone:.2f} | 1 |")
-    print(f"| whole job, free scorer | {rate:.2f} | {share:.2f} |")
-    print(f"| the same with the start of its actors, {start_s:.1f} s | {whole:.2f} | "
-          f"{whole / alone:.2f} |\n")  # fmt: skip
-
-
-def print_costs(costs: Sequence[dict[str, float]]) -> None:
-    """Print the table of CPU-seconds for each clip; of each round: alone, then by kind."""
-    cost = {
-        kind: statistics.median(some[kind] for some in costs if kind in some) for kind in costs[0]
-    }
-    alone = cost.pop("alone")
-    decoding = cost.pop(DECODING) + cost.pop("Decoder")
-    total = decoding + sum(cost.values())
-    print("| CPU-seconds for each clip | | decode alone, of it |\n| --- | --- | --- |")
-    print(f"| decode alone | {alone:.3f} | 1 |")
-    print(f"| the job's decoders | {decoding:.3f} | {alone / decoding:.2f} |")
-    for kind, seconds in sorted(cost.items()):
-        print(f"| {kind} | {seconds:.3f} | |")
-    print(f"| the whole job | {total:.3f} | {alone / total:.2f} |\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--videos", type=int, default=60)
@@ -161,30 +121,29 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--decoders", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
-    memory, rounds, costs = Memory(), [], []
+    memory, rounds = Memory(), []
     with tempfile.TemporaryDirectory() as name, cluster.connected():
         paths = make_videos(Path(name), arguments.videos, arguments.seconds)
-        few = paths[: len(paths) // 4]
         for n in range(arguments.rounds):
-            alone_clips, alone_s, alone_cpu = decode_alone(paths, arguments.decoders)
-            cpu_of_few, cpu_of_all = CpuTimes(), CpuTimes()
-            with watched(memory, cpu_of_few):
-                few_clips, few_s = whole_job(few, arguments.decoders, Path(name) / f"few-{n}")
-            with watched(memory, cpu_of_all):
+            alone = decode_alone(paths, arguments.decoders)
+            with watched(memory):
+                few_clips, few_s = whole_job(
+                    paths[: len(paths) // 4], arguments.decoders, Path(name) / f"few-{n}"
+                )
                 clips, seconds = whole_job(paths, arguments.decoders, Path(name) / f"all-{n}")
             rate = (clips - few_clips) / (seconds - few_s)
-            rounds.append((alone_clips / alone_s, rate, clips / seconds, seconds - clips / rate))
-            more, less = cpu_of_all.by_kind(), cpu_of_few.by_kind()
-            costs.append(
-                {"alone": alone_cpu[DECODING] / alone_clips}
-                | {kind: (more[kind] - less[kind]) / (clips - few_clips) for kind in more}
-            )
+            rounds.append((alone, rate, clips / seconds, seconds - clips / rate))
+    alone, rate, whole, start_s = (statistics.median(some) for some in zip(*rounds, strict=True))
+    share = statistics.median(job / bare for bare, job, _, _ in rounds)
     print(
         f"{arguments.videos} videos of {arguments.seconds:g} s, 720p25, profile {PROFILE}, "
         f"{arguments.decoders} decoders; medians of {arguments.rounds} rounds, in turn\n"
     )
-    print_rates(rounds)
-    print_costs(costs)
+    print("| way | clips/s | of decode alone |\n| --- | --- | --- |")
+    print(f"| decode alone | {alone:.2f} | 1 |")
+    print(f"| whole job, free scorer | {rate:.2f} | {share:.2f} |")
+    print(f"| the same with the start of its actors, {start_s:.1f} s | {whole:.2f} | "
+          f"{whole / alone:.2f} |\n")  # fmt: skip
     print("| process | peak private memory, MB |\n| --- | --- |")
     for process, peak in sorted(memory.peaks().items()):
         print(f"| {process} | {peak / 1e6:.0f} |")
