@@ -37,6 +37,7 @@ _NOT_STARTED = re.compile(
     r"(?:ModuleNotFoundError|ImportError|SyntaxError): [^\n]*"
     r"|[^\n]*python[0-9.]*: (?:command )?not found"
     r"|[^\n]*can't open file [^\n]*score\.py[^\n]*"
+    r"|[^\n]*: No module named ah_ray[^\n]*"
 )
 
 

@@ -175,12 +175,26 @@ def test_what_changed_and_what_it_cost_is_posted(settings, night, tmp_path, monk
     assert "12 new, 1 changed, 0 removed, 2 failed; 30:00, 1.00 GPU hours, cost 2.00" in said
 
 
+def test_a_clone_runs_its_own_code_and_an_installed_package_the_clusters(night, settings, tmp_path):
+    clone = Path(__file__).parents[2]
+    beginnings = {
+        clone: ["python", "jobs/score.py", "--videos"],
+        tmp_path: ["python", "-m", "ah_ray", "score", "--videos"],
+        None: ["python", "-m", "ah_ray", "score", "--videos"],
+    }
+    for working_dir, beginning in beginnings.items():
+        head = Head(0)
+        night(head, replace(settings, working_dir=working_dir))
+        assert head.commands[0][: len(beginning)] == beginning
+
+
 @pytest.mark.parametrize(
     "words",
     [
         "Traceback …\nModuleNotFoundError: No module named 'typer'\n",
         "/bin/sh: 1: python: not found\n",
         "python: can't open file '/x/jobs/score.py': [Errno 2] No such file or directory\n",
+        "/usr/bin/python: No module named ah_ray\n",
     ],
 )
 def test_a_python_that_is_not_the_clusters_is_not_taken_for_lost_machines(night, settings, words):
