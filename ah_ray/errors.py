@@ -105,9 +105,13 @@ class StorageError(AhRayError):
 class ObjectMissing(StorageError):
     """The object does not exist."""
 
+    kind = ErrorKind.MISSING  # of a video that is this object
+
 
 class ObjectDenied(StorageError):
     """The object exists, or may exist, but these credentials may not touch it."""
+
+    kind = ErrorKind.DENIED
 
 
 class ObjectChanged(StorageError):

@@ -15,6 +15,7 @@ from ah_ray.cohort.manifest import ManifestEntry
 from ah_ray.errors import ErrorKind, ObjectDenied, ObjectMissing
 from ah_ray.records import FROM_MANIFEST, Video
 
+_LOOKED_UP_SINGLY = ("file", "http", "https")
 _THREADS = 16
 _BATCH = 1_000
 _LISTING_PAYS_FROM = 20  # entries
@@ -46,10 +47,8 @@ def _look_up_video(one: ManifestEntry, known: dict[str, storage.Entry | None]) -
             entry = known.pop(one.uri)
         except KeyError:
             entry = storage.stat(one.uri)
-    except ObjectMissing as error:
-        return _unreadable_video(one, ErrorKind.MISSING, str(error))
-    except ObjectDenied as error:
-        return _unreadable_video(one, ErrorKind.DENIED, str(error))
+    except (ObjectMissing, ObjectDenied) as error:
+        return _unreadable_video(one, error.kind, str(error))
     if entry is None:
         return _unreadable_video(one, ErrorKind.MISSING, f"{one.uri}: there is no such object")
     return replace(make_video(entry, one.video_id), **_columns(one))
@@ -76,12 +75,12 @@ def _list_shared_folders(listed: Sequence[ManifestEntry]) -> dict[str, storage.E
     """Return entries by URI, from listing the folder that all of a bucket's videos share.
 
     A listing stops when it has taken as long as looking up each video would: then the folder holds
-    far more objects than the manifest names. Local files are never listed, because looking up each
-    is as fast.
+    far more objects than the manifest names. Local files and web servers are never listed, because
+    looking up each is as fast, or what a listing does anyway.
     """
     by_bucket: dict[str, list[str]] = defaultdict(list)
     for one in listed:
-        if one.problem is None and storage.scheme(one.uri) != "file":
+        if one.problem is None and storage.scheme(one.uri) not in _LOOKED_UP_SINGLY:
             by_bucket["/".join(one.uri.split("/", 3)[:3])].append(one.uri)
     known: dict[str, storage.Entry | None] = {}
     for uris in by_bucket.values():

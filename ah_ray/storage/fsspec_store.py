@@ -37,6 +37,7 @@ from ah_ray.storage.redirects import ONE_HOST, find_redirect
 from ah_ray.storage.uri import as_folder, parent, scheme
 
 _WEB = ("http", "https")
+_PAGE = 1_000
 _AT_ONCE = 16  # requests for the sizes and versions of the files in one folder
 _KNOWN_BY_STATUS = {
     401: ObjectDenied,
@@ -166,30 +167,32 @@ def _walk(folder: str, key: str) -> Iterator[list[Entry]]:
             folders.append(name + "/")
         else:
             page.append(_entry(folder + name, key + name, child))
-    if page:
-        yield _complete(page) if scheme(folder) in _WEB else page
+    if scheme(folder) in _WEB:
+        yield from _complete(page)
+    elif page:
+        yield page
     for name in folders:
         yield from _walk(folder + name, key + name)
 
 
-def _complete(page: list[Entry]) -> list[Entry]:
-    """Return the entries with the size and version that a request for each one gives.
+def _complete(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Yield the entries, page by page, with the size and version that a request for each gives.
 
     A page of links, which is all that http has for a listing, has neither. The versions of a
     listing and of a later `stat` must be the same, or each recording would seem to have changed.
     """
+    patience = retry.current_patience()  # of this thread, for the others
+
+    def look_up(entry: Entry) -> Entry:
+        try:
+            with retry.patience(patience):
+                return replace(stat(entry.uri), key=entry.key)
+        except (ObjectMissing, ObjectDenied) as error:
+            return replace(entry, etag=None, problem_kind=error.kind, problem=str(error))
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(_look_up, page))
-
-
-def _look_up(entry: Entry) -> Entry:
-    try:
-        return replace(stat(entry.uri), key=entry.key)
-    except ObjectMissing as error:
-        kind, problem = ErrorKind.MISSING, str(error)
-    except ObjectDenied as error:
-        kind, problem = ErrorKind.DENIED, str(error)
-    return replace(entry, etag=None, problem_kind=kind, problem=problem)
+        for start in range(0, len(entries), _PAGE):
+            yield list(pool.map(look_up, entries[start : start + _PAGE]))
 
 
 def list_folders(prefix: str) -> Iterator[str]:
