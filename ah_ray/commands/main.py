@@ -11,8 +11,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import NoReturn
 
-from ah_ray.cli.job import run_job
-from ah_ray.escaping import escape_text
+from ah_ray.cli.job import CommandLine, run_job
+from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
 
 COMMANDS = {
@@ -40,13 +40,18 @@ def main() -> NoReturn:
     if name == "--version":
         print(f"ah_ray {version('ah_ray')}")
         sys.exit(ExitStatus.COMPLETE)
+    del sys.argv[1]
+    run_job(lambda: _load(name), program=f"ah-ray {name}")
+
+
+def _load(name: str) -> CommandLine:
+    """Return the command line of a command. Raise ConfigError if there is no such command."""
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1)
         advice = f"did you mean `ah-ray {near[0]}`?" if near else "`ah-ray --help` lists all"
-        print(f"error: there is no command {escape_text(name)}: {advice}", file=sys.stderr)
-        sys.exit(ExitStatus.CONFIG)
-    del sys.argv[1]
-    run_job(lambda: import_module(f"ah_ray.commands.{name}").command(), program=f"ah-ray {name}")
+        raise ConfigError(f"there is no command {name}: {advice}")
+    command: CommandLine = import_module(f"ah_ray.commands.{name}").command()
+    return command
 
 
 def _help() -> str:

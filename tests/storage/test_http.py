@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from web_server import serve_folder
 
 from ah_ray import storage
 from ah_ray.errors import ErrorKind, ObjectChanged, ObjectDenied, VideoError
@@ -109,17 +109,8 @@ def folder(tmp_path) -> Iterator[tuple[str, Path]]:
     (shown / "b.mp4").write_bytes(b"second")
     os.utime(shown / "b.mp4", (1_700_000_000, 1_700_000_000))
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(shown))
-    running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    running.daemon_threads = True
-    threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}", shown
-    running.shutdown()
-    running.server_close()
+    with serve_folder(shown) as address:
+        yield address, shown
 
 
 def listed(address: str) -> list[storage.Entry]:
