@@ -33,6 +33,11 @@ BAR_CELLS = 24
 WHY = "tiny-why"
 """A profile that also asks what face and voice do, each by itself."""
 
+_SECOND_LINES = """\
+Beneath each clip are the answers to further questions: does the face begin to
+smile, does the voice rise, and how differently the two were answered (0 to 1).
+"""
+
 _MEANING = """\
 The tiny model was taught on drawn faces such as these, and knows nothing of people; give a real
 checkpoint with --model."""
@@ -71,6 +76,8 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
         for line in timeline(verdicts.sort_by(order).slice(0, 1).to_pylist()[0], clips):
             console.print(line)
         console.print()
+    if settings.get("profile", WHY) == WHY:
+        console.print(_SECOND_LINES, highlight=False, soft_wrap=True)
     print_summary(console, outcome.out, outcome.summary, outcome.missing)
     console.print()
     console.print(accuracy(verdicts, clips), highlight=False, soft_wrap=True)

@@ -40,6 +40,7 @@ def test_verdicts_a_timeline_and_failures(ray_session, whole_cohort, tmp_path, m
         assert line.startswith(row["status"])
         assert row["error_kind"] is None or line.endswith(row["error_kind"])
     assert "Timeline of visit-03/broken upload.mp4" in text
+    assert "does the face begin to\nsmile, does the voice rise" in text
     clip = r"^ +\d+\.\d – +\d+\.\d s  .*(Yes|No)\n"
     lane = r" +face (\w+) \S+ · voice (\w+) \S+ · face-voice (\S+)$"
     lanes = re.findall(clip + lane, text, re.MULTILINE)
