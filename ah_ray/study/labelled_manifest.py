@@ -1,7 +1,8 @@
-"""A labelled manifest: the two tables that training and evaluation read, and their description.
+"""A labelled manifest: the tables that training and evaluation read, and their description.
 
 OUT/windows.parquet   one row per training window
 OUT/videos.parquet    one row per labelled video
+OUT/answers.parquet   one row per label of a profile's question; only where there are such labels
 OUT/prepared.json     how they were made: settings, counts, fingerprint. Written last, and without
                       it the tables are not read
 """
@@ -30,6 +31,7 @@ DRAWN = "drawn"
 """How the `selection` of drawn videos begins: `drawn:<draw>:<stratum>`."""
 _PREPARE_AGAIN = "run jobs/prepare.py again"
 WINDOWS_FILE, VIDEOS_FILE, PREPARED_FILE = "windows.parquet", "videos.parquet", "prepared.json"
+ANSWERS_FILE = "answers.parquet"
 
 WINDOWS = pa.schema(
     [
@@ -99,6 +101,24 @@ LABELLED_VIDEOS = pa.schema(
 )
 """OUT/videos.parquet, sorted by video_id. All columns from `age` on are null where unknown."""
 
+ANSWERS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("start_s", pa.float64()),  # null, as is the end: the answer is about the whole video
+        ("end_s", pa.float64()),  # null: to the video's end
+        ("question", pa.string()),  # its name in the profile
+        ("answer", pa.string()),  # one of the question's answers
+        ("weight", pa.float64()),  # in the loss
+        ("participant_id", pa.string()),
+        ("split", pa.string()),  # one of SPLITS
+    ]
+)
+"""OUT/answers.parquet, sorted by video_id, start_s (null first) and question.
+
+These are labels of the questions that a profile lists by name. Its first question may be among
+them; what training draws by, and what evaluation judges by default, is WINDOWS and LABELLED_VIDEOS.
+"""
+
 _ADDED = ("content", "selection", "weight", "annotators", "certainty", "cues", "marks",
           "transcript")  # fmt: skip
 """Columns that earlier versions did not write. Their tables are read as if these were null."""
@@ -106,27 +126,39 @@ _ADDED = ("content", "selection", "weight", "annotators", "certainty", "cues", "
 _NOT_LABELS = ("uri", "age", "gender", "ethnicity", "language", *_ADDED)
 
 
-def fingerprint(windows: pa.Table, videos: pa.Table) -> str:
+def fingerprint(windows: pa.Table, videos: pa.Table, answers: pa.Table | None = None) -> str:
     """Return 16 hex digits of all that a model learns from: the same on disk and in a bucket.
 
-    Locations, demographics, and how videos were selected and annotated are left out.
+    Locations, demographics, and how videos were selected and annotated are left out. A manifest
+    without labels of further questions has the fingerprint that it had before there were any.
     """
     digest = hashlib.sha256()
-    for table in (windows, videos):
+    ignored = {id(windows): ("uri",), id(videos): _NOT_LABELS}
+    for table in (windows, videos, *([] if answers is None else [answers])):
         for row in table.to_pylist():
-            ignored = _NOT_LABELS if table is videos else ("uri",)
-            kept = {name: value for name, value in row.items() if name not in ignored}
+            kept = {k: value for k, value in row.items() if k not in ignored.get(id(table), ())}
             digest.update(json.dumps(kept, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 
-def write_labels(out: str, windows: pa.Table, videos: pa.Table, about: dict[str, Any]) -> None:
+def write_labels(
+    out: str,
+    windows: pa.Table,
+    videos: pa.Table,
+    about: dict[str, Any],
+    *,
+    answers: pa.Table | None = None,
+) -> None:
     """Write each file whole or not at all, and `about` last: without it nothing is read.
 
-    So a job that is stopped while it replaces a manifest leaves no mixture of both.
+    So a job that is stopped while it replaces a manifest leaves no mixture of both. Without
+    `answers`, there is no file of them: neither a new one nor that of a manifest before.
     """
-    storage.remove([storage.join(out, PREPARED_FILE)])
-    for name, table in ((WINDOWS_FILE, windows), (VIDEOS_FILE, videos)):
+    storage.remove([storage.join(out, name) for name in (PREPARED_FILE, ANSWERS_FILE)])
+    tables = {WINDOWS_FILE: windows, VIDEOS_FILE: videos}
+    if answers is not None and len(answers):
+        tables[ANSWERS_FILE] = answers
+    for name, table in tables.items():
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
         storage.write_whole(storage.join(out, name), buffer.getvalue())
@@ -142,6 +174,17 @@ def read_windows(out: str, split: str | None = None) -> pa.Table:
 def read_labelled_videos(out: str, split: str | None = None) -> pa.Table:
     """Return LABELLED_VIDEOS of one split, or of all. Raise ConfigError if OUT has none."""
     return _read(out, VIDEOS_FILE, LABELLED_VIDEOS, split)
+
+
+def read_labelled_answers(out: str, split: str | None = None) -> pa.Table:
+    """Return ANSWERS of one split, or of all; no rows if no profile's questions were labelled.
+
+    Raise ConfigError if OUT is no labelled manifest.
+    """
+    if not storage.exists(storage.join(storage.normalise(out), ANSWERS_FILE)):
+        read_about(out)
+        return ANSWERS.empty_table()
+    return _read(out, ANSWERS_FILE, ANSWERS, split)
 
 
 def read_about(out: str) -> dict[str, Any]:

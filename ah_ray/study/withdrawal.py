@@ -19,6 +19,7 @@ from ah_ray.study.labelled_manifest import (
     PREPARED_FILE,
     fingerprint,
     read_about,
+    read_labelled_answers,
     read_labelled_videos,
     read_windows,
     write_labels,
@@ -124,8 +125,11 @@ def _of_labels(
     left = _without(windows, video_ids, uris), _without(videos, video_ids, uris)
     n_gone = max(len(windows) - len(left[0]), len(videos) - len(left[1]))
     if n_gone and remove:
+        answers = read_labelled_answers(folder)
+        answers = answers.filter(pc.is_in(answers["video_id"], left[1]["video_id"]))
         counts = describe(*left, about.get("left_out") or {})
-        write_labels(folder, *left, {**about, "data_fingerprint": fingerprint(*left), **counts})
+        about = {**about, "data_fingerprint": fingerprint(*left, answers), **counts}
+        write_labels(folder, *left, about, answers=answers)
     return Held(folder=folder, windows=n_gone)
 
 

@@ -13,10 +13,12 @@ from ah_ray import storage
 from ah_ray.errors import ConfigError
 from ah_ray.study import labelled_manifest
 from ah_ray.study.labelled_manifest import (
+    ANSWERS,
     LABELLED_VIDEOS,
     WINDOWS,
     fingerprint,
     read_about,
+    read_labelled_answers,
     read_labelled_videos,
     read_windows,
     write_labels,
@@ -71,6 +73,41 @@ def test_the_fingerprint_is_of_what_is_learned():
     others = {fingerprint(*tables(window)) for window in windows}
     others |= {fingerprint(*tables(None, video)) for video in videos}
     assert len(others | same) == len(windows) + len(videos) + 1
+
+
+ANSWER = {
+    "video_id": "v", "start_s": 0.0, "end_s": 5.0, "question": "face", "answer": "positive",
+    "weight": 1.0, "participant_id": "p", "split": "train",
+}  # fmt: skip
+
+
+def test_labels_of_a_profiles_questions_are_a_third_table(tmp_path):
+    whole = {"start_s": None, "end_s": None, "split": "test"}
+    answers = pa.Table.from_pylist([{**ANSWER, **whole}, ANSWER], ANSWERS)
+    write_labels(str(tmp_path), *tables(), ABOUT, answers=answers)
+    assert read_labelled_answers(str(tmp_path)) == answers
+    assert read_labelled_answers(str(tmp_path), "train") == answers.slice(1)
+    assert read_labelled_answers(str(tmp_path), "val") == ANSWERS.empty_table()
+    write_labels(str(tmp_path), *tables(), ABOUT)  # labels without them take their place
+    assert not (tmp_path / "answers.parquet").exists()
+    assert read_labelled_answers(str(tmp_path)) == ANSWERS.empty_table()
+    with pytest.raises(ConfigError, match=r"has no prepared\.json"):
+        read_labelled_answers(str(tmp_path / "other"))
+
+
+def test_the_fingerprint_covers_labels_of_questions_where_there_are_any():
+    before = fingerprint(*tables())
+    assert before == "5752d7ba47f7a234"  # as it was before there were such labels
+    assert fingerprint(*tables(), ANSWERS.empty_table()) == before
+    changes = [
+        {}, {"video_id": "w"}, {"start_s": 1.0}, {"end_s": None}, {"question": "voice"},
+        {"answer": "neutral"}, {"weight": 2.0}, {"participant_id": "q"}, {"split": "val"},
+    ]  # fmt: skip
+    found = [
+        fingerprint(*tables(), pa.Table.from_pylist([{**ANSWER, **one}], ANSWERS))
+        for one in changes
+    ]
+    assert len({before, *found}) == len(changes) + 1
 
 
 def test_the_description_is_written_last(tmp_path, monkeypatch):

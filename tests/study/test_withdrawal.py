@@ -13,10 +13,12 @@ from invented_rows import make_output
 from ah_ray import storage
 from ah_ray.errors import ConfigError
 from ah_ray.study.labelled_manifest import (
+    ANSWERS,
     LABELLED_VIDEOS,
     WINDOWS,
     fingerprint,
     read_about,
+    read_labelled_answers,
     read_labelled_videos,
     read_windows,
     write_labels,
@@ -58,7 +60,10 @@ def make_labels(folder: str) -> None:
         pa.Table.from_pylist(windows, schema=WINDOWS),
         pa.Table.from_pylist(videos, schema=LABELLED_VIDEOS),
     )
-    write_labels(folder, *tables, {"settings": {"hop": 5}, "data_fingerprint": "of both"})
+    face = same | {"question": "face", "answer": "positive", "weight": 1.0}
+    answers = pa.Table.from_pylist([face | {"video_id": name} for name in people], schema=ANSWERS)
+    about = {"settings": {"hop": 5}, "data_fingerprint": "of both"}
+    write_labels(folder, *tables, about, answers=answers)
 
 
 def everything(folder: str) -> str:
@@ -88,8 +93,8 @@ def test_a_labelled_manifest(place, sought):
     make_labels(folder)
     assert held_in(folder, *sought).windows == 1
     assert remove_from(folder, *sought).windows == 1
-    left = read_windows(folder), read_labelled_videos(folder)
-    assert [table["video_id"].to_pylist() for table in left] == [["bob"], ["bob"]]
+    left = read_windows(folder), read_labelled_videos(folder), read_labelled_answers(folder)
+    assert [table["video_id"].to_pylist() for table in left] == [["bob"]] * 3
     about = read_about(folder)
     assert about["data_fingerprint"] == fingerprint(*left)
     assert (about["videos"], about["settings"]) == (1, {"hop": 5})
