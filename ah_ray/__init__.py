@@ -1,6 +1,6 @@
 """Score every video of a cohort for ambivalence/hesitancy (A/H): Qwen3-Omni on Ray.
 
-from ah_ray import score, read_verdicts, read_clips, read_answers
+from ah_ray import score, read_verdicts, read_clips, read_answers, read_expected_values
 
 summary = score(videos="s3://bucket/cohort", out="s3://bucket/scores", model="/models/omni")
 table = read_verdicts("s3://bucket/scores").to_pandas()
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from ah_ray.output.runs import RunSummary
     from ah_ray.records import Clip, ClipScore
 
-__all__ = ["Clip", "ClipScore", "Scorer", "read_answers", "read_clips", "read_verdicts", "score"]
+__all__ = [
+    "Clip",
+    "ClipScore",
+    "Scorer",
+    "read_answers",
+    "read_clips",
+    "read_expected_values",
+    "read_verdicts",
+    "score",
+]
 
 _HOMES = {
     "Clip": "ah_ray.records",
@@ -82,3 +91,14 @@ def read_answers(out: str, columns: list[str] | None = None) -> pa.Table:
     from ah_ray.output.read import read_answers as read
 
     return read(out, columns)
+
+
+def read_expected_values(out: str) -> pa.Table:
+    """One row per video and further question with a scale: video_id, question, value.
+
+    `value` is the mean of the scale's numbers, weighted by the video's probabilities of the answers
+    (`asked`). Raises what `read_verdicts` does.
+    """
+    from ah_ray.output.read import read_expected_values as read
+
+    return read(out)

@@ -307,6 +307,10 @@ ANSWERS = pa.schema(
         ("answer", pa.string()),
         ("p", pa.float64()),
         ("mass", pa.float64()),
+        ("value", pa.float64()),  # of the question, by its scale; null without a scale
     ]
 )
-"""OUT/answers.parquet: one row for each answer to each question about each clip."""
+"""OUT/answers.parquet: one row for each answer to each question about each clip.
+
+`value` is the expected value of the question, so it is the same in the rows of all its answers.
+"""

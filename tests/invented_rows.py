@@ -48,13 +48,17 @@ def scoring(model: str = "model-a", **changes) -> Scoring:
 TONES = ("positive", "neutral", "negative")
 
 
-def why_profile() -> Profile:
-    """The tiny profile with further questions: of the picture, of the sound, of both."""
+EFFORT = {"text": " the effort?", "answers": ("easy", "fair", "hard"), "scale": (1, 2, 4)}
+
+
+def why_profile(more: Mapping[str, Mapping[str, object]] | None = None) -> Profile:
+    """The tiny profile with further questions of picture, sound and both, and `more` of them."""
     questions = {
         "ah": None,
         "face": {"text": " the face?", "answers": TONES, "sees": "picture", "reducer": "any"},
         "voice": {"text": " the voice?", "answers": TONES, "sees": "sound"},
         "seen": {"text": " one face?", "positive": "Yes"},
+        **(more or {}),
     }
     fields = load_profile("tiny").model_dump(by_alias=True) | {"name": "why"}
     contrasts = {"face-voice": ("face", "voice")}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invented_rows import why_profile
+from invented_rows import EFFORT, why_profile
 from rich.console import Console
 
 import ah_ray
@@ -50,7 +50,7 @@ def real_output(ray_session, whole_cohort, tmp_path_factory) -> Path:
     for name in RECORDINGS:
         (folder / "cohort").mkdir(exist_ok=True)
         shutil.copy(whole_cohort / name, folder / "cohort")
-    (folder / "why.yaml").write_text(why_profile().model_dump_json(by_alias=True))
+    (folder / "why.yaml").write_text(why_profile({"effort": EFFORT}).model_dump_json(by_alias=True))
     settings = {"videos": str(folder / "cohort"), "out": str(folder / "scores"), "model": "tiny"}
     settings |= {"profile": str(folder / "why.yaml")}
     score(score_settings(**settings, max_failed=1.0), Console(quiet=True))
@@ -112,12 +112,16 @@ def test_failures_are_counted(run):
 
 
 def test_our_own_readers(run, real_output, capsys):
-    *_, readers, answers, moments = blocks(PAGE)
+    *_, readers, answers, values, moments = blocks(PAGE)
     found = run(readers)
     assert found["verdicts"].column_names == ["video_id", "p_ah", "answer"]
     assert len(found["verdicts"]) == len(RECORDINGS) and len(found["clips"]) == 12
     wide = run(answers)["wide"]
-    assert wide.shape == (found["clips"].p_ah.notna().sum(), 10)
+    assert wide.shape == (found["clips"].p_ah.notna().sum(), 13)
+    efforts = run(values)["efforts"]
+    assert list(efforts.columns) == ["video_id", "question", "value"]
+    assert len(efforts) == found["verdicts"]["p_ah"].is_valid().to_pylist().count(True)
+    assert efforts.value.between(1, 4).all()
     run(moments)
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == len(surest_moments(str(real_output / "scores")))
@@ -135,8 +139,8 @@ def test_the_readmes_lines(run):
 
 
 def test_every_block_is_run_or_marked():
-    """Eight of Python here, and R's, which nobody runs, as the page says."""
+    """Nine of Python here, and R's, which nobody runs, as the page says."""
     languages = re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)
-    assert languages.count("python") == 8 and set(languages) == {"python", "r"}
+    assert languages.count("python") == 9 and set(languages) == {"python", "r"}
     r = PAGE.split("## R\n")[1].split("\n## ")[0]
     assert "not run by the tests" in r and "library(arrow)" in r

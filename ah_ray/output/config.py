@@ -16,7 +16,7 @@ from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.output.guarded_write import write_guarded
 from ah_ray.output.row_files import check_version, rows_folder
 from ah_ray.output.table_files import ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE
-from ah_ray.profile import Profile
+from ah_ray.profile import Profile, Question
 from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.records import SCHEMA_VERSION
 from ah_ray.validation import FrozenModel, first_problem
@@ -65,6 +65,20 @@ class OutputConfig(FrozenModel):
         """Return the profile of each scoring: one, or one for each member of an ensemble."""
         scorings = [self.scoring] if self.scoring else [member.scoring for member in self.members]
         return tuple(scoring.profile for scoring in scorings)
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        """Return all questions by their names, as the first profile that asks them has them."""
+        found: dict[str, Question] = {}
+        for profile in self.profiles:
+            for question in profile.complete_questions:
+                found.setdefault(question.name, question)
+        return found
+
+    @property
+    def construct_name(self) -> str:
+        """Return what the first question is about: `A/H`; several constructs with a plus."""
+        return " + ".join(dict.fromkeys(profile.construct_name for profile in self.profiles))
 
     def describe(self) -> str:
         """Return in a few words what scored the output."""

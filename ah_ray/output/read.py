@@ -9,9 +9,14 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
+from ah_ray.output.config import require_config
 from ah_ray.output.row_files import rows_folder
 from ah_ray.output.table_files import ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE, open_table
 from ah_ray.records import ANSWERS, CLIPS, VERDICTS
+from ah_ray.verdicts.further_answers import find_expected_value
+
+VALUES = pa.schema([("video_id", pa.string()), ("question", pa.string()), ("value", pa.float64())])
+"""What `read_expected_values` returns: one row for each video and question with a scale."""
 
 
 def read_verdicts(out: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -38,6 +43,28 @@ def read_answers(out: str, columns: Sequence[str] | None = None) -> pa.Table:
     one question with two answers was asked: then clips.parquet holds its answer.
     """
     return _read(out, ANSWERS_FILE, ANSWERS, columns)
+
+
+def read_expected_values(out: str) -> pa.Table:
+    """Return the expected value of each further question with a scale for each video: VALUES.
+
+    It is the mean of the scale's numbers, weighted by the video's probabilities of the answers
+    (`asked` of VERDICTS); sorted by video_id. Raise the errors of `read_verdicts`.
+    """
+    verdicts = read_verdicts(out, ["video_id", "asked"])
+    questions = require_config(storage.normalise(out)).questions
+    rows = []
+    for row in verdicts.to_pylist():
+        p: dict[str, dict[str, float]] = {}
+        for one in row["asked"] or ():
+            p.setdefault(one["question"], {})[one["answer"]] = one["p"]
+        for name, of_answer in p.items():
+            scale = questions[name].scale if name in questions else None
+            if scale is not None:
+                weights = [of_answer.get(answer, 0.0) for answer in questions[name].answers]
+                value = find_expected_value(weights, scale)
+                rows.append({"video_id": row["video_id"], "question": name, "value": value})
+    return pa.Table.from_pylist(rows, schema=VALUES)
 
 
 def _read(out: str, name: str, schema: pa.Schema, columns: Sequence[str] | None) -> pa.Table:

@@ -48,6 +48,7 @@ ADDED = {
     "asked",
     "answers",
     "contrasts",
+    "value",
     *FROM_MANIFEST,
 }
 """Columns that tables of earlier versions lack."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -41,6 +42,7 @@ from ah_ray.output.table_files import (
     open_writer,
     replace_tables,
 )
+from ah_ray.profile import Question
 from ah_ray.records import ANSWERS, CLIPS, FROM_MANIFEST, VERDICTS
 from ah_ray.temporary import nameless_file
 
@@ -133,7 +135,7 @@ def _fill_tables(
     """Write the tables to local files. Return whether there are answers of their own."""
     ids = []
     answers_writer = None
-    sees: dict[str, str] = {}
+    questions: dict[str, Question] = {}
     with ExitStack() as stack:
         verdicts_writer, clips_writer = (
             stack.enter_context(open_writer(files[name], schema, writing))
@@ -145,10 +147,10 @@ def _fill_tables(
             clips_writer.write_table(clips)
             if _has_answers(clips):
                 if answers_writer is None:
-                    sees = _read_what_is_seen(out)
+                    questions = _read_questions(out)
                     answers_writer = open_writer(files[ANSWERS_FILE], ANSWERS, writing)
                     stack.enter_context(answers_writer)
-                answers_writer.write_table(flat_answers(clips, sees))
+                answers_writer.write_table(flat_answers(clips, questions))
             ids.extend(verdicts["video_id"].chunks)
         places = pc.index_in(
             pa.chunked_array(ids, pa.string()), value_set=_video_ids(found["name"])
@@ -290,14 +292,9 @@ def flat_clips(rows: pa.Table) -> pa.Table:
     return pa.Table.from_arrays([ids, *pc.list_flatten(clips).flatten()], schema=CLIPS)
 
 
-def _read_what_is_seen(out: str) -> dict[str, str]:
-    """Return question → what of a clip it sees, as OUT's configuration has it."""
+def _read_questions(out: str) -> dict[str, Question]:
     config = read_config(out)
-    found: dict[str, str] = {}
-    for profile in config.profiles if config else ():
-        for question in profile.complete_questions:
-            found.setdefault(question.name, question.sees.value)
-    return found
+    return config.questions if config else {}
 
 
 def _has_answers(clips: pa.Table) -> bool:
@@ -305,14 +302,43 @@ def _has_answers(clips: pa.Table) -> bool:
     return bool(clips["answers"].null_count < len(clips))
 
 
-def flat_answers(clips: pa.Table, sees: Mapping[str, str]) -> pa.Table:
-    """Return the answers of rows of CLIPS as rows of ANSWERS, in the same order."""
+def flat_answers(clips: pa.Table, questions: Mapping[str, Question]) -> pa.Table:
+    """Return the answers of rows of CLIPS as rows of ANSWERS, in the same order.
+
+    The answers to a question about a clip stand together.
+    """
     answers = clips["answers"].combine_chunks()
     places = pc.list_parent_indices(answers)
     whose = clips.select(["video_id", "clip_index", "start_s", "end_s"]).take(places)
     question, answer, p, mass = pc.list_flatten(answers).flatten()
-    known = pa.array(sees.keys(), pa.string())
-    of_question = pa.array(sees.values(), pa.string()).take(pc.index_in(question, value_set=known))
+    known = pa.array(questions, pa.string())
+    number = pc.index_in(question, value_set=known)
+    sees = pa.array([each.sees.value for each in questions.values()], pa.string()).take(number)
+    value = _expected_values(places.to_numpy(), number, answer, p, list(questions.values()))
     return pa.Table.from_arrays(
-        [*whose.columns, question, of_question, answer, p, mass], schema=ANSWERS
+        [*whose.columns, question, sees, answer, p, mass, value], schema=ANSWERS
     )
+
+
+def _expected_values(
+    clip: npt.NDArray[np.int64],
+    question: pa.Array,
+    answer: pa.Array,
+    p: pa.Array,
+    questions: Sequence[Question],
+) -> pa.Array:
+    """Return Σ p·number over the answers of each row's question and clip; null without a scale.
+
+    All are [rows]: the place of the clip, the place of the question in `questions`, the answer and
+    its probability.
+    """
+    of_question = question.fill_null(-1).to_numpy(zero_copy_only=False)
+    number = np.full(len(of_question), np.nan)
+    for place, one in enumerate(questions):
+        for word, of_word in zip(one.answers, one.scale or (), strict=False):
+            here = pc.equal(answer, word).to_numpy(zero_copy_only=False)
+            number[(of_question == place) & here] = of_word
+    begins = np.diff(clip, prepend=-1) != 0
+    begins |= np.diff(of_question, prepend=-2) != 0
+    sums = np.add.reduceat(number * p.to_numpy(zero_copy_only=False), np.flatnonzero(begins))
+    return pa.array(sums[np.cumsum(begins) - 1], pa.float64(), from_pandas=True)  # NaN: null

@@ -39,6 +39,19 @@ def find_likeliest(answers: Sequence[_Part]) -> dict[str, tuple[str, float]]:
     return found
 
 
+def find_expected_value(p: Sequence[float], scale: Sequence[float]) -> float | None:
+    """Return the mean of a scale's numbers, weighted by the probabilities of their answers.
+
+    Probabilities that were reduced one by one may not sum to 1, so they are divided by their sum.
+    None if no answer has a chance.
+    """
+    total = math.fsum(p)
+    if total <= 0:
+        return None
+    mean = math.fsum(one * number for one, number in zip(p, scale, strict=True)) / total
+    return min(max(mean, min(scale)), max(scale))
+
+
 def _average(
     members: Sequence[Sequence[_Part] | None], key: Sequence[str], values: Sequence[str]
 ) -> list[dict[str, Any]] | None:

@@ -3,13 +3,13 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from invented_rows import make_output, name_of, row, scoring, why_profile
+from invented_rows import EFFORT, make_output, name_of, row, scoring, why_profile
 
 import ah_ray
 from ah_ray.errors import ConfigError, ErrorKind, StorageError
 from ah_ray.output import tables
 from ah_ray.output.config import is_own_file
-from ah_ray.output.read import read_answers, read_clips, read_verdicts
+from ah_ray.output.read import read_answers, read_clips, read_expected_values, read_verdicts
 from ah_ray.output.row_files import commit_row, read_row_files
 from ah_ray.output.stream import stream_rows
 from ah_ray.output.tables import write_tables
@@ -35,6 +35,7 @@ def test_all_answers_are_in_a_table_of_their_own(tmp_path):
     sees = {"ah": "both", "face": "picture", "voice": "sound", "seen": "both"}
     found = answers.to_pylist()
     assert [one.pop("sees") for one in found] == [sees[one["question"]] for one in expected]
+    assert {one.pop("value") for one in found} == {None}
     assert found == expected and len(found) == 4 * N_ANSWERS
     assert ah_ray.read_answers(str(tmp_path), ["p"]) == answers.select(["p"])
     assert is_own_file(str(tmp_path), str(tmp_path / "answers.parquet"))
@@ -51,6 +52,54 @@ def test_a_row_has_each_further_answer_reduced(tmp_path):
     assert a[0]["p"] == max(answers[2]["p"] for answers in of_a)
     assert a[3]["p"] == pytest.approx(sum(answers[5]["p"] for answers in of_a) / 2)
     assert [len(clip["contrasts"] or ()) for clip in of_clips] == [1, 1, 0, 1, 1]
+
+
+def test_a_scale_has_an_expected_value(tmp_path):
+    """Of each clip in the table of answers, and of each video, as counted by hand."""
+    profile = why_profile({"effort": EFFORT, "slow": EFFORT | {"text": "?", "reducer": "any"}})
+    make_output(str(tmp_path), VIDEOS, by=scoring(profile=profile))
+    answers = read_answers(str(tmp_path)).to_pylist()
+    for one in answers:
+        same = [
+            other
+            for other in answers
+            if all(one[name] == other[name] for name in ("video_id", "clip_index", "question"))
+        ]
+        numbers = dict(zip(EFFORT["answers"], EFFORT["scale"], strict=True))
+        if one["question"] in ("effort", "slow"):
+            by_hand = sum(other["p"] * numbers[other["answer"]] for other in same)
+            assert len(same) == 3 and one["value"] == pytest.approx(by_hand)
+        else:
+            assert one["value"] is None
+    values = ah_ray.read_expected_values(str(tmp_path)).to_pylist()
+    assert [(one["video_id"], one["question"]) for one in values] == [
+        (video_id, question) for video_id in "abd" for question in ("effort", "slow")
+    ]
+    of_a = [one for one in answers if one["video_id"] == "a" and one["answer"] == "easy"]
+    mean = sum(one["value"] for one in of_a if one["question"] == "effort") / 2
+    assert values[0]["value"] == pytest.approx(mean)
+    asked = read_verdicts(str(tmp_path), ["asked"])["asked"][0].as_py()
+    p = {one["answer"]: one["p"] for one in asked if one["question"] == "slow"}
+    assert sum(p.values()) > 1, "the highest of two clips each"
+    by_hand = (p["easy"] + 2 * p["fair"] + 4 * p["hard"]) / sum(p.values())
+    assert values[1]["value"] == pytest.approx(by_hand)
+
+
+def test_a_table_of_before_there_were_values(tmp_path):
+    """As it is read, and as the next run writes it again."""
+    rows = make_output(str(tmp_path), VIDEOS, by=scoring(profile=why_profile({"effort": EFFORT})))
+    path = tmp_path / "answers.parquet"
+    before = read_answers(str(tmp_path))
+    pq.write_table(pq.read_table(path).drop_columns(["value"]), path)
+    assert read_answers(str(tmp_path)).schema == ANSWERS
+    assert read_answers(str(tmp_path), ["value"])["value"].null_count == len(before)
+    write_tables(str(tmp_path), map(name_of, rows))
+    assert read_answers(str(tmp_path)) == before and before["value"].null_count < len(before)
+
+
+def test_one_question_has_no_expected_value(tmp_path):
+    make_output(str(tmp_path), VIDEOS)
+    assert read_expected_values(str(tmp_path)).num_rows == 0
 
 
 def test_one_question_leaves_all_as_it_was(tmp_path):

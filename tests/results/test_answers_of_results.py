@@ -1,20 +1,20 @@
 """Answers to further questions on their way from finished rows to other results."""
 
 import pytest
-from invented_rows import make_output, row, scoring, why_profile
+from invented_rows import EFFORT, make_output, row, scoring, why_profile
 
 from ah_ray import storage
 from ah_ray.config import Ensemble, Reduction
 from ah_ray.errors import ErrorKind
 from ah_ray.output.config import make_config
-from ah_ray.output.read import read_answers, read_clips, read_verdicts
+from ah_ray.output.read import read_answers, read_clips, read_expected_values, read_verdicts
 from ah_ray.results.ensembles import combine_rows, ensemble_config
 from ah_ray.results.purge import purge_videos
 from ah_ray.results.reduce import reduce_outputs
 from ah_ray.results.status import read_status
 from ah_ray.results.status_view import status_lines
 
-WHY = scoring(profile=why_profile())
+WHY = scoring(profile=why_profile({"effort": EFFORT}))
 VIDEOS = {"a": [0.1, 0.6], "b": [ErrorKind.DECODE, 0.9], "c": ErrorKind.UNREADABLE}
 
 
@@ -39,9 +39,10 @@ def test_an_ensemble_has_the_means_of_its_members(why, tmp_path):
     make_output(str(tmp_path / "other"), VIDEOS, by=other)
     out = str(tmp_path / "both")
     reduce_outputs([why, str(tmp_path / "other")], out, reduction=Reduction())
-    assert read_answers(out).drop_columns(["p", "mass"]) == read_answers(why).drop_columns(
-        ["p", "mass"]
-    )
+    averaged = ["p", "mass", "value"]
+    assert read_answers(out).drop_columns(averaged) == read_answers(why).drop_columns(averaged)
+    values = [[one["value"] for one in read_expected_values(of).to_pylist()] for of in (out, why)]
+    assert values[0] == pytest.approx(values[1]) and len(values[0]) == 2
     assert read_answers(out)["p"].to_pylist() == pytest.approx(read_answers(why)["p"].to_pylist())
     assert read_clips(out)["contrasts"].to_pylist() == read_clips(why)["contrasts"].to_pylist()
     for ours, theirs in zip(
@@ -82,7 +83,7 @@ def test_a_video_that_is_removed_leaves_no_answers(why, tmp_path):
 
 def test_the_status_says_what_is_asked(why, tmp_path):
     lines = list(status_lines(read_status(why)))
-    assert "Asks      ah, face (picture), voice (sound), seen" in lines
+    assert "Asks      ah, face (picture), voice (sound), seen, effort" in lines
     make_output(str(tmp_path / "one"), VIDEOS)
     assert not any(
         line.startswith("Asks") for line in status_lines(read_status(str(tmp_path / "one")))

@@ -151,7 +151,7 @@ def _make_page(
     frames: Thumbnails | None,
 ) -> Page:
     config, verdicts = output.config, output.verdicts
-    construct = " + ".join(dict.fromkeys(one.construct_name for one in config.profiles))
+    construct = config.construct_name
     nights = compare_nights(output.runs)
     tonight, before = split_by_run(verdicts, nights.run_id) if nights else (None, None)
     clips = calibrate_clips(clips, config.reduction)
