@@ -8,6 +8,7 @@ few clips. A kind that cannot be scored with must be refused with the advice tha
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -84,6 +85,7 @@ def _cut(sentence: str, expected: str) -> str:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
     n_wrong = 0
     print("| kind | expected | seen | |\n| --- | --- | --- | --- |")

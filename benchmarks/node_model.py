@@ -5,6 +5,7 @@ python benchmarks/node_model.py           the table of docs/cluster.md
 
 from __future__ import annotations
 
+import argparse
 import sys
 from dataclasses import dataclass
 from math import ceil
@@ -79,4 +80,5 @@ def format_table(constants: Constants | None = None) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print(format_table())

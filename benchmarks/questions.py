@@ -9,6 +9,7 @@ clips have about 1,100 tokens, as 448² px make them. Seconds are those of the p
 
 from __future__ import annotations
 
+import argparse
 import time
 
 import torch
@@ -73,6 +74,7 @@ def print_counts() -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
     print("| size | TFLOP, one question | ten | × | seed-why | × |")
     print("| --- | --- | --- | --- | --- | --- |")
