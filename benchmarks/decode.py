@@ -190,7 +190,7 @@ def peers() -> dict[str, Callable[[Case], None]]:
         try:
             module = import_module(name)
         except ImportError:
-            print(f"{title} is not installed and left out: benchmarks/README.md, Decode, has the command\n")
+            print(f"{title} is left out: benchmarks/README.md says how it is installed\n")
             continue
         ways[title] = lambda case, way=way, module=module: way(module, case)
     return ways
