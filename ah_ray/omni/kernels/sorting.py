@@ -31,11 +31,10 @@ def count_kernel(chosen, counts, n_choices, n_experts, BLOCK: tl.constexpr, EXPE
 def place_kernel(
     chosen,
     starts,
-    token,
+    choice_of,
     place,
     n_choices,
     n_experts,
-    per_token,
     BLOCK: tl.constexpr,
     EXPERTS: tl.constexpr,
 ):
@@ -50,7 +49,7 @@ def place_kernel(
     start = tl.load(starts + block * n_experts + expert, mask=inside, other=0).to(tl.int32)
     to = start + before
     tl.store(place + choice, to.to(tl.int64), mask=inside)
-    tl.store(token + to, (choice // per_token).to(tl.int64), mask=inside)
+    tl.store(choice_of + to, choice.to(tl.int64), mask=inside)
 
 
 def sort_by_expert(
@@ -58,13 +57,13 @@ def sort_by_expert(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return where the tokens' choices [S, k] go if they are sorted by expert.
 
-    That is the token [S·k] of each row, the row [S, k] of each choice, and where each expert's rows
-    end [E] int32.
+    That is the choice [S·k] of each row (number n is one of token n // k), the row [S, k] of each
+    choice, and where each expert's rows end [E] int32.
     """
     n_choices = chosen.numel()
     n_blocks = triton.cdiv(n_choices, _BLOCK)
     chosen = chosen.contiguous()
-    token = torch.empty(n_choices, dtype=torch.int64, device=chosen.device)
+    choice = torch.empty(n_choices, dtype=torch.int64, device=chosen.device)
     place = torch.empty(chosen.shape, dtype=torch.int64, device=chosen.device)
     counts = torch.zeros((n_blocks, n_experts), dtype=torch.int32, device=chosen.device)
     sizes = {"BLOCK": _BLOCK, "EXPERTS": triton.next_power_of_2(n_experts), "num_warps": 8}
@@ -72,7 +71,6 @@ def sort_by_expert(
     sums = counts.t().flatten().cumsum(0, dtype=torch.int32).view(n_experts, n_blocks)
     starts = (sums.t() - counts).contiguous()
     launch(
-        place_kernel, (n_blocks,), chosen, starts, token, place, n_choices, n_experts,
-        chosen.shape[1], **sizes,
+        place_kernel, (n_blocks,), chosen, starts, choice, place, n_choices, n_experts, **sizes,
     )  # fmt: skip
-    return token, place, sums[:, -1].contiguous()
+    return choice, place, sums[:, -1].contiguous()

@@ -5,7 +5,8 @@ quantised in each pass, with a scale for each token. Products are summed in floa
 bf16. Router, norms, attention, embeddings, `lm_head` and both towers stay in bf16: they take a
 small part of the time, and the router's choices are discrete.
 
-On a GPU the kernels are torch's own (compute capability 9.0 or newer). A CPU has no such kernel for
+On a GPU the kernels are torch's own (compute capability 9.0 or newer), or for experts ours, which
+`ah_ray/omni/model/experts.py` chooses between. A CPU has no such kernel for
 experts, so the same quantised numbers are multiplied in float32 there: the arithmetic can be tested
 on any machine.
 """

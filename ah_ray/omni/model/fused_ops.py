@@ -25,7 +25,11 @@ _SMALLEST_SCALE = 1e-12  # rows of zeros stay zeros
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-KERNEL_MODULES = ("ah_ray.omni.kernels.rows", "ah_ray.omni.kernels.sorting")
+KERNEL_MODULES = (
+    "ah_ray.omni.kernels.rows",
+    "ah_ray.omni.kernels.sorting",
+    "ah_ray.omni.kernels.experts",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -137,12 +141,12 @@ def sort_by_expert(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return where the tokens' choices [S, k] go if they are sorted by expert.
 
-    That is the token [S·k] of each row, the row [S, k] of each choice, and where each expert's rows
-    end [E] int32.
+    That is the choice [S·k] of each row (number n is one of token n // k), the row [S, k] of each
+    choice, and where each expert's rows end [E] int32.
     """
     expert, order = chosen.flatten().sort(stable=True)
     numbers = torch.arange(n_experts, device=chosen.device)
     ends = torch.searchsorted(expert, numbers, right=True, out_int32=True)
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order), device=chosen.device)
-    return order // chosen.shape[1], place.view_as(chosen), ends
+    return order, place.view_as(chosen), ends

@@ -14,16 +14,14 @@ import torch
 from torch.nn import functional as F
 
 from ah_ray.omni.model.attention import Segments, attend
-from ah_ray.omni.model.fp8 import Fp8Experts, Fp8Linear
+from ah_ray.omni.model.experts import RunExperts
+from ah_ray.omni.model.fp8 import Fp8Linear
 from ah_ray.omni.model.fused_ops import (
-    combine,
-    gate,
     interpolate,
     norm_and_rotate,
     quantise,
     rms_norm,
     rotate,
-    sort_by_expert,
 )
 
 Rotary = tuple[torch.Tensor, torch.Tensor]
@@ -35,6 +33,7 @@ def run_decoder_layer(
     hidden: torch.Tensor,
     rotary: Rotary,
     segments: Segments,
+    run_experts: RunExperts,
     reads: torch.Tensor | None = None,
     key_rows: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -69,7 +68,7 @@ def run_decoder_layer(
     hidden = hidden + attention.o_proj(attended.flatten(1))
     after = layer.post_attention_layernorm
     return hidden + _run_feed_forward(
-        layer.mlp, rms_norm(hidden, after.weight, after.variance_epsilon)
+        layer.mlp, rms_norm(hidden, after.weight, after.variance_epsilon), run_experts
     )
 
 
@@ -86,23 +85,14 @@ def _split_heads(projected: torch.Tensor, norm: Any, rotary: Rotary) -> torch.Te
     return norm_and_rotate(heads, norm.weight, norm.variance_epsilon, *rotary)
 
 
-def _run_feed_forward(mlp: Any, x: torch.Tensor) -> torch.Tensor:
-    """Apply a layer's experts, or its one dense network: [S, D] → [S, D].
-
-    Tokens are sorted by expert, so that each of the two products is one kernel over all experts.
-    """
+def _run_feed_forward(mlp: Any, x: torch.Tensor, run_experts: RunExperts) -> torch.Tensor:
+    """Apply a layer's experts, or its one dense network: [S, D] → [S, D]."""
     if not hasattr(mlp, "experts"):
         gates, ups = _apply_linears(x, mlp.gate_proj, mlp.up_proj)
         dense: torch.Tensor = mlp.down_proj(F.silu(gates) * ups)
         return dense
-    _, weights, chosen = mlp.gate(x)
-    token, place, ends = sort_by_expert(chosen, mlp.gate.num_experts)
-    if isinstance(mlp.experts, Fp8Experts):
-        outputs = mlp.experts(x, token, ends)
-    else:
-        gate_up = F.grouped_mm(x[token], mlp.experts.gate_up_proj.mT, offs=ends)
-        outputs = F.grouped_mm(gate(gate_up), mlp.experts.down_proj.mT, offs=ends)
-    return combine(outputs, place, weights)
+    _, shares, chosen = mlp.gate(x)
+    return run_experts(mlp.experts, x, shares, chosen)
 
 
 def run_vision_tower(

@@ -20,6 +20,7 @@ from ah_ray.interfaces.callbacks import MessageCallback, ignore_message
 from ah_ray.omni.inputs.layout import PackLayout
 from ah_ray.omni.inputs.staging import PackInputs, StagedPack, Stager
 from ah_ray.omni.model.attention import Segments
+from ah_ray.omni.model.experts import RunExperts, choose_experts, run_by_torch
 from ah_ray.omni.model.layers import Rotary, run_decoder_layer, run_vision_tower
 from ah_ray.omni.model.loading import load_model
 
@@ -41,7 +42,12 @@ class _DeviceInputs:
 class Thinker:
     """A loaded model on one device, or with its layers on several."""
 
-    def __init__(self, model: Qwen3OmniMoeThinkerForConditionalGeneration):
+    def __init__(
+        self,
+        model: Qwen3OmniMoeThinkerForConditionalGeneration,
+        run_experts: RunExperts = run_by_torch,
+    ):
+        self._run_experts = run_experts
         self.config = model.config
         self._visual = model.model.visual
         self._audio_tower = model.model.audio_tower
@@ -63,7 +69,10 @@ class Thinker:
         on_message: MessageCallback = ignore_message,
     ) -> Thinker:
         """Load the thinker of a checkpoint. Raise ConfigError as `load_model` does."""
-        return cls(load_model(checkpoint, arithmetic, devices, adapters, on_message))
+        model = load_model(checkpoint, arithmetic, devices, adapters, on_message)
+        if devices[0].type != "cuda":
+            return cls(model)
+        return cls(model, choose_experts(model, on_message))
 
     def stage(
         self, frames: Sequence[np.ndarray], samples: Sequence[np.ndarray], layout: PackLayout
@@ -123,7 +132,12 @@ class Thinker:
             inputs = inputs_on(layer.input_layernorm.weight.device)
             hidden = hidden.to(inputs.video.device)
             hidden = run_decoder_layer(
-                layer, hidden, inputs.rotary, inputs.segments, key_rows=inputs.key_rows
+                layer,
+                hidden,
+                inputs.rotary,
+                inputs.segments,
+                self._run_experts,
+                key_rows=inputs.key_rows,
             )
             if depth < len(deepstack):
                 added = _repeat(deepstack[depth], layout.video).to(hidden.device)
@@ -137,7 +151,7 @@ class Thinker:
         )
         reads = layout.reads.to(device)
         last_hidden = run_decoder_layer(
-            last, hidden, inputs.rotary, segments, reads, inputs.key_rows
+            last, hidden, inputs.rotary, segments, self._run_experts, reads, inputs.key_rows
         )
         normed: torch.Tensor = self._text.norm(last_hidden)
         return normed

@@ -18,11 +18,14 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from ah_ray.omni.kernels import rows, sorting
+from ah_ray.omni.kernels import experts, rows, sorting
+from ah_ray.omni.kernels.blocks import LARGE, SMALL, Blocks, Product
 
 HOPPER = GPUTarget("cuda", 90, 32)
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 BF16, FP8, FP32 = "*bf16", "*fp8e4nv", "*fp32"
+SIXTEENS = ("width", "inner", "token_stride", "head_stride")
+"""Numbers that are multiples of 16 at the released sizes, which Triton notices at a launch."""
 
 
 def list_row_kernels() -> dict[str, tuple[object, dict[str, str], dict[str, object], int]]:
@@ -75,11 +78,50 @@ def list_sort_kernels() -> dict[str, tuple[object, dict[str, str], dict[str, obj
         "count 128": (sorting.count_kernel, numbers | {"counts": "*i32"}, sizes, 8),
         "place 128": (
             sorting.place_kernel,
-            numbers | {"starts": "*i32", "token": "*i64", "place": "*i64", "per_token": "i32"},
+            numbers | {"starts": "*i32", "choice_of": "*i64", "place": "*i64"},
             sizes,
             8,
         ),
     }
+
+
+def list_expert_kernels() -> dict[str, tuple[object, dict[str, str], dict[str, object], int]]:
+    """Return the experts' kernels but their products: tiles, and the sum of eight rows."""
+    places = {"expert_of": "*i32", "first_of": "*i32", "stop_of": "*i32"}
+    return {
+        "map 128": (
+            experts.map_kernel,
+            places | {"ends": "*i32", "n_experts": "i32", "n_tiles": "i32"},
+            {"ROWS": 128, "BLOCK": 128, "EXPERTS": 128},
+            8,
+        ),
+        "sum 2048": (
+            experts.sum_kernel,
+            {"choices": BF16, "out": BF16, "width": "i32"},
+            {"K": 8, "BLOCK": 1024},
+            4,
+        ),
+    }
+
+
+def compile_product(product: Product, n_bytes: int, blocks: Blocks) -> dict[str, object]:
+    """Return what a product takes with these tiles, in bf16 (2 bytes a value) or fp8 (1)."""
+    values = FP8 if n_bytes == 1 else BF16
+    scales = FP32 if n_bytes == 1 else BF16
+    types = {
+        "x": values, "x_scale": scales, "rows": values, "row_scale": scales, "weights": values,
+        "weight_scale": scales, "choice": "*i64", "shares": BF16, "expert_of": "*i32",
+        "first_of": "*i32", "stop_of": "*i32", "out": BF16, "width": "i32", "inner": "i32",
+    }  # fmt: skip
+    constants = blocks.options() | {"EVEN": True, "SCALED": n_bytes == 1, "WIDE": False}
+    stages = {name: constants.pop(name) for name in ("num_warps", "num_stages")}
+    kernel = experts.gate_up_kernel if product is Product.GATE_UP else experts.down_kernel
+    if product is Product.GATE_UP:
+        constants["PER_TOKEN"] = 8
+    types = {name: kind for name, kind in types.items() if name in kernel.arg_names}
+    return compile_kernel(
+        kernel, types, constants, stages["num_warps"], num_stages=stages["num_stages"]
+    )
 
 
 def compile_kernel(kernel, types, constants, n_warps: int, **options) -> dict[str, object]:
@@ -90,7 +132,7 @@ def compile_kernel(kernel, types, constants, n_warps: int, **options) -> dict[st
     aligned = {
         (names.index(name),): [["tt.divisibility", 16]]
         for name, kind in types.items()
-        if kind.startswith("*")
+        if kind.startswith("*") or name in SIXTEENS
     }
     source = ASTSource(kernel, signature, places, aligned)
     compiled = triton.compile(source, target=HOPPER, options={"num_warps": n_warps, **options})
@@ -114,11 +156,16 @@ def dump_cubin(option: str, path: str) -> str:
 
 
 def main(names: list[str]) -> None:
-    for name, (kernel, types, constants, n_warps) in (
-        list_row_kernels() | list_sort_kernels()
-    ).items():
+    plain = list_row_kernels() | list_sort_kernels() | list_expert_kernels()
+    for name, (kernel, types, constants, n_warps) in plain.items():
         if not names or name in names:
             print(json.dumps({"name": name, **compile_kernel(kernel, types, constants, n_warps)}))
+    tiles = {key: {*found, SMALL[key[1]]} for key, found in LARGE.items()}
+    for (product, n_bytes), found in tiles.items():
+        for blocks in found:
+            name = f"{product} of {n_bytes} bytes, {blocks}"
+            if not names or name in names:
+                print(json.dumps({"name": name, **compile_product(product, n_bytes, blocks)}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import torch
 from drawn_clips import draw_clip
 from hypothesis import given
 from hypothesis import strategies as st
+from random_experts import Experts, draw
 from torch import nn
 from torch.nn import functional as F
 
@@ -17,18 +18,6 @@ from ah_ray.omni.model.capability import check_device
 from ah_ray.omni.model.fp8 import Fp8Experts, Fp8Linear, quantise_language_model
 from ah_ray.omni.model.fused_ops import quantise
 from ah_ray.omni.scorer import OmniScorer
-
-
-def draw(*shape: int, seed: int = 0) -> torch.Tensor:
-    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return drawn.to(torch.bfloat16)
-
-
-class Experts(nn.Module):
-    def __init__(self, n: int, width: int, inner: int):
-        super().__init__()
-        self.gate_up_proj = nn.Parameter(draw(n, 2 * inner, width, seed=1) / width**0.5)
-        self.down_proj = nn.Parameter(draw(n, width, inner, seed=2) / inner**0.5)
 
 
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=20))

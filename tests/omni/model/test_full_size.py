@@ -15,6 +15,7 @@ from ah_ray.omni.inputs.audio import count_mel_frames
 from ah_ray.omni.inputs.layout import lay_out_clip, lay_out_pack
 from ah_ray.omni.inputs.vision import compute_patch_grid
 from ah_ray.omni.model import attention
+from ah_ray.omni.model.experts import KernelExperts, run_by_torch
 from ah_ray.omni.model.loading import prepare_model
 from ah_ray.omni.model.thinker import Thinker
 from ah_ray.omni.questionnaire import build_questionnaire
@@ -28,10 +29,25 @@ FURTHER = (
 ALL_LAYERS = pytest.param(48, marks=pytest.mark.heavy)
 
 
-@pytest.mark.parametrize("further", [(), FURTHER], ids=["one question", "three"])
+def make_way(way: str, monkeypatch):
+    """Each way of the experts. Our kernels get their tensors, and are not started."""
+    if way == "by torch":
+        return run_by_torch
+    pytest.importorskip("triton", reason="Triton comes with `pip install -e .[test]`")
+    from ah_ray.omni.kernels import experts
+
+    monkeypatch.setattr(experts, "launch", lambda *_, **__: None)
+    return KernelExperts({})
+
+
+@pytest.mark.parametrize(
+    ("further", "way"),
+    [((), "by torch"), ((), "by our kernel"), (FURTHER, "by torch")],
+    ids=["one question", "our kernel", "three questions"],
+)
 @pytest.mark.parametrize("n_layers", [6, ALL_LAYERS])
 @pytest.mark.parametrize("arithmetic", [Arithmetic.BF16, Arithmetic.FP8])
-def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers, further):
+def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers, further, way):
     kernel = attention._run_torch_attention  # the one that GPUs use
     monkeypatch.setattr(attention, "_attend_per_segment", kernel)
     config = released_config()
@@ -40,7 +56,7 @@ def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers, further):
         model = Qwen3OmniMoeThinkerForConditionalGeneration._from_config(
             config, dtype=torch.bfloat16
         )
-        thinker = Thinker(prepare_model(model, arithmetic))
+        thinker = Thinker(prepare_model(model, arithmetic), make_way(way, monkeypatch))
     clips = [
         draw_clip(0, height_px=448, width_px=448),
         draw_clip(1, n_frames=4, height_px=640, width_px=1152, seconds=0.6),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_clips import draw_clip
-from test_fp8 import Experts, draw
+from random_experts import Experts, draw
 from torch import nn
 
 from ah_ray.config import Arithmetic
