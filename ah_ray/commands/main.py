@@ -22,6 +22,7 @@ COMMANDS = {
     "reduce": "Form new verdicts from finished outputs, without a model or a video.",
     "report": "Make one HTML page of an output.",
     "clips": "Cut videos or moments for a reviewer, and take the answers back.",
+    "export": "Write scores and labels for ELAN, BORIS, Label Studio, REDCap …",
     "prepare": "Prepare labelled videos for training and evaluation.",
     "train": "Fine-tune the model on labelled videos.",
     "evaluate": "Measure verdicts against people's labels.",

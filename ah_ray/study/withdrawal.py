@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
+from ah_ray.study.exchange.clean_text import unguarded
 from ah_ray.study.labelled_manifest import (
     PREPARED_FILE,
     fingerprint,
@@ -26,7 +27,7 @@ from ah_ray.study.labelled_manifest import (
 )
 from ah_ray.study.prepare.prepared import describe
 from ah_ray.study.review.page import PAGE_FILE, review_page
-from ah_ray.study.review.sheet import SHEET_FILE, unguarded
+from ah_ray.study.review.sheet import SHEET_FILE
 
 _MOST_FOLDERS = 10_000
 _LOOKS_AT_ONCE = 16

@@ -28,6 +28,7 @@ from ah_ray.nightly.settings import NightlySettings
 from ah_ray.omni.weights.merge_settings import MergeSettings
 from ah_ray.results.settings import ReduceSettings, StatusSettings
 from ah_ray.study.evaluation.settings import EvaluateSettings
+from ah_ray.study.exchange.settings import ExportSettings
 from ah_ray.study.prepare.settings import PrepareSettings
 from ah_ray.study.report.settings import ReportSettings
 from ah_ray.study.review.settings import AnswerSettings, CutSettings
@@ -37,6 +38,7 @@ from ah_ray.verdicts.reduction import Reduction
 MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     "clips": (CutSettings, AnswerSettings),
     "evaluate": (EvaluateSettings,),
+    "export": (ExportSettings,),
     "merge": (MergeSettings,),
     "nightly": (NightlySettings,),
     "prepare": (PrepareSettings,),

@@ -23,6 +23,7 @@ from enum import StrEnum
 from ah_ray import storage
 from ah_ray.cohort.manifest import parse_video_id
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
+from ah_ray.study.exchange.clean_text import guarded, unguarded
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.label_values import label_of, seconds_of
 from ah_ray.study.labelled_manifest import CUES, MOMENTS
@@ -35,7 +36,6 @@ COLUMNS = (
     *("seen", "answer", "certainty", "cues", "note", "reviewer"),
 )
 SCORE = "p_ah"
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NEEDED = ("video_id", "start_s", "end_s", "answer")
 _KNOWN = ("content", "selection", "seen", "certainty", "cues", "reviewer", "participant")
 CANNOT_TELL = "Cannot tell"
@@ -119,16 +119,6 @@ def row_of(
         "selection": selection,
     }
     return row | {SCORE: f"{moment.p_ah:.4f}"} if show_score else row
-
-
-def guarded(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unguarded(cell: str) -> str:
-    """Return the text from which `guarded` made a cell."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def write_sheet(uri: str, rows: Sequence[dict[str, str]]) -> None:

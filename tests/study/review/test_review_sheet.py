@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from invented_review import read_sheet, write_rows
 
 from ah_ray.errors import ConfigError
+from ah_ray.study.exchange.clean_text import guarded, unguarded
 from ah_ray.study.label_errors import Faults
-from ah_ray.study.review.sheet import guarded, read_answers, seconds, unguarded, write_sheet
+from ah_ray.study.review.sheet import read_answers, seconds, write_sheet
 
 ROW = {"clip": "clips/a-0000.000s.mp4", "video_id": "a", "start_s": "0", "end_s": "5",
        "content": "0123abcd", "answer": "Yes", "note": "", "reviewer": "AB"}  # fmt: skip

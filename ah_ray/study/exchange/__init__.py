@@ -1,0 +1,1 @@
+"""Scores and labels for other tools: ELAN, BORIS, Label Studio, BIDS, REDCap, spreadsheets."""
