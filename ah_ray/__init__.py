@@ -53,10 +53,13 @@ def score(**settings: Any) -> RunSummary:
     Raises ConfigError if one is wrong, OutputBusy if another run holds `out`. Videos that cannot
     be scored raise nothing: each has its row.
     """
-    from rich.console import Console
+    from ah_ray.installation import missing_packages_as_errors
 
-    from ah_ray.config import score_settings
-    from ah_ray.pipeline.run import score as score_cohort
+    with missing_packages_as_errors():
+        from rich.console import Console
+
+        from ah_ray.config import score_settings
+        from ah_ray.pipeline.run import score as score_cohort
 
     return score_cohort(score_settings(**settings), Console(quiet=True)).summary
 

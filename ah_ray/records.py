@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
-from ah_ray.errors import ErrorKind
+from ah_ray.errors import ConfigError, ErrorKind
 from ah_ray.remarks import Remark
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NOT_PARQUET = (pa.ArrowException, OSError, ValueError)
 """What pyarrow raises on bytes that are damaged or are not a table."""
@@ -314,3 +317,12 @@ ANSWERS = pa.schema(
 
 `value` is the expected value of the question, so it is the same in the rows of all its answers.
 """
+
+
+def check_version(uri: str, schema_version: int | None) -> None:
+    """Raise ConfigError if a newer ah_ray wrote the file."""
+    if (schema_version or 0) > SCHEMA_VERSION:
+        raise ConfigError(
+            f"{uri} has schema version {schema_version}, and this ah_ray reads up to "
+            f"{SCHEMA_VERSION}: upgrade ah_ray"
+        )

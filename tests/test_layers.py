@@ -17,7 +17,7 @@ JOBS = sorted((PACKAGE.parent / "jobs").glob("*.py"))
 BASE = {
     "errors", "escaping", "exit_status", "profile", "config", "records", "logs",
     "units", "clip_tables", "validation", "remarks", "ray_environment", "naming", "temporary",
-    "file_lock", "cli", "flag", "verdicts", "interfaces", "provenance",
+    "file_lock", "installation", "cli", "flag", "verdicts", "interfaces", "provenance",
 }  # fmt: skip
 MAY_USE = {
     "errors": set(),
@@ -29,6 +29,7 @@ MAY_USE = {
     "units": set(),
     "temporary": set(),
     "file_lock": set(),
+    "installation": {"errors"},
     "ray_environment": set(),
     "naming": {"errors", "escaping"},
     "logs": {"errors", "escaping", "naming"},
@@ -38,7 +39,16 @@ MAY_USE = {
     "records": {"errors", "remarks"},
     "clip_tables": {"errors", "records"},
     "interfaces": {"records"},
-    "cli": {"errors", "escaping", "exit_status", "flag", "naming", "validation", "config"},
+    "cli": {
+        "errors",
+        "escaping",
+        "exit_status",
+        "flag",
+        "installation",
+        "naming",
+        "validation",
+        "config",
+    },
     "cluster": {"errors", "escaping", "ray_environment"},
     "storage": BASE,
     "cohort": BASE | {"storage"},

@@ -58,7 +58,13 @@ class Flag:
         if self.is_argument:
             return typer.Argument(metavar=self.option, help=self.help)
         names = self.option if self.negation is None else f"{self.option}/{self.negation}"
-        return typer.Option(names, help=self.help, envvar=self.envvar, show_default=False)
+        return typer.Option(
+            names,
+            help=self.help,
+            envvar=self.envvar,
+            show_default=False,
+            autocompletion=(lambda: list(self.choices)) if self.choices else None,
+        )
 
 
 def flags_of(*models: type[BaseModel]) -> list[Flag]:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, Protocol
 from ah_ray.errors import ConfigError, NoRay, OutputBusy, StorageError, TrainingStopped
 from ah_ray.escaping import escape_text
 from ah_ray.exit_status import ExitStatus
+from ah_ray.installation import missing_package
 from ah_ray.naming import hide_paths
 
 Given = dict[str, Any]
@@ -39,7 +40,7 @@ class CommandLine(Protocol):
         """Return the settings that these arguments give. Raise ConfigError if they are wrong."""
 
 
-def run_job(command: Callable[[], CommandLine], program: str | None = None) -> NoReturn:
+def run_job(command: Callable[[], Callable[..., Any]], program: str | None = None) -> NoReturn:
     """Make the command line of a job, run it with the arguments of this process, and exit.
 
     `program` is the name that its help shows; None: the file that runs.
@@ -60,20 +61,31 @@ def run_job(command: Callable[[], CommandLine], program: str | None = None) -> N
     os._exit(status or 0)
 
 
-def _status_of(command: Callable[[], CommandLine], program: str | None) -> int | None:
-    import typer
-
+def _status_of(command: Callable[[], Callable[..., Any]], program: str | None) -> int | None:
+    try:
+        import typer
+    except ModuleNotFoundError as error:
+        return _print_missing(error)
     try:
         status: int | None = command()(standalone_mode=False, prog_name=program)
     except typer.TyperException as error:
         return _print_error(f"{error.format_message()} (see --help)", ExitStatus.CONFIG)
     except ConfigError as error:  # of the file that --config names, which is read before the job
         return _print_error(error, ExitStatus.CONFIG)
+    except ModuleNotFoundError as error:
+        return _print_missing(error)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else ExitStatus.COMPLETE
     if status == _INTERRUPTED:
         raise KeyboardInterrupt
     return status
+
+
+def _print_missing(error: ModuleNotFoundError) -> ExitStatus:
+    """Print which package is missing. Raise the error if no installation would have brought it."""
+    if (missing := missing_package(error)) is None:
+        raise error
+    return _print_error(missing, ExitStatus.CONFIG)
 
 
 def _exit_if_stopped(

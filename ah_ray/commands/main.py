@@ -5,15 +5,16 @@ Only the command that is asked for is imported, so help, versions and errors com
 
 from __future__ import annotations
 
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from typing import NoReturn
 
 from ah_ray.cli.job import CommandLine, run_job
 from ah_ray.errors import ConfigError
 from ah_ray.exit_status import ExitStatus
+from ah_ray.installation import ah_ray_version
 
 COMMANDS = {
     "score": "Score every video of a cohort: one Parquet row per video.",
@@ -31,18 +32,30 @@ COMMANDS = {
 """Every command, and what it does, in the order of the help."""
 
 
+_QUESTION = "_AH_RAY_COMPLETE"
+"""What a shell sets in the environment when it asks how a line goes on."""
+
+
 def main() -> NoReturn:
     """Run the command that the first argument of this process names, and exit."""
     arguments = sys.argv[1:]
     name = arguments[0] if arguments else "--help"
+    if name in ("--install-completion", "--show-completion") or _QUESTION in os.environ:
+        run_job(lambda: _complete)
     if name in ("--help", "-h", "help"):
         print(_help())
         sys.exit(ExitStatus.COMPLETE)
     if name == "--version":
-        print(f"ah_ray {version('ah_ray')}")
+        print(f"ah_ray {ah_ray_version()}")
         sys.exit(ExitStatus.COMPLETE)
     del sys.argv[1]
     run_job(lambda: _load(name), program=f"ah-ray {name}")
+
+
+def _complete(**_: object) -> int | None:
+    from ah_ray.cli.completion import complete
+
+    return complete("ah-ray", COMMANDS, _load, sys.argv[1:])
 
 
 def _load(name: str) -> CommandLine:
@@ -67,7 +80,8 @@ def _help() -> str:
             *lines,
             "",
             "ah-ray COMMAND --help describes the flags of a command.",
-            "ah-ray --version prints the version.",
+            "ah-ray --version prints the version; ah-ray --install-completion lets your shell",
+            "complete commands and flags (--show-completion prints what it installs).",
             "To begin: ah-ray score --demo",
         ]
     )

@@ -10,7 +10,6 @@ import json
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +17,7 @@ import torch
 
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.file_lock import hold_file_lock
+from ah_ray.installation import ah_ray_version
 from ah_ray.interfaces.callbacks import BytesCallback, ignore_bytes
 from ah_ray.omni.inputs.tokenizer_check import check_tokenizers
 from ah_ray.omni.weights.adapter import Adapter, read_adapter
@@ -191,6 +191,6 @@ def _describe_merge(base: Path, adapters: Sequence[Adapter], merge: Merge) -> di
         **({"trained": record.to_json()} if record else {}),
         **({LEARNED_FROM: [one.model_dump(mode="json") for one in known]} if known else {}),
         "weights_changed": merge.n_weights,
-        "ah_ray_version": version("ah_ray"),
+        "ah_ray_version": ah_ray_version(),
         "merged_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

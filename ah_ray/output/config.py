@@ -13,12 +13,12 @@ from ah_ray import storage
 from ah_ray.cohort.identity import video_id_in
 from ah_ray.config import SCORING_VERSION, Scoring
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
+from ah_ray.output import rows_folder
 from ah_ray.output.guarded_write import write_guarded
-from ah_ray.output.row_files import check_version, rows_folder
 from ah_ray.output.table_files import ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE
 from ah_ray.profile import Profile, Question
 from ah_ray.provenance.learned_from import LearnedFrom
-from ah_ray.records import SCHEMA_VERSION
+from ah_ray.records import SCHEMA_VERSION, check_version
 from ah_ray.validation import FrozenModel, first_problem
 from ah_ray.verdicts.reduction import Reduction
 

@@ -9,11 +9,10 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
-from ah_ray.output.config import require_config
-from ah_ray.output.row_files import rows_folder
+from ah_ray.installation import missing_packages_as_errors
+from ah_ray.output import rows_folder
 from ah_ray.output.table_files import ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE, open_table
 from ah_ray.records import ANSWERS, CLIPS, VERDICTS
-from ah_ray.verdicts.further_answers import find_expected_value
 
 VALUES = pa.schema([("video_id", pa.string()), ("question", pa.string()), ("value", pa.float64())])
 """What `read_expected_values` returns: one row for each video and question with a scale."""
@@ -51,6 +50,10 @@ def read_expected_values(out: str) -> pa.Table:
     It is the mean of the scale's numbers, weighted by the video's probabilities of the answers
     (`asked` of VERDICTS); sorted by video_id. Raise the errors of `read_verdicts`.
     """
+    with missing_packages_as_errors():  # reading tables needs pyarrow and fsspec alone
+        from ah_ray.output.config import require_config
+        from ah_ray.verdicts.further_answers import find_expected_value
+
     verdicts = read_verdicts(out, ["video_id", "asked"])
     questions = require_config(storage.normalise(out)).questions
     rows = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,11 +19,6 @@ from ah_ray.verdicts.verdict import Row, with_verdict
 
 OK, PARTIAL, FAILED = "ok", "partial", "failed"
 STATUSES = (OK, PARTIAL, FAILED)
-
-
-def ah_ray_version() -> str:
-    """Return the version of this package."""
-    return version("ah_ray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

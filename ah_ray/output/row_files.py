@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 
 from ah_ray import logs, storage
 from ah_ray.cohort.identity import row_name
-from ah_ray.errors import ConfigError, LeaseLost, ObjectMissing, StorageError
+from ah_ray.errors import LeaseLost, ObjectMissing, StorageError
 from ah_ray.escaping import escape_text
+from ah_ray.output import rows_folder
 from ah_ray.output.guarded_write import Written, write_guarded
 from ah_ray.output.lease_guard import LeaseGuard
-from ah_ray.records import FROM_MANIFEST, NOT_PARQUET, SCHEMA_VERSION, VERDICT
+from ah_ray.records import FROM_MANIFEST, NOT_PARQUET, SCHEMA_VERSION, VERDICT, check_version
 from ah_ray.verdicts.verdict import Row
 
 READERS = 16
@@ -28,11 +29,6 @@ _LATER_COLUMNS = {"asked", *FROM_MANIFEST}
 """Columns that rows of this schema version lack if they were written before its release."""
 
 _AT_ONCE = 512  # files that are read before their rows are yielded
-
-
-def rows_folder(out: str) -> str:
-    """Return the URI of OUT/videos."""
-    return storage.join(out, "videos")
 
 
 def row_bytes(row: Row) -> bytes:
@@ -162,15 +158,6 @@ def _says_whose_it_is(schema: pa.Schema) -> bool:
     return pa.types.is_integer(schema.field("schema_version").type) and all(
         pa.types.is_string(one) or pa.types.is_null(one) for one in texts
     )
-
-
-def check_version(uri: str, schema_version: int | None) -> None:
-    """Raise ConfigError if a newer ah_ray wrote the file."""
-    if (schema_version or 0) > SCHEMA_VERSION:
-        raise ConfigError(
-            f"{uri} has schema version {schema_version}, and this ah_ray reads up to "
-            f"{SCHEMA_VERSION}: upgrade ah_ray"
-        )
 
 
 def row_names(rows: pa.RecordBatch) -> Iterator[str]:

@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, PreconditionFailed, StorageError
-from ah_ray.output.row_files import check_version
 from ah_ray.records import (
     ANSWERS,
     CLIPS,
@@ -30,6 +29,7 @@ from ah_ray.records import (
     NOT_PARQUET,
     SCHEMA_VERSION,
     VERDICTS,
+    check_version,
 )
 
 VERDICTS_FILE, CLIPS_FILE, ANSWERS_FILE = "verdicts.parquet", "clips.parquet", "answers.parquet"

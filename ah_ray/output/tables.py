@@ -24,9 +24,10 @@ import pyarrow.compute as pc
 
 from ah_ray import storage
 from ah_ray.errors import ObjectMissing, StorageError
+from ah_ray.output import rows_folder
 from ah_ray.output.config import read_config
 from ah_ray.output.counts import Counts
-from ah_ray.output.row_files import NAMED_BY, read_row_files, row_names, rows_folder
+from ah_ray.output.row_files import NAMED_BY, read_row_files, row_names
 from ah_ray.output.spool import Spool
 from ah_ray.output.table_files import (
     ANSWERS_FILE,

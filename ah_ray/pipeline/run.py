@@ -17,6 +17,7 @@ from ah_ray.cohort import Cohort, Plan
 from ah_ray.config import Arithmetic, ScoreSettings
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.exit_status import ExitStatus
+from ah_ray.installation import ah_ray_version
 from ah_ray.interfaces.callbacks import MessageCallback, ignore_message
 from ah_ray.logs import LogSettings
 from ah_ray.media.libav_version import libav_version
@@ -25,7 +26,7 @@ from ah_ray.naming import hide_names, hide_paths
 from ah_ray.output.config import check_config, claim_output
 from ah_ray.output.lease import Lease
 from ah_ray.output.lease_guard import make_guard
-from ah_ray.output.row import Provenance, ah_ray_version
+from ah_ray.output.row import Provenance
 from ah_ray.output.runs import RunSummary, new_run_id
 from ah_ray.output.spool import Spool
 from ah_ray.pipeline.capacity import check_gpus

@@ -20,9 +20,10 @@ from ah_ray.cohort.identity import video_id_in, video_id_of
 from ah_ray.cohort.manifest import read_manifest
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.naming import HIDDEN
+from ah_ray.output import rows_folder
 from ah_ray.output.config import require_config
 from ah_ray.output.lease import Lease
-from ah_ray.output.row_files import read_row_files, rows_folder
+from ah_ray.output.row_files import read_row_files
 from ah_ray.output.runs import new_run_id
 from ah_ray.output.tables import write_tables
 

@@ -21,11 +21,11 @@ from ah_ray.cohort.identity import row_name
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.escaping import escape_text
 from ah_ray.exit_status import ExitStatus
+from ah_ray.installation import ah_ray_version
 from ah_ray.output.config import OutputConfig, match_config, require_config, write_config
 from ah_ray.output.counts import Counts
 from ah_ray.output.lease import Lease
 from ah_ray.output.lease_guard import LeaseGuard, make_guard
-from ah_ray.output.row import ah_ray_version
 from ah_ray.output.row_files import commit_row
 from ah_ray.output.runs import RunSummary, TableCounts, new_run_id, write_summary
 from ah_ray.output.spool import Spool

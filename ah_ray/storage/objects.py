@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ah_ray.errors import ErrorKind, ObjectMissing, VideoError
+from ah_ray.installation import missing_packages_as_errors
 from ah_ray.storage.entry import Entry
 from ah_ray.storage.local import store as local
 from ah_ray.storage.local.errors import full_disk_named
@@ -41,13 +42,14 @@ def _store(uri: str) -> _Store:
     kind = scheme(uri)
     if kind == "file":
         return local
-    if kind == "s3":
-        from ah_ray.storage.s3 import store as s3
+    with missing_packages_as_errors():
+        if kind == "s3":
+            from ah_ray.storage.s3 import store as s3
 
-        return s3
-    from ah_ray.storage import fsspec_store
+            return s3
+        from ah_ray.storage import fsspec_store
 
-    return fsspec_store
+        return fsspec_store
 
 
 def list_pages(prefix: str) -> Iterator[list[Entry]]:

@@ -64,6 +64,28 @@ def test_help_and_versions_import_no_job():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
 
 
+def test_flags_of_all_commands_import_little():
+    """What prints a help page, or the error of a wrong flag, reads settings and nothing else."""
+    code = (
+        "import contextlib, io, sys\n"
+        "from ah_ray.commands.main import COMMANDS, _load\n"
+        "from ah_ray.errors import ConfigError\n"
+        "for name in COMMANDS:\n"
+        "    command = _load(name)\n"
+        "    with contextlib.suppress(ConfigError): command.parse(['--no-such-flag'])\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        command(['--help'], standalone_mode=False, prog_name=name)\n"
+        "print(len(sys.modules), *{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    count, *modules = done.stdout.split()
+    slow = {"numpy", "pyarrow", "fsspec", "av", "jinja2", "ray", "torch", "transformers"}
+    assert {"pydantic", "rich", "typer"} <= set(modules) and not slow & set(modules)
+    assert int(count) < 800  # about 400, in a third of a second; torch alone has 1,000
+
+
 @pytest.mark.heavy
 def test_an_installed_wheel_scores_the_demonstration_from_another_folder(tmp_path):
     """The clone is not on the path; the packages that the wheel needs are those of these tests."""

@@ -17,11 +17,12 @@ from ah_ray.config import Reduction
 from ah_ray.errors import LeaseLost, ObjectMissing, OutputBusy, StorageError
 from ah_ray.output import lease as leases
 from ah_ray.output import row_files as commits
+from ah_ray.output import rows_folder
 from ah_ray.output.config import make_config, write_config
 from ah_ray.output.guarded_write import write_guarded
 from ah_ray.output.lease import Lease, lease_uri, read_holder
 from ah_ray.output.lease_guard import make_guard
-from ah_ray.output.row_files import commit_row, rows_folder
+from ah_ray.output.row_files import commit_row
 
 OURS, THEIRS = b"of the run that was stopped", b"of the run that took over"
 

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 from documents import ROOT, tracked_files
+from environments import build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NEEDED = ("pyproject.toml", "README.md", "LICENSE", "NOTICE")
+"""Files beside the package without which it cannot be built."""
 EXTRAS = PROJECT["optional-dependencies"]
 
 
@@ -26,22 +29,20 @@ def wheel_files(tmp_path_factory) -> set[str]:
     """Return the names of the files in a wheel that is built from a copy of the tracked files."""
     source, wheels = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheels")
     for name in tracked_files():
-        if name.startswith("ah_ray/") or name in ("pyproject.toml", "README.md", "LICENSE"):
+        if name.startswith("ah_ray/") or name in NEEDED:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    build = [
-        sys.executable,
-        "-c",
-        f"import setuptools.build_meta as b; b.build_wheel({str(wheels)!r})",
-    ]
-    subprocess.run(build, cwd=source, check=True, capture_output=True)
-    (wheel,) = wheels.glob("*.whl")
-    return set(zipfile.ZipFile(wheel).namelist())
+    return set(zipfile.ZipFile(build_wheel(source, wheels)).namelist())
 
 
 def test_a_wheel_has_every_file_of_the_package(wheel_files):
     expected = {name for name in tracked_files() if name.startswith("ah_ray/")}
     assert expected - wheel_files <= {"ah_ray/omni/tiny/MODEL_CARD.md"}
+
+
+def test_a_wheel_has_the_licences(wheel_files):
+    licences = {name.rpartition("/")[2] for name in wheel_files if "/licenses/" in name}
+    assert licences == {"LICENSE", "NOTICE"}
 
 
 def test_type_checkers_read_the_package_types(wheel_files):

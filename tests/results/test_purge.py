@@ -12,9 +12,10 @@ from ah_ray import storage
 from ah_ray.cohort import video_id_of
 from ah_ray.errors import ConfigError, OutputBusy
 from ah_ray.exit_status import ExitStatus
+from ah_ray.output import rows_folder
 from ah_ray.output.lease import Lease
 from ah_ray.output.read import read_clips, read_verdicts
-from ah_ray.output.row_files import commit_row, rows_folder
+from ah_ray.output.row_files import commit_row
 from ah_ray.output.runs import RunSummary, new_run_id, read_summary, run_ids, write_summary
 from ah_ray.results.purge import REPORT_FILE, purge_videos
 from ah_ray.results.status_view import print_purged

@@ -13,10 +13,10 @@ from ah_ray import storage
 from ah_ray.cohort import Plan, State
 from ah_ray.cohort.listing import OF_MACOS, OTHERS
 from ah_ray.exit_status import ExitStatus, final_status
+from ah_ray.installation import ah_ray_version
 from ah_ray.media.libav_version import libav_version
 from ah_ray.naming import hide_paths, names_are_hidden
 from ah_ray.output.counts import Counts
-from ah_ray.output.row import ah_ray_version
 from ah_ray.output.runs import RunSummary, TableCounts
 from ah_ray.pipeline.work import Work
 

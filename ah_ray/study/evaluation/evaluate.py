@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError
+from ah_ray.installation import ah_ray_version
 from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.study.evaluation.alternatives import (
     compare_reducers,
@@ -131,7 +131,7 @@ def evaluate(
         comparisons = () if selection.kind == DRAWN else without_intervals(comparisons)
     return Evaluation(
         schema_version=SCHEMA_VERSION,
-        ah_ray_version=version("ah_ray"),
+        ah_ray_version=ah_ray_version(),
         bootstrap=bootstrap,
         labels=_labels(labels, table, split, reported, selection),
         outputs=tuple(_evaluate_output(output, videos, bootstrap) for output in outputs),

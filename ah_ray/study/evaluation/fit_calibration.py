@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from ah_ray.errors import ConfigError
+from ah_ray.installation import ah_ray_version
 from ah_ray.provenance.learned_from import Use
 from ah_ray.results.calibration import SCHEMA_VERSION, Calibration, FittedOn, FittedOnClips
 from ah_ray.study.evaluation.alternatives import apply_scaling
@@ -79,7 +79,7 @@ def fit_calibration(
             n_ah=int(fit.label.sum()),
         ),
         learned_from=record_split(labels, FIT_ON, Use.CALIBRATION),
-        ah_ray_version=version("ah_ray"),
+        ah_ray_version=ah_ray_version(),
         fitted_at=datetime.now(UTC),
     )
 

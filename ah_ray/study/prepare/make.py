@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from ah_ray import storage
 from ah_ray.cohort.id_key import read_id_key
 from ah_ray.cohort.participant_names import normal_form, pseudonym
 from ah_ray.errors import ConfigError
+from ah_ray.installation import ah_ray_version
 from ah_ray.study.label_errors import Fault, Faults, FaultyInput
 from ah_ray.study.labelled_manifest import (
     LABELLED_VIDEOS,
@@ -93,7 +93,7 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
         swift_export.export(windows, videos, settings.export_swift, clips, swift_version)
         exported = {"export": swift_export.about_export(swift_version)}
     about = {
-        "ah_ray_version": version("ah_ray"),
+        "ah_ray_version": ah_ray_version(),
         "data_fingerprint": fingerprint(windows, videos),
         **describe(windows, videos, left_out),
         **exported,

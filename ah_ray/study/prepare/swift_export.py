@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -24,6 +23,7 @@ from rich.console import Console
 from ah_ray import storage
 from ah_ray.config import Limits
 from ah_ray.errors import VideoError
+from ah_ray.installation import ah_ray_version
 from ah_ray.media.ffmpeg.clip_files import write_clip
 from ah_ray.media.sandbox.open_files import name_of
 from ah_ray.omni.weights.swift_record import load_profile_of_version
@@ -69,7 +69,7 @@ def about_export(swift_version: str) -> dict[str, str]:
         "ms_swift": swift_version,
         "scored_with_profile": load_profile_of_version(swift_version).name,
         "prompt_of_profile": PROMPT_PROFILE,
-        "ah_ray_version": version("ah_ray"),
+        "ah_ray_version": ah_ray_version(),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from ah_ray import storage
 from ah_ray.config import Windows
 from ah_ray.errors import ConfigError, StorageError
+from ah_ray.installation import ah_ray_version
 from ah_ray.omni.weights.checkpoint import TINY
 from ah_ray.output.config import OutputConfig, require_config
 from ah_ray.output.read import read_clips, read_verdicts
-from ah_ray.output.row import ah_ray_version
 from ah_ray.output.runs import RunSummary, latest_summaries
 from ah_ray.profile import DEFAULT_CONSTRUCT
 from ah_ray.study.evaluation.evaluate import evaluate
@@ -32,7 +32,6 @@ from ah_ray.study.report.nights import compare_nights
 from ah_ray.study.report.overview import count_overview, split_by_run
 from ah_ray.study.report.page import GENERATOR, Page, render_page
 from ah_ray.study.report.people import people_columns, read_people
-from ah_ray.study.report.pictures import Thumbnails, take_thumbnails
 from ah_ray.study.report.settings import ReportSettings
 from ah_ray.study.report.trust import headline, length_bias
 from ah_ray.study.report.videos import (
@@ -43,6 +42,9 @@ from ah_ray.study.report.videos import (
 )
 from ah_ray.study.report.wording import describe_clip_scores, describe_reduction, round_threshold
 from ah_ray.verdicts.verdict import clip_threshold, reducer_name
+
+if TYPE_CHECKING:  # what decodes videos is imported only where pictures are asked for
+    from ah_ray.study.report.pictures import Thumbnails
 
 _LOOK_AT_RUNS = 400
 OpenProgress = Callable[[int], Callable[[], None]]
@@ -84,7 +86,11 @@ def make_report(
     clips = output.clips.filter(
         pc.is_in(output.clips["video_id"], value_set=listed["video_id"].combine_chunks())
     )
-    frames = take_thumbnails(listed, clips, progress(len(listed))) if settings.with_frames else None
+    frames: Thumbnails | None = None
+    if settings.with_frames:
+        from ah_ray.study.report.pictures import take_thumbnails
+
+        frames = take_thumbnails(listed, clips, progress(len(listed)))
     content = render_page(_make_page(settings, output, listed, clips, frames))
     storage.write_whole(settings.file, content)
     return WrittenReport(

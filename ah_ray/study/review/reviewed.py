@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from ah_ray import storage
 from ah_ray.cohort.id_key import read_id_key
 from ah_ray.errors import ConfigError, ObjectMissing
+from ah_ray.installation import ah_ray_version
 from ah_ray.profile import answer_word
 from ah_ray.records import Video
 from ah_ray.study.evaluation.figures.estimate import Estimate
@@ -93,7 +93,7 @@ def take_back(settings: AnswerSettings) -> Taken:
     tables = label_tables(decided, rows, videos, people, id_key, strata)
     agreed = agreement(clips)
     about = {
-        "ah_ray_version": version("ah_ray"),
+        "ah_ray_version": ah_ray_version(),
         "data_fingerprint": fingerprint(*tables),
         **describe(*tables, left_out),
         "ids_of": settings.videos,
