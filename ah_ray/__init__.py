@@ -1,6 +1,7 @@
 """Score every video of a cohort for ambivalence/hesitancy (A/H): Qwen3-Omni on Ray.
 
-from ah_ray import score, read_verdicts, read_clips, read_answers, read_expected_values
+from ah_ray import score, read_verdicts, read_clips, read_answers
+from ah_ray import read_embeddings, read_expected_values
 
 summary = score(videos="s3://bucket/cohort", out="s3://bucket/scores", model="/models/omni")
 table = read_verdicts("s3://bucket/scores").to_pandas()
@@ -15,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pyarrow as pa
 
     from ah_ray.interfaces.scorer import Scorer
@@ -27,6 +30,7 @@ __all__ = [
     "Scorer",
     "read_answers",
     "read_clips",
+    "read_embeddings",
     "read_expected_values",
     "read_verdicts",
     "score",
@@ -105,3 +109,18 @@ def read_expected_values(out: str) -> pa.Table:
     from ah_ray.output.read import read_expected_values as read
 
     return read(out)
+
+
+def read_embeddings(out: str, video_ids: Collection[str] | None = None) -> pa.Table:
+    """One row per clip: the model's hidden state at its answer, in float16 (records.EMBEDDINGS).
+
+    `out` was scored with `keep_embeddings`; `video_ids` picks videos. The rows are those of the
+    tables, sorted by video_id and clip_index. Raises errors.ConfigError if there is no finished
+    output, or none with embeddings.
+    """
+    from ah_ray.installation import missing_packages_as_errors
+
+    with missing_packages_as_errors():
+        from ah_ray.output.embeddings.read import read_embeddings as read
+
+    return read(out, video_ids)

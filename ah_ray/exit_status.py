@@ -13,6 +13,7 @@ class ExitStatus(IntEnum):
     MISSING_ROWS = 3  # stopped, or lost to infrastructure: the same command goes on from there
     BUSY = 4  # another run holds the output
     TOO_MANY_FAILED = 5  # rows are complete, but too large a share of them are failed
+    NOT_BETTER = 6  # a new model does not take the place of the one in use (evaluate.py --gate)
 
 
 def final_status(*, n_videos: int, n_rows: int, n_failed: int, max_failed: float) -> ExitStatus:

@@ -132,6 +132,7 @@ class ClipScore:
     error: str | None = None
     answers: list[AnswerScore] = field(default_factory=list)  # none if p_ah says it all
     contrasts: list[ContrastScore] = field(default_factory=list)
+    embedding: bytes | None = None  # [D] float16, little-endian, where it is kept
 
 
 def failed_clip(clip_index: int, start_s: float, end_s: float, kind: ErrorKind, error: str) -> Clip:
@@ -317,6 +318,16 @@ ANSWERS = pa.schema(
 
 `value` is the expected value of the question, so it is the same in the rows of all its answers.
 """
+
+EMBEDDINGS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("clip_index", pa.int32()),
+        ("config_fingerprint", pa.string()),
+        ("embedding", pa.list_(pa.float16())),
+    ]
+)
+"""OUT/embeddings/<name of the row>: the model's hidden state at the answer about each clip."""
 
 
 def check_version(uri: str, schema_version: int | None) -> None:

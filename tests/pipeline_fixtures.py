@@ -99,11 +99,11 @@ def last_night(first_night, tmp_path) -> Night:
 def scored_without_model(ray_session, monkeypatch) -> Callable[..., Outcome]:
     """As `scored`, but each clip gets 0.5: where the model plays no part. A replica takes seconds
     to import it."""
-    scorer = FakeScorer()
+    plain, keeping = FakeScorer(), FakeScorer(with_embeddings=True)
 
     class Undecided(Replica):  # a local class: workers get it by value
         def _load(self, settings: ReplicaSettings) -> Scorer:
-            return scorer
+            return keeping if settings.keep_embeddings else plain
 
     monkeypatch.setattr(graph, "Replica", Undecided)
     return _score

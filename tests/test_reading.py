@@ -52,7 +52,7 @@ def real_output(ray_session, whole_cohort, tmp_path_factory) -> Path:
         shutil.copy(whole_cohort / name, folder / "cohort")
     (folder / "why.yaml").write_text(why_profile({"effort": EFFORT}).model_dump_json(by_alias=True))
     settings = {"videos": str(folder / "cohort"), "out": str(folder / "scores"), "model": "tiny"}
-    settings |= {"profile": str(folder / "why.yaml")}
+    settings |= {"profile": str(folder / "why.yaml"), "keep_embeddings": True}
     score(score_settings(**settings, max_failed=1.0), Console(quiet=True))
     return folder
 
@@ -112,7 +112,7 @@ def test_failures_are_counted(run):
 
 
 def test_our_own_readers(run, real_output, capsys):
-    *_, readers, answers, values, moments = blocks(PAGE)
+    *_, readers, answers, values, moments, embeddings = blocks(PAGE)
     found = run(readers)
     assert found["verdicts"].column_names == ["video_id", "p_ah", "answer"]
     assert len(found["verdicts"]) == len(RECORDINGS) and len(found["clips"]) == 12
@@ -122,6 +122,8 @@ def test_our_own_readers(run, real_output, capsys):
     assert list(efforts.columns) == ["video_id", "question", "value"]
     assert len(efforts) == found["verdicts"]["p_ah"].is_valid().to_pylist().count(True)
     assert efforts.value.between(1, 4).all()
+    vectors = run(embeddings)["vectors"]
+    assert len(vectors) == found["clips"].p_ah.notna().sum()
     run(moments)
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == len(surest_moments(str(real_output / "scores")))
@@ -139,8 +141,8 @@ def test_the_readmes_lines(run):
 
 
 def test_every_block_is_run_or_marked():
-    """Nine of Python here, and R's, which nobody runs, as the page says."""
+    """Ten of Python here, and R's, which nobody runs, as the page says."""
     languages = re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)
-    assert languages.count("python") == 9 and set(languages) == {"python", "r"}
+    assert languages.count("python") == 10 and set(languages) == {"python", "r"}
     r = PAGE.split("## R\n")[1].split("\n## ")[0]
     assert "not run by the tests" in r and "library(arrow)" in r

@@ -1,13 +1,15 @@
 """Which videos of a cohort a run scores, and why. Pure.
 
 pending = cohort − done + those that failed and may succeed now
+
+Where a run keeps embeddings, a video is done only if those of its row are there too.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -31,11 +33,12 @@ class State(StrEnum):
     NEW = "new"  # it has no row at all
     CHANGED = "changed"  # its rows are of other content or another configuration
     RETRY = "retry"  # it failed, and is tried again
+    BARE = "bare"  # its row is there, and lacks the embeddings that are to be kept
 
     @property
     def pending(self) -> bool:
         """Return whether a run scores a video in this state."""
-        return self in {self.NEW, self.CHANGED, self.RETRY}
+        return self in {self.NEW, self.CHANGED, self.RETRY, self.BARE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,12 @@ def decide_state(
     *,
     config_fingerprint: str,
     retry_failed: bool = False,
+    kept: Container[str] | None = None,
 ) -> Decision:
-    """Return what to do about one video whose committed rows are `names`."""
+    """Return what to do about one video whose committed rows are `names`.
+
+    `kept` has the names of rows whose embeddings are there; None if none are asked for.
+    """
     if not names:
         return Decision(state=State.NEW)
     current = row_name(video.video_id, video.etag, config_fingerprint)
@@ -63,7 +70,8 @@ def decide_state(
     if current not in names:
         return Decision(state=State.CHANGED, stale=stale)
     if current not in failures:
-        return Decision(state=State.DONE, stale=stale)
+        is_bare = kept is not None and current not in kept
+        return Decision(state=State.BARE if is_bare else State.DONE, stale=stale)
     kind, attempts = failures[current]
     again = retry_failed or (kind.may_pass and attempts < MAX_ATTEMPTS)
     return Decision(state=State.RETRY if again else State.FAILED, attempts=attempts, stale=stale)
@@ -108,11 +116,12 @@ def make_plan(
     config_fingerprint: str,
     retry_failed: bool = False,
     limit: int | None = None,
+    kept: Container[str] | None = None,
 ) -> Plan:
     """Decide about each video of the cohort. At most `limit` of the pending videos are taken.
 
-    `committed` comes from `committed_names`. `--rescore` needs nothing else: a video whose rows are
-    of another configuration is `changed`.
+    `committed` comes from `committed_names`; `kept` is as for `decide_state`. `--rescore` needs
+    nothing else: a video whose rows are of another configuration is `changed`.
     """
     made = Plan(cohort=cohort)
     for row, video in enumerate(cohort):
@@ -123,6 +132,7 @@ def make_plan(
             failures,
             config_fingerprint=config_fingerprint,
             retry_failed=retry_failed,
+            kept=kept,
         )
         made.counts[decision.state] += 1
         if not decision.state.pending:

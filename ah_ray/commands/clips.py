@@ -2,6 +2,7 @@
 
 ah-ray clips scores --draw 60 --to review
 ah-ray clips scores --top 10 --surest yes --surest no --to review
+ah-ray clips scores --top 40 --doubtful --diverse --answered labels --to review
 ah-ray clips scores --answers sheet-ab.csv sheet-cd.csv --labels-out reviewed
 """
 
@@ -18,7 +19,8 @@ def clips(given: Given) -> int:
 
     To cut: OUT and --to. The folder has a page that plays the clips and takes answers, and a sheet
     for those who prefer a table. Neither names a video or shows the model's answer. Videos that are
-    drawn at random (--draw) tell how good the verdicts are; the surest moments do not.
+    drawn at random (--draw) tell how good the verdicts are; the surest moments do not, nor do
+    clips that are chosen for a training (--doubtful, --diverse).
 
     To take back: OUT, --answers and --labels-out. The majority of several reviewers is the label.
 
@@ -33,8 +35,9 @@ def clips(given: Given) -> int:
         given["answers"] = [*given.get("answers", ()), *sheets]
     takes_back = "answers" in given
     own, other = (AnswerSettings, CutSettings) if takes_back else (CutSettings, AnswerSettings)
-    if not takes_back and "seed" in given and "draw" not in given:
-        raise ConfigError("--seed is of no use without --answers or --draw")
+    drawn = {"draw", "doubtful", "diverse"} & given.keys()
+    if not takes_back and "seed" in given and not drawn:
+        raise ConfigError("--seed is of no use without --answers, --draw, --doubtful or --diverse")
     if wrong := [name for name in given if name in other.model_fields.keys() - own.model_fields]:
         why = "is for cutting: leave it out, or leave out" if takes_back else "is of no use without"
         raise ConfigError(f"--{wrong[0].replace('_', '-')} {why} --answers")

@@ -3,6 +3,7 @@
 ah-ray evaluate scores --labels labels
 ah-ray evaluate scores-a scores-b --labels labels --to comparison
 ah-ray evaluate scores --labels labels --write-calibration calibration.json
+ah-ray evaluate scores-new --labels labels --gate scores
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ def evaluate(given: Given) -> int:
     Give OUT and --labels. Thresholds and scalings are fitted on val and baselines on train; all are
     reported on another split. Videos without a verdict are left out, and also counted as wrong.
 
-    Exit status: 0 complete, 2 wrong configuration, 3 stopped, or storage failed.
+    With --gate OLD, OUT is the output of a new model, and OLD that of the one in use.
+
+    Exit status: 0 complete, 2 wrong configuration, 3 stopped, or storage failed, 6 not better
+    (--gate).
     """
     from rich.console import Console
 
     from ah_ray.study.evaluation.run import run_evaluation
     from ah_ray.study.evaluation.settings import evaluate_settings
 
-    run_evaluation(evaluate_settings(**given), Console())
+    evaluation = run_evaluation(evaluate_settings(**given), Console())
+    if evaluation.gate is not None and not evaluation.gate.is_better:
+        return ExitStatus.NOT_BETTER
     return ExitStatus.COMPLETE
 
 

@@ -2,6 +2,7 @@
 
 ah-ray status s3://bucket/scores
 ah-ray status s3://bucket/scores --purge withdrawn.csv
+ah-ray status s3://bucket/scores --duplicates --labels labels
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ def status(given: Given) -> int:
     hold some are named. Take the videos out of the cohort as well, or the next run scores them
     again.
 
+    With --duplicates the recordings that are nearly the same are listed instead: copies that were
+    encoded again, made smaller or trimmed. A pair of other participants, or of other splits of
+    --labels, is a leak.
+
     Exit status: 0, 2 wrong configuration, 3 storage failed, 4 a run holds OUT (--purge).
     """
     from rich.console import Console
@@ -39,6 +44,8 @@ def status(given: Given) -> int:
     settings, console = status_settings(**given), Console()
     if settings.purge is not None:
         return _purge(settings, settings.purge, console)
+    if settings.duplicates:
+        return _duplicates(settings, console)
     from ah_ray.results.status import read_status
     from ah_ray.results.status_view import print_status
 
@@ -47,6 +54,24 @@ def status(given: Given) -> int:
         print(json.dumps(found.as_fields(), indent=2))
     else:
         print_status(console, found)
+    return ExitStatus.COMPLETE
+
+
+def _duplicates(settings: StatusSettings, console: Console) -> int:
+    from ah_ray.results.duplicates import find_duplicates
+    from ah_ray.results.duplicates_view import as_fields, print_duplicates
+
+    splits = None
+    if settings.labels is not None:
+        from ah_ray.study.labelled_manifest import read_labelled_videos
+
+        videos = read_labelled_videos(settings.labels).select(["video_id", "split"]).to_pylist()
+        splits = {video["video_id"]: video["split"] for video in videos}
+    found = find_duplicates(settings.out, similarity=settings.similarity, splits=splits)
+    if settings.as_json:
+        print(json.dumps(as_fields(found), indent=2))
+    else:
+        print_duplicates(console, found)
     return ExitStatus.COMPLETE
 
 

@@ -96,6 +96,11 @@ class ModelSettings(FrozenModel):
     any_base: bool = Field(
         False, description="Merge an adapter although its record names another base model."
     )
+    keep_embeddings: bool = Field(
+        False,
+        description="Keep the model's hidden state at the answer about each clip, in "
+        "OUT/embeddings, for clips.py --diverse and status.py --duplicates.",
+    )
     model_cache: str | None = Field(
         None,
         description="Folder in which each node keeps a model that comes from an object store.",

@@ -33,7 +33,9 @@ class Scorer(Protocol):
 
         Every clip has frames [T, H, W, 3] uint8 (T even, H and W multiples of 32) and samples [N]
         float32 at 16 kHz. A score repeats its clip's `clip_index`, `start_s` and `end_s`. Its
-        `p_ah` is a probability, and does not depend on the other clips of the call.
+        `p_ah` is a probability, and does not depend on the other clips of the call. Its `embedding`
+        is optional: a vector that is near those of clips which the model takes for similar, and is
+        asked for by `--keep-embeddings`.
 
         A clip that the model cannot score costs no other clip its score: in its place stands a
         `ClipScore` with `p_ah=None`, an `error_kind` and a one-line `error`. Only an error of the

@@ -18,6 +18,7 @@ import torch
 
 from ah_ray.omni.answer import compute_answers, compute_format_mass
 from ah_ray.omni.device_time import DeviceTimer
+from ah_ray.omni.embedding import pick_answers, to_bytes
 from ah_ray.omni.inputs.layout import ClipLayout, lay_out_pack
 from ah_ray.omni.inputs.packing import choose_next_pack
 from ah_ray.omni.inputs.staging import StagedPack
@@ -40,6 +41,7 @@ class ClipOutput:
     answers: tuple[QuestionOutput, ...]  # of each question, in the order of the questionnaire
     format_mass: float
     seconds: float  # of device time: the clip's share, by tokens, of its pass
+    embedding: bytes | None = None  # [D] float16, where it is kept
 
     @property
     def is_finite(self) -> bool:
@@ -88,13 +90,21 @@ class Batch:
 class Batcher:
     """The clips that wait for one model's device. Threads may share it."""
 
-    def __init__(self, thinker: Thinker, questionnaire: Questionnaire, token_budget: int):
+    def __init__(
+        self,
+        thinker: Thinker,
+        questionnaire: Questionnaire,
+        token_budget: int,
+        *,
+        keep_embeddings: bool = False,
+    ):
         self.token_budget = token_budget  # most tokens in a pass; halved when memory runs out
         self.busy_s = 0.0  # seconds that the device worked on passes
         self.n_tokens = 0  # in all passes
         self.n_passes = 0
         self._thinker = thinker
         self._questionnaire = questionnaire
+        self._keep_embeddings = keep_embeddings
         self._condition = Condition()
         self._is_running = False
         self._queue: list[PendingClip] = []
@@ -211,7 +221,13 @@ class Batcher:
     def _read_answers(self, clips: list[PendingClip], staged: StagedPack) -> None:
         inputs = staged.wait()
         timer = DeviceTimer(self._thinker.devices)  # after the wait, which is no work
-        log_p = self._thinker.compute_log_probabilities(inputs).unflatten(0, (len(clips), -1))
+        at_answers = None
+        if self._keep_embeddings:
+            log_p, hidden = self._thinker.compute_with_hidden(inputs)
+            at_answers = pick_answers(hidden, inputs.layout, self._questionnaire, len(clips))
+        else:
+            log_p = self._thinker.compute_log_probabilities(inputs)
+        log_p = log_p.unflatten(0, (len(clips), -1))
         columns = [compute_format_mass(self._questionnaire.beginning, log_p)[:, None]]
         for question in self._questionnaire.questions:
             p, mass = compute_answers(question, log_p)
@@ -219,18 +235,19 @@ class Batcher:
         timer.stop()
         numbers = torch.cat(columns, dim=1).tolist()  # waits for the device
         seconds = timer.elapsed_s()
+        embeddings = [None] * len(clips) if at_answers is None else to_bytes(at_answers)
         n_tokens = sum(clip.layout.n_tokens for clip in clips)
         self.busy_s += seconds
         self.n_tokens += n_tokens
         self.n_passes += 1
-        for clip, (format_mass, *rest) in zip(clips, numbers, strict=True):
+        for clip, (format_mass, *rest), kept in zip(clips, numbers, embeddings, strict=True):
             values = iter(rest)
             answers = tuple(
                 QuestionOutput(mass=next(values), p=tuple(islice(values, len(one.answers))))
                 for one in self._questionnaire.questions
             )
             share = clip.layout.n_tokens / n_tokens
-            clip.output.set_result(ClipOutput(answers, format_mass, seconds * share))
+            clip.output.set_result(ClipOutput(answers, format_mass, seconds * share, kept))
 
 
 def _set_error(clips: Sequence[PendingClip], error: BaseException) -> None:

@@ -43,11 +43,14 @@ class OmniScorer:
         *,
         profile: Profile,
         token_budget: int,
+        keep_embeddings: bool = False,
     ):
         self._thinker = thinker
         self._questionnaire = questionnaire
         self._profile = profile
-        self._batcher = Batcher(thinker, questionnaire, token_budget)
+        self._batcher = Batcher(
+            thinker, questionnaire, token_budget, keep_embeddings=keep_embeddings
+        )
 
     @classmethod
     def load(
@@ -60,6 +63,7 @@ class OmniScorer:
         devices: Sequence[str] = (),
         token_budget: int | None = None,
         adapters: Sequence[Path] = (),
+        keep_embeddings: bool = False,
         on_message: MessageCallback = ignore_message,
     ) -> OmniScorer:
         """Load a checkpoint that `find_checkpoint` found.
@@ -68,7 +72,8 @@ class OmniScorer:
         LoRA adapters (peft, ms-swift) are merged into it in order. `on_message` receives what is
         loaded, how fast it was, and which attention a GPU uses.
 
-        Without a `token_budget` a trial pass finds one on GPUs. Raise ConfigError, which says what
+        Without a `token_budget` a trial pass finds one on GPUs. With `keep_embeddings` each score
+        holds the hidden state from which its answer was read. Raise ConfigError, which says what
         to do, if the model cannot be loaded or does not fit the profile or the devices.
         """
         names = devices or (device or ("cuda" if torch.cuda.is_available() else "cpu"),)
@@ -77,7 +82,9 @@ class OmniScorer:
         thinker = Thinker.load(checkpoint, arithmetic, places, adapters, on_message)
         if thinker.device.type == "cuda":
             on_message(describe_attention(DTYPES[arithmetic], needs_gradients=False))
-        return cls.from_thinker(thinker, tokenizer, profile, token_budget)
+        return cls.from_thinker(
+            thinker, tokenizer, profile, token_budget, keep_embeddings=keep_embeddings
+        )
 
     @classmethod
     def from_thinker(
@@ -86,6 +93,8 @@ class OmniScorer:
         tokenizer: Tokenizer,
         profile: Profile,
         token_budget: int | None = None,
+        *,
+        keep_embeddings: bool = False,
     ) -> OmniScorer:
         """Return a scorer for a loaded model and the tokenizer that it was trained with."""
         questionnaire = build_questionnaire(profile, tokenizer)
@@ -94,7 +103,13 @@ class OmniScorer:
             token_budget = (
                 measure_budget(thinker, questionnaire.tree, profile) if on_gpu else CPU_TOKEN_BUDGET
             )
-        return cls(thinker, questionnaire, profile=profile, token_budget=token_budget)
+        return cls(
+            thinker,
+            questionnaire,
+            profile=profile,
+            token_budget=token_budget,
+            keep_embeddings=keep_embeddings,
+        )
 
     @property
     def token_budget(self) -> int:
@@ -166,6 +181,7 @@ class OmniScorer:
             score_s=output.seconds,
             answers=answers,
             contrasts=contrasts,
+            embedding=output.embedding,
         )
 
 

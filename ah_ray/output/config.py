@@ -15,6 +15,7 @@ from ah_ray.config import SCORING_VERSION, Scoring
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.output import rows_folder
 from ah_ray.output.guarded_write import write_guarded
+from ah_ray.output.row_files import EMBEDDINGS_FOLDER
 from ah_ray.output.table_files import ANSWERS_FILE, CLIPS_FILE, VERDICTS_FILE
 from ah_ray.profile import Profile, Question
 from ah_ray.provenance.learned_from import LearnedFrom
@@ -29,6 +30,7 @@ _OWN_NAMES = {
     CLIPS_FILE,
     ANSWERS_FILE,
     "videos",
+    EMBEDDINGS_FOLDER,
     "runs",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -28,7 +28,25 @@ NAMED_BY = ("video_id", "etag", "config_fingerprint")
 _LATER_COLUMNS = {"asked", *FROM_MANIFEST}
 """Columns that rows of this schema version lack if they were written before its release."""
 
+EMBEDDINGS_FOLDER = "embeddings"
+"""Beside OUT/videos: a file of the same name for each row whose embeddings are kept."""
+
 _AT_ONCE = 512  # files that are read before their rows are yielded
+
+
+def embeddings_folder(out: str) -> str:
+    """Return the URI of OUT/embeddings."""
+    return storage.join(out, EMBEDDINGS_FOLDER)
+
+
+def files_of_rows(out: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield the URIs of all that belongs to rows, to be removed in this order.
+
+    The row goes last: it is what names the video, should the removal be broken off.
+    """
+    for name in names:
+        yield storage.join(embeddings_folder(out), name)
+        yield storage.join(rows_folder(out), name)
 
 
 def row_bytes(row: Row) -> bytes:
@@ -53,7 +71,8 @@ def commit_row(
     """Write a row of records.VERDICT to OUT/videos; return its file's name.
 
     A row for the same content and configuration is replaced. `stale` are names of the video's
-    older rows; they go only after the new one is there, so a reader always finds one.
+    older rows; they go only after the new one is there, so a reader always finds one. Their
+    embeddings go with them.
 
     With a `guard`, the row is written only while the run holds OUT, and only over the version that
     was there when that was last confirmed. So a process that was stopped just before it wrote
@@ -65,26 +84,36 @@ def commit_row(
     name = row_name(row["video_id"], row["etag"], row["config_fingerprint"])
     folder = rows_folder(out)
     uri, data = storage.join(folder, name), row_bytes(row)
-    if guard is None:
-        storage.write_whole(uri, data)
-    else:
-        is_first = name not in stale and (row["attempts"] or 1) == 1
-        written = write_guarded(uri, data, guard.check, is_probably_new=is_first)
-        _take_back_if_lost(uri, written, guard)
+    is_first = name not in stale and (row["attempts"] or 1) == 1
+    write_held(uri, data, guard, is_probably_new=is_first)
     if old := [name_before for name_before in stale if name_before != name]:
         try:
             if guard is not None:
                 guard.check()
-            storage.remove(storage.join(folder, name_before) for name_before in old)
+            storage.remove(files_of_rows(out, old))
         except StorageError as error:  # the row itself is written; the end of the run tries again
             logs.event("not removed", str(error), level=logging.WARNING)
     return name
 
 
-def _take_back_if_lost(uri: str, written: Written, guard: LeaseGuard) -> None:
-    """Raise LeaseLost if the row was written after another run had taken OUT, and remove it.
+def write_held(
+    uri: str, data: bytes, guard: LeaseGuard | None, *, is_probably_new: bool = True
+) -> None:
+    """Write an object of a row as `commit_row` does: only while the run holds OUT.
 
-    Its video may have been withdrawn meanwhile. What replaced an earlier row stays: the other run
+    Raise StorageError if it is not written, and LeaseLost if another run holds OUT.
+    """
+    if guard is None:
+        storage.write_whole(uri, data)
+        return
+    written = write_guarded(uri, data, guard.check, is_probably_new=is_probably_new)
+    _take_back_if_lost(uri, written, guard)
+
+
+def _take_back_if_lost(uri: str, written: Written, guard: LeaseGuard) -> None:
+    """Raise LeaseLost if this was written after another run had taken OUT, and remove it.
+
+    The video may have been withdrawn meanwhile. What replaced an earlier row stays: the other run
     may count on it.
     """
     try:

@@ -14,7 +14,9 @@ from ah_ray import storage
 from ah_ray.cohort import Cohort, Plan
 from ah_ray.errors import StorageError
 from ah_ray.output.counts import Counts
+from ah_ray.output.embeddings.files import remove_orphans
 from ah_ray.output.lease import Lease
+from ah_ray.output.row_files import files_of_rows
 from ah_ray.output.runs import RunSummary, write_summary
 from ah_ray.output.spool import Spool
 from ah_ray.output.tables import write_tables
@@ -44,7 +46,8 @@ def finish_run(
         names = [*plan.leftover, *_replaced(work, plan)]
         if names:
             work.lease.confirm()
-            storage.remove(storage.join(work.out, "videos", name) for name in names)
+            storage.remove(files_of_rows(work.out, names))
+        remove_orphans(work.out, work.lease.confirm)
 
     work.tally.stage = "writing tables"
     problems = [trouble, *(_problem(step, work.lease) for step in (tables, leftovers))]

@@ -24,6 +24,7 @@ from ah_ray.media.libav_version import libav_version
 from ah_ray.media.sandbox.cage import describe_missing, missing_guards
 from ah_ray.naming import hide_names, hide_paths
 from ah_ray.output.config import check_config, claim_output
+from ah_ray.output.embeddings.files import kept_names
 from ah_ray.output.lease import Lease
 from ah_ray.output.lease_guard import make_guard
 from ah_ray.output.row import Provenance
@@ -170,6 +171,7 @@ def _plan(
         config_fingerprint=resolved.scoring.fingerprint,
         retry_failed=resolved.settings.retry_failed,
         limit=resolved.settings.limit,
+        kept=kept_names(out) if resolved.settings.keep_embeddings else None,
     )
 
 

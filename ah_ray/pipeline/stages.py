@@ -58,6 +58,7 @@ def stages_of(
                 scoring=scoring,
                 n_gpus=resolved.gpus_per_replica,
                 is_last=model is resolved.models[-1],
+                keep_embeddings=settings.keep_embeddings and model is resolved.models[0],
                 say=say,
                 log=log,
             )

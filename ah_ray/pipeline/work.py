@@ -18,6 +18,7 @@ from ah_ray import cohort as cohorts
 from ah_ray.cohort import Cohort
 from ah_ray.errors import ErrorKind, StorageError
 from ah_ray.logs import LogSettings
+from ah_ray.output.embeddings.files import kept_names, remove_embeddings, write_embeddings
 from ah_ray.output.lease import Lease
 from ah_ray.output.lease_guard import LeaseGuard
 from ah_ray.output.row import Provenance, verdict_row
@@ -59,6 +60,10 @@ class WriteRow:
             scoring=self.resolved.scoring,
             provenance=self.provenance,
         )
+        if self.resolved.settings.keep_embeddings:
+            write_embeddings(self.out, row, scored.clips, guard=self.guard)
+        elif row["attempts"] > 1:
+            remove_embeddings(self.out, row, guard=self.guard)  # those of an earlier attempt
         commit_row(self.out, row, stale=scored.video.stale, guard=self.guard)
         return row
 
@@ -182,6 +187,7 @@ class Work:
             cohorts.committed_names(self.out),
             failures={},
             config_fingerprint=self.resolved.scoring.fingerprint,
+            kept=kept_names(self.out) if self.resolved.settings.keep_embeddings else None,
         )
         pending = [video for video in plan if video.video_id in ids]
         self._write_unopened(video for video in pending if video.problem_kind is not None)

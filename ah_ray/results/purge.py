@@ -1,8 +1,8 @@
 """Removes videos from an output for good, for example because consent was withdrawn.
 
-It removes their rows, their entries in the tables, their names in run files, and the report in
-OUT. Copies that the storage keeps by itself (versions, backups, logs) remain until their owner
-removes them.
+It removes their rows, the embeddings of their clips, their entries in the tables, their names in
+run files, and the report in OUT. Copies that the storage keeps by itself (versions, backups, logs)
+remain until their owner removes them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from ah_ray.errors import ConfigError, ObjectMissing, StorageError
 from ah_ray.naming import HIDDEN
 from ah_ray.output import rows_folder
 from ah_ray.output.config import require_config
+from ah_ray.output.embeddings.files import kept_names
 from ah_ray.output.lease import Lease
-from ah_ray.output.row_files import read_row_files
+from ah_ray.output.row_files import files_of_rows, read_row_files
 from ah_ray.output.runs import new_run_id
 from ah_ray.output.tables import write_tables
 
@@ -78,9 +79,10 @@ def purge_videos(out: str, manifest: str, *, id_key: bytes | None = None) -> Pur
             words |= {one.uri, *(i for i in (one.video_id, *found) if len(i) >= _LONG_ENOUGH)}
         lease.confirm()
         gone = [name for video_id in purged.video_ids for name in names.pop(video_id)]
-        storage.remove(storage.join(rows_folder(out), name) for name in gone)
-        storage.remove(entry.uri for entry in _list_entries(out) if _is_unfinished(entry))
         purged.rows = len(gone)
+        gone += (name for name in kept_names(out) if video_id_in(name) in purged.sought_ids)
+        storage.remove(files_of_rows(out, gone))
+        storage.remove(entry.uri for entry in _list_entries(out) if _is_unfinished(entry))
         tables = write_tables(out, _current_rows(out, names), confirm=lease.confirm)
         purged.rows_left = tables.n_rows
         purged.run_files = _scrub_runs(out, words, lease)

@@ -1,8 +1,9 @@
 """New verdicts from finished clips: another reducer, threshold or calibration, or an ensemble.
 
 It needs no model and no video. The inputs do not change; the result is an output of its own, with
-the same layout. If the output exists, only rows that differ are written. So the job can be stopped
-and run again, or run every night after the inputs have grown.
+the same layout, and with the embeddings of the first input if that keeps any. If the output exists,
+only rows that differ are written. So the job can be stopped and run again, or run every night after
+the inputs have grown.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from ah_ray.exit_status import ExitStatus
 from ah_ray.installation import ah_ray_version
 from ah_ray.output.config import OutputConfig, match_config, require_config, write_config
 from ah_ray.output.counts import Counts
+from ah_ray.output.embeddings.copying import Copier
+from ah_ray.output.embeddings.files import remove_orphans
 from ah_ray.output.lease import Lease
 from ah_ray.output.lease_guard import LeaseGuard, make_guard
 from ah_ray.output.row_files import commit_row
@@ -39,7 +42,7 @@ from ah_ray.units import format_count, format_names
 from ah_ray.verdicts.reduction import Reduction
 from ah_ray.verdicts.verdict import Row, with_verdict
 
-_Write = tuple[Future[str], Row]
+_Write = tuple[Future[None], Row | None]
 
 _WRITERS = 16
 _UNDER_WAY = 64  # unfinished writes, so that memory stays bounded
@@ -93,6 +96,7 @@ def reduce_outputs(
         try:
             names = _row_names(inputs, config)
             reduced.counts = write_tables(out, names, spool, lease.confirm)
+            remove_orphans(out, lease.confirm)
         except StorageError as error:
             lease.check()
             reduced.trouble = "; ".join(filter(None, (reduced.trouble, escape_text(str(error)))))
@@ -149,6 +153,7 @@ def _row_names(inputs: Sequence[str], config: OutputConfig) -> Iterator[str]:
 def _write_rows(
     inputs: Sequence[str], out: str, reduced: Reduced, spool: Spool, guard: LeaseGuard | None
 ) -> None:
+    copier = Copier.between(inputs[0], out, guard)
     streams = [stream_rows(uri) for uri in inputs]
     with open_tables(out) as tables:
         streams.append(iter(()) if tables is None else stream_rows(out))
@@ -161,14 +166,21 @@ def _write_rows(
             row = _form_row(members, reduced.config)
             if before is not None and _is_same_row(row, before):
                 reduced.unchanged += 1
+                if copier.is_due(members[0], row):
+                    under_way.append((pool.submit(copier.copy, members[0], row), None))
                 continue
             stale = [] if before is None else [_row_name(before)]
             row |= {"run_id": reduced.run_id}
-            under_way.append((pool.submit(commit_row, out, row, stale=stale, guard=guard), row))
+            under_way.append((pool.submit(_commit, copier, members[0], row, stale), row))
             reduced.written += 1
             if len(under_way) >= _UNDER_WAY:
                 _finish_writes(under_way, _UNDER_WAY // 2, spool)
         _finish_writes(under_way, 0, spool)
+
+
+def _commit(copier: Copier, of: Row | None, row: Row, stale: Sequence[str]) -> None:
+    copier.copy(of, row)
+    commit_row(copier.out, row, stale=stale, guard=copier.guard)
 
 
 def _finish_writes(under_way: deque[_Write], until: int, spool: Spool) -> None:
@@ -177,7 +189,7 @@ def _finish_writes(under_way: deque[_Write], until: int, spool: Spool) -> None:
     while len(under_way) > until:
         write, row = under_way.popleft()
         write.result()
-        rows.append(row)
+        rows += [] if row is None else [row]
     spool.add(pa.Table.from_pylist(rows, schema=VERDICT))
 
 

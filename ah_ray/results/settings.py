@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ah_ray.flag import flag
 from ah_ray.validation import JobSettings, validate_settings
@@ -57,7 +57,30 @@ class PurgeSettings(JobSettings):
     )
 
 
-class StatusSettings(PurgeSettings):
+class DuplicatesSettings(JobSettings):
+    """Which recordings count as nearly the same."""
+
+    PANEL: ClassVar[str | None] = "Find recordings that are nearly the same"
+
+    duplicates: bool = Field(
+        False,
+        description="List recordings that are nearly the same, by their embeddings (score.py "
+        "--keep-embeddings).",
+    )
+    similarity: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Least similarity of a pair that is listed.",
+    )
+    labels: str | None = Field(
+        None,
+        description="Labelled manifest: a pair over two of its splits is a leak.",
+        json_schema_extra=flag(metavar="FOLDER"),
+    )
+
+
+class StatusSettings(DuplicatesSettings, PurgeSettings):
     """The output whose state is shown, and the form in which it is shown."""
 
     PANEL: ClassVar[str | None] = None
@@ -69,6 +92,16 @@ class StatusSettings(PurgeSettings):
     as_json: bool = Field(
         False, description="Print JSON, for programs.", json_schema_extra=flag(name="json")
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.duplicates and self.purge is not None:
+            raise ValueError("--duplicates lists and --purge removes: give one")
+        if not self.duplicates:
+            for name in ("similarity", "labels"):
+                if name in self.model_fields_set:
+                    raise ValueError(f"--{name} is of no use without --duplicates")
+        return self
 
 
 def reduce_settings(**values: object) -> ReduceSettings:

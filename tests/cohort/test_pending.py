@@ -118,3 +118,12 @@ def test_a_million_videos_are_held_in_columns():
     batch = _make_batch([video(f"{n:016x}") for n in range(1_000)])
     assert isinstance(batch, pa.RecordBatch)
     assert batch.nbytes < 200 * 1_000
+
+
+def test_a_row_that_lacks_what_is_to_be_kept_is_made_again():
+    assert decision((row(),), kept={row()}).state is State.DONE
+    bare = decision((row(etag="e0"), row()), kept={row(etag="e0")})
+    assert (bare.state, bare.stale) == (State.BARE, (row(etag="e0"),))
+    assert bare.state.pending
+    gone = {row(): (ErrorKind.UNREADABLE, 1)}
+    assert decision((row(),), gone, kept=set()).state is State.FAILED, "it has none to keep"

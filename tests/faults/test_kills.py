@@ -14,12 +14,13 @@ import pytest
 from outputs import clips, row_files, run_score, score_job, verdicts
 
 import ah_ray
+from ah_ray.output.embeddings.files import kept_names
 
 pytestmark = pytest.mark.heavy
 
 N_VIDEOS = 16
 WHY = "tiny-why"  # several questions, so that all columns and tables are compared
-PACE = ("--decoders", 1, "--max-failed", 1, "--profile", WHY)
+PACE = ("--decoders", 1, "--max-failed", 1, "--profile", WHY, "--keep-embeddings")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,14 @@ def cohort(whole_cohort, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(cohort, ray_session, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed")
-    ah_ray.score(videos=str(cohort), out=str(out), model="tiny", profile=WHY, max_failed=1.0)
+    ah_ray.score(
+        videos=str(cohort),
+        out=str(out),
+        model="tiny",
+        profile=WHY,
+        max_failed=1.0,
+        keep_embeddings=True,
+    )
     return out
 
 
@@ -94,6 +102,8 @@ def assert_same(out: Path, undisturbed: Path) -> None:
     assert clips(out) == clips(undisturbed)
     assert ah_ray.read_answers(str(out)) == ah_ray.read_answers(str(undisturbed))
     assert row_files(out).keys() == row_files(undisturbed).keys()
+    assert ah_ray.read_embeddings(str(out)) == ah_ray.read_embeddings(str(undisturbed))
+    assert kept_names(str(out)) == row_files(out).keys(), "each row has its own, and nothing else"
 
 
 def test_kill_9_of_the_driver_then_the_same_command(cohort, undisturbed, tmp_path):

@@ -1,5 +1,6 @@
 """Records survive the way through Arrow, and pixels are not copied."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_a_mixed_stream_survives_both_tables():
         ClipScore(clip_index=0, start_s=0, end_s=5, p_ah=0.25, answer_mass=0.5, n_frames=4),
         ClipScore(clip_index=1, start_s=5, end_s=10, p_ah=None, error_kind=ErrorKind.DECODE),
     ]
-    scores[0] = with_answers(scores[0], why_profile())
+    scores[0] = replace(with_answers(scores[0], why_profile()), embedding=b"\x00\x3c")
     assert scores[0].answers and scores[0].contrasts
     table = blocks.scores_table(frames, scores)
     assert table.schema == blocks.SCORES

@@ -86,6 +86,14 @@ class Thinker:
     @torch.inference_mode()
     def compute_log_probabilities(self, inputs: PackInputs) -> torch.Tensor:
         """Return the log-probabilities [P] float32 of the layout's picks."""
+        return self.compute_with_hidden(inputs)[0]
+
+    @torch.inference_mode()
+    def compute_with_hidden(self, inputs: PackInputs) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the log-probabilities [P] float32, and the hidden states [R, D] of all reads.
+
+        The hidden states are those of the last layer, after its norm: what `lm_head` reads.
+        """
         layout = inputs.layout
         embeds = self._text.embed_tokens(layout.ids)
         seen, deepstack = self._run_vision(inputs)
@@ -95,7 +103,7 @@ class Thinker:
                 heard = self._audio_tower(padded_feature=mels, **sounds.tower).pooler_output
                 embeds.index_copy_(0, sounds.tokens, _repeat(heard, sounds.tokens))
         hidden = self._run_language_model(embeds, deepstack, layout)
-        return self._pick_log_probabilities(hidden, layout)
+        return self._pick_log_probabilities(hidden, layout), hidden
 
     def _pick_log_probabilities(self, hidden: torch.Tensor, layout: PackLayout) -> torch.Tensor:
         """Return log-probabilities [P] float32 from the hidden states [R, D] of all reads.

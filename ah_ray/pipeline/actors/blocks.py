@@ -31,6 +31,7 @@ _ARROW = {
     "int": pa.int64(),
     "float": pa.float64(),
     "bool": pa.bool_(),
+    "bytes": pa.binary(),
     "ErrorKind": pa.string(),
     "datetime": pa.timestamp("us", tz="UTC"),
     "tuple": pa.list_(pa.string()),

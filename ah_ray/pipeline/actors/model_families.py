@@ -23,6 +23,7 @@ class ReplicaSettings:
     scoring: Scoring  # its profile and arithmetic say how clips are scored
     n_gpus: int  # of one replica, over which its layers are spread; 0: it runs on the CPU
     is_last: bool = True  # of the models that score each clip, one after another
+    keep_embeddings: bool = False  # the model's hidden state at the answer comes with each score
     say: MessageCallback  # gets sentences about what is copied and loaded, and how fast
     log: LogSettings = field(default_factory=LogSettings)
 
@@ -55,5 +56,6 @@ def load_scorer(settings: ReplicaSettings) -> Scorer:
         arithmetic=settings.scoring.arithmetic,
         devices=settings.devices,
         token_budget=None if settings.n_gpus else 1,
+        keep_embeddings=settings.keep_embeddings,
         on_message=settings.say,
     )

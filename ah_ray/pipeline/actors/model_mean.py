@@ -13,7 +13,8 @@ from ah_ray.verdicts.further_answers import average_answers, average_contrasts
 def average_models(scores: Sequence[ClipScore]) -> ClipScore:
     """Return one score for a clip, from those of n ≥ 1 models in their order.
 
-    Its probabilities are means over the models that scored the clip. A model that failed leaves a
+    Its probabilities are means over the models that scored the clip, and its embedding is that of
+    the first model, whether or not that gave a probability. A model that failed leaves a
     null in `model_p_ah`, and its error, which names the model. One score alone is returned as it
     is.
     """

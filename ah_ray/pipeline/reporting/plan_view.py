@@ -54,6 +54,7 @@ def plan_lines(resolved: Resolved, plan: Plan, known: Experience) -> list[str]:
         f"Done        {count[State.DONE]:,} scored, {count[State.FAILED]:,} failed for good",
         f"Pending     {len(plan):,}: {count[State.NEW]:,} new, {count[State.CHANGED]:,} changed, "
         f"{count[State.RETRY]:,} failed and to be tried again"
+        + (f", {n:,} without the embeddings to be kept" if (n := count[State.BARE]) else "")
         + (f"; {plan.put_off:,} of them put off by --limit" if plan.put_off else ""),
     ]
     if plan.cohort.ignored:

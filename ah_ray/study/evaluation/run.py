@@ -20,10 +20,11 @@ from ah_ray.study.evaluation.fit_calibration import fit_calibration
 from ah_ray.study.evaluation.protocol import print_protocol, protocol_figures, write_protocol
 from ah_ray.study.evaluation.schema import Evaluation
 from ah_ray.study.evaluation.settings import ALL, EvaluateSettings
+from ah_ray.study.evaluation.validity.gate import judge
 from ah_ray.study.evaluation.validity.leaks import read_trained_on
 from ah_ray.study.evaluation.validity.locked_plan import Plan, open_split, read_plan
 from ah_ray.study.evaluation.validity.planned import measure_plan
-from ah_ray.study.evaluation.validity.view import print_analysis
+from ah_ray.study.evaluation.validity.view import print_analysis, print_gate
 from ah_ray.study.evaluation.view import print_evaluation
 from ah_ray.study.replaceable import check_replaceable
 from ah_ray.units import format_count
@@ -35,7 +36,7 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
 
     Raise ConfigError, StorageError.
     """
-    for out in settings.outs:  # first, so that a mistyped name creates no folder
+    for out in settings.measured:  # first, so that a mistyped name creates no folder
         require_config(storage.normalise(out))
     _check_replaceable(settings)
     _check_writable(settings.folder)
@@ -43,9 +44,9 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     split = _split(settings, plan)
     trained_on = _trained_on(settings)
     calibration = _fit_calibration(settings)
-    analysis = open_split(settings.outs, settings.labels, split, plan)
+    analysis = open_split(settings.measured, settings.labels, split, plan)
     evaluation = evaluate(
-        settings.outs,
+        settings.measured,
         settings.labels,
         split=split,
         bootstrap=Bootstrap(draws=settings.draws, seed=settings.seed),
@@ -55,7 +56,8 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     if plan is not None:
         planned = measure_plan(plan, settings.outs, settings.labels, evaluation.bootstrap.level)
         analysis = replace(analysis, planned=planned)
-    evaluation = replace(evaluation, analysis=analysis)
+    gate = None if settings.gate is None else judge(evaluation)
+    evaluation = replace(evaluation, analysis=analysis, gate=gate)
     protocol = None
     if settings.protocol:
         protocol = protocol_figures(settings, evaluation, trained_on)
@@ -69,6 +71,8 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     else:
         print_evaluation(console, evaluation)
     say(console, f"Written to {settings.folder}: {JSON_FILE}, {TABLE_FILE}.")
+    if gate is not None:
+        print_gate(console, gate)
     if calibration is not None:
         say(console, _calibration_line(settings.write_calibration or "", calibration))
         if split in (FIT_ON, ALL):
@@ -82,7 +86,7 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
 
 def _split(settings: EvaluateSettings, plan: Plan | None) -> str:
     if plan is None:
-        return settings.split
+        return settings.reported_split
     if "split" in settings.model_fields_set and settings.split != plan.split:
         raise ConfigError(
             f"--split {settings.split} is not the split of --plan ({plan.split}): leave --split out"

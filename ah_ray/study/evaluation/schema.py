@@ -14,7 +14,8 @@
     │   ├── length        verdicts against the number of clips
     │   ├── timeline      clips against the segments that were marked
     │   └── baselines     what question and length alone reach, and the gain over them
-    └── comparisons       each two OUTs, paired by video
+    ├── comparisons       each two OUTs, paired by video
+    └── gate              whether the second may take the place of the first, with --gate
 
 All figures but `on_val` are of the videos that are reported (`labels.split`). Thresholds and
 scalings are fitted on val and baselines on train, whose participants are others. A null means that
@@ -374,6 +375,18 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Whether a new model may take the place of the one in use."""
+
+    old: str
+    new: str
+    split: str
+    difference: Estimate | None  # macro-F1 of the new one less that of the old one, paired
+    is_better: bool
+    reasons: tuple[str, ...]  # why it is not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The whole evaluation."""
 
@@ -384,3 +397,4 @@ class Evaluation:
     outputs: tuple[OutputEvaluation, ...]
     comparisons: tuple[Comparison, ...]
     analysis: Analysis | None = None  # the plan, and the looks at test; null from a library call
+    gate: Gate | None = None  # null without --gate

@@ -31,6 +31,9 @@ class Threshold(StrEnum):
     BASE_RATE = "base-rate"  # where the share of Yes comes nearest to the share of A/H
 
 
+GATED_ON = "val"
+"""The split on which models are compared again and again: test is for the last look."""
+
 ALL = "all"
 """In place of a split: every labelled video."""
 
@@ -144,6 +147,12 @@ class EvaluateSettings(CalibrationSettings, SplitChoice):
         description="File that keyed the pseudonyms, for names in --trained-on.",
         json_schema_extra=flag(metavar="FILE"),
     )
+    gate: str | None = Field(
+        None,
+        description="Output of the model in use. The exit status is 0 only if OUT is better than "
+        "it, by a paired interval on val (or --split), else 6.",
+        json_schema_extra=flag(metavar="OLD"),
+    )
     plan: str | None = Field(
         None,
         description="Analysis plan (YAML), which is locked before the test split is opened.",
@@ -188,6 +197,31 @@ class EvaluateSettings(CalibrationSettings, SplitChoice):
         if self.private_labels is not None and self.protocol is None:
             raise ValueError("--private-labels belongs to --protocol bah: give both, or neither")
         return self
+
+    @model_validator(mode="after")
+    def _check_gate(self) -> Self:
+        if self.gate is None:
+            return self
+        if len(self.outs) > 1:
+            raise ValueError("--gate decides about one new model: name one OUT")
+        for name in ("protocol", "plan", "write_calibration"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"--{name.replace('_', '-')} is for an evaluation of its own: leave it out, or "
+                    "leave out --gate"
+                )
+        return self
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Return the outputs that are measured: with --gate, the model in use first."""
+        return self.outs if self.gate is None else (self.gate, *self.outs)
+
+    @property
+    def reported_split(self) -> str:
+        """Return the split that is reported without a plan: with --gate, val if none is given."""
+        is_gate = self.gate is not None and "split" not in self.model_fields_set
+        return GATED_ON if is_gate else self.split
 
     @property
     def folder(self) -> str:

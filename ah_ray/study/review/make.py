@@ -36,6 +36,7 @@ from ah_ray.study.labelled_manifest import MOMENTS
 from ah_ray.study.parallel import in_threads, progress
 from ah_ray.study.replaceable import check_replaceable, made_by
 from ah_ray.study.review.candidates import draw_moments
+from ah_ray.study.review.choosing.choose import Choice, Wish, choose_clips
 from ah_ray.study.review.draw_record import DrawRecord, record_draw
 from ah_ray.study.review.located import located
 from ah_ray.study.review.moments import Moment, contrasting_moments, surest_moments
@@ -63,6 +64,7 @@ class Chosen:
     moments: Sequence[Moment]
     selection: dict[tuple[str, int | None], str]  # what the sheet says of each, by `_key`
     draw: DrawRecord | None = None
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ class Review:
     cut: tuple[Cut, ...]
     skipped: tuple[Skipped, ...]
     draw: DrawRecord | None = None
+    choice: Choice | None = None  # what was chosen for a training, and from what
 
 
 def make_review(settings: CutSettings, console: Console) -> Review:
@@ -123,6 +126,7 @@ def make_review(settings: CutSettings, console: Console) -> Review:
         cut=cut,
         skipped=tuple(one for one in found if isinstance(one, Skipped)),
         draw=chosen.draw,
+        choice=chosen.choice,
     )
 
 
@@ -134,6 +138,11 @@ def clip_name(moment: Moment) -> str:
 
 
 def _choose_moments(settings: CutSettings) -> Chosen:
+    if settings.chooses:
+        wish = Wish(**{name: getattr(settings, name) for name in Wish.__slots__})
+        choice = choose_clips(settings.out, wish)
+        selection = dict.fromkeys(map(_key, choice.moments), MOMENTS)
+        return Chosen(moments=choice.moments, selection=selection, choice=choice)
     if settings.draw is None:
         moments = _moments(settings)
         return Chosen(moments=moments, selection=dict.fromkeys(map(_key, moments), MOMENTS))

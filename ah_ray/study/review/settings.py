@@ -73,9 +73,36 @@ class CutSettings(SeedSettings, _OutputSettings):
         "the surest. Repeat the flag for several.",
         json_schema_extra=flag(metavar="NAME"),
     )
+    doubtful: bool = Field(
+        False,
+        description="Choose the clips about which the model is least certain, by its calibrated "
+        "probability, and about which several models differ most.",
+    )
+    diverse: bool = Field(
+        False,
+        description="Spread them over participants, and over the model's embeddings of the clips "
+        "(score.py --keep-embeddings).",
+    )
+    calibration: tuple[str, ...] = Field(
+        (),
+        description="File of evaluate.py that calibrates the probabilities. Repeat the flag, once "
+        "for each model.",
+        json_schema_extra=flag(metavar="FILE", default="that of OUT"),
+    )
+    answered: tuple[str, ...] = Field(
+        (),
+        description="Labelled manifest or filled-in sheet, whose seconds are not chosen again, nor "
+        "anybody in its val and test. Repeat the flag.",
+        json_schema_extra=flag(metavar="PLACE"),
+    )
     show_scores: bool = Field(
         False, description="Show p_ah to the reviewer, who otherwise does not see it."
     )
+
+    @property
+    def chooses(self) -> bool:
+        """Return whether clips are chosen for a training."""
+        return self.doubtful or self.diverse
 
     @property
     def kinds(self) -> tuple[Surest, ...]:
@@ -85,6 +112,10 @@ class CutSettings(SeedSettings, _OutputSettings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         given = self.model_fields_set
+        if self.chooses:
+            return self._check_choice()
+        if of_choice := [name for name in ("calibration", "answered") if name in given]:
+            raise ValueError(f"--{of_choice[0]} is of no use without --doubtful or --diverse")
         if self.draw is None:
             if of_draw := [name for name in ("unit", "strata", "seed") if name in given]:
                 raise ValueError(f"--{of_draw[0]} is of no use without --draw")
@@ -96,6 +127,17 @@ class CutSettings(SeedSettings, _OutputSettings):
             )
         if self.show_scores:
             raise ValueError("--show-scores would guide the answers about a draw: leave it out")
+        return self
+
+    def _check_choice(self) -> Self:
+        given = self.model_fields_set
+        if others := [name for name in ("draw", "unit", "strata", "surest", "contrast")
+                      if name in given]:  # fmt: skip
+            raise ValueError(
+                f"--{others[0]} chooses in another way than --doubtful and --diverse: leave one out"
+            )
+        if self.calibration and not self.doubtful:
+            raise ValueError("--calibration is of no use without --doubtful")
         return self
 
 

@@ -11,6 +11,7 @@ from ah_ray.media.ffmpeg.stream_copy import Way
 from ah_ray.profile import NO, YES, answer_word
 from ah_ray.study.evaluation.view_text import format_estimate
 from ah_ray.study.prepare.prepared import print_prepared
+from ah_ray.study.review.choosing.choose import Choice
 from ah_ray.study.review.draw_record import DrawRecord
 from ah_ray.study.review.judged_clips import Agreement, JudgedClip
 from ah_ray.study.review.make import Review
@@ -44,6 +45,8 @@ def _review_lines(review: Review) -> Iterator[str]:
     yield f"{format_count(len(review.cut) + len(review.skipped), 'moment')}: {counts}"
     if review.draw is not None:
         yield from _draw_lines(review.draw, len(review.skipped))
+    if review.choice is not None:
+        yield from _choice_lines(review.choice)
     if review.cut:
         yield (
             f"Open {review.folder}/{PAGE_FILE} to answer, or fill in {SHEET_FILE} there; then "
@@ -62,6 +65,42 @@ def _draw_lines(draw: DrawRecord, n_skipped: int) -> Iterator[str]:
             "on the "
             "others alone"
         )
+
+
+def _choice_lines(choice: Choice) -> Iterator[str]:
+    left_out = [
+        f"{n:,} {why}"
+        for n, why in (
+            (choice.n_judged, "judged before"),
+            (choice.n_held_out, "of people in val or test"),
+        )
+        if n
+    ]
+    n_left = choice.n_clips - choice.n_judged - choice.n_held_out
+    pool = f"{n_left:,} of {format_count(choice.n_clips, 'clip')}" if left_out else (
+        format_count(choice.n_clips, "clip")
+    )  # fmt: skip
+    why = f" (without {' and '.join(left_out)})" if left_out else ""
+    whose = "participant" if choice.people_known else "video"
+    yield (
+        f"Chosen from {pool}{why}: {format_count(len(choice.moments), 'clip')} of "
+        f"{format_count(choice.n_people, whose)}"
+    )
+    if choice.by_doubt:
+        how = "calibrated" if choice.is_calibrated else "not calibrated"
+        models = f", {choice.n_models} models" if choice.n_models > 1 else ""
+        yield (
+            f"Doubt from {max(choice.doubt):.2f} to {min(choice.doubt):.2f} bits, where 1 is most; "
+            f"probabilities {how}{models}"
+        )
+    if choice.is_diverse and not choice.people_known:
+        yield "The participants are unknown, so each video counts as a person of its own"
+    if choice.n_without_embedding:
+        yield (
+            f"{format_count(choice.n_without_embedding, 'clip')} without an embedding could not be "
+            "chosen: score them with --keep-embeddings"
+        )
+    yield "Labels of chosen clips are for training: no figure follows from them"
 
 
 def _taken_lines(taken: Taken) -> Iterator[str]:

@@ -31,9 +31,18 @@ def test_a_contrast_takes_the_place_of_the_surest():
         cut_settings(**CUT, draw=8, contrast=["face-voice"])
 
 
+def test_what_is_chosen_for_a_training():
+    assert not cut_settings(**CUT).chooses
+    assert cut_settings(**CUT, doubtful=True).chooses and cut_settings(**CUT, diverse=True).chooses
+
+
 @pytest.mark.parametrize(
     ("make", "values", "told"),
     [
+        (cut_settings, CUT | {"doubtful": True, "draw": 8}, "--draw chooses in another way than"),
+        (cut_settings, CUT | {"diverse": True, "surest": ["no"]}, "--surest chooses in another"),
+        (cut_settings, CUT | {"answered": ["labels"]}, "--answered is of no use without --doubt"),
+        (cut_settings, CUT | {"diverse": True, "calibration": ["c"]}, "--calibration is of no use"),
         (cut_settings, {"out": "x"}, "--to is missing: OUT and --to (or --answers and"),
         (cut_settings, CUT | {"top": 0}, "--top: "),
         (cut_settings, CUT | {"to": " "}, "--to: is empty"),

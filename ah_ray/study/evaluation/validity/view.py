@@ -1,4 +1,4 @@
-"""Print how far figures may be trusted: the plan, and the looks at test."""
+"""Print how far figures may be trusted: the plan, the looks at test, and the gate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from ah_ray.cli.screen import print_table, say
-from ah_ray.study.evaluation.schema import Analysis, Planned
+from ah_ray.study.evaluation.schema import Analysis, Gate, Planned
 from ah_ray.study.evaluation.view_tables import MEASURES
 from ah_ray.study.evaluation.view_text import format_estimate, format_number
 
@@ -56,3 +56,19 @@ def _print_planned(console: Console, planned: Planned) -> None:
             f"Hypothesis: {one.text} ({MEASURES[one.measure]} against {one.limit:g}: "
             f"{format_number(one.value)}): {_SUPPORTED[one.is_supported]}.",
         )
+
+
+def print_gate(console: Console, gate: Gate) -> None:
+    """Print the decision, and what it rests on."""
+    say(console, *gate_lines(gate))
+
+
+def gate_lines(gate: Gate) -> Iterator[str]:
+    """Yield the decision in one line, and a line for each reason against the new model."""
+    decision = "BETTER: it may take the place of" if gate.is_better else "NOT BETTER: keep"
+    yield f"Gate: {gate.new} is {decision} {gate.old}."
+    if gate.difference is not None:
+        found = format_estimate(gate.difference)
+        yield f"Difference of macro-F1 on {gate.split}, paired over participants: {found}."
+    for reason in gate.reasons:
+        yield f"Why not: {reason}."

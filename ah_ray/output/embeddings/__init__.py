@@ -1,0 +1,1 @@
+"""Embeddings of clips, kept beside the rows: written, read, and removed with them."""

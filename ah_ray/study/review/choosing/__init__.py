@@ -1,0 +1,1 @@
+"""Which clips a person should judge next: those in doubt, spread out, and each second once."""
