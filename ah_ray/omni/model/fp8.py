@@ -37,18 +37,23 @@ class Fp8Linear(nn.Module):
 
     def multiply(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         """Multiply activations [M, K] that are already quantised, with their scale [M]."""
-        if x.device.type == "cpu":
-            return (_dequantise(x, scale) @ _dequantise(self.weight, self.scale).mT).to(
-                torch.bfloat16
-            )
-        return torch._scaled_mm(
-            x,
-            self.weight.t(),
-            scale_a=scale[:, None],
-            scale_b=self.scale[None],
-            out_dtype=torch.bfloat16,
-            use_fast_accum=True,
-        )
+        return multiply_fp8(x, scale, self.weight, self.scale)
+
+
+def multiply_fp8(
+    x: torch.Tensor, scale: torch.Tensor, weight: torch.Tensor, weight_scale: torch.Tensor
+) -> torch.Tensor:
+    """Return the product [M, N] bf16 of quantised x [M, K] and weights [N, K], each with scales."""
+    if x.device.type == "cpu":
+        return (_dequantise(x, scale) @ _dequantise(weight, weight_scale).mT).to(torch.bfloat16)
+    return torch._scaled_mm(
+        x,
+        weight.t(),
+        scale_a=scale[:, None],
+        scale_b=weight_scale[None],
+        out_dtype=torch.bfloat16,
+        use_fast_accum=True,
+    )
 
 
 class Fp8Experts(nn.Module):

@@ -15,14 +15,13 @@ from torch.nn import functional as F
 
 from ah_ray.omni.model.attention import Segments, attend
 from ah_ray.omni.model.experts import RunExperts
-from ah_ray.omni.model.fp8 import Fp8Linear
 from ah_ray.omni.model.fused_ops import (
     interpolate,
     norm_and_rotate,
-    quantise,
     rms_norm,
     rotate,
 )
+from ah_ray.omni.model.joined import apply_linears
 
 Rotary = tuple[torch.Tensor, torch.Tensor]
 """Cosines and sines [S, D] of the positions."""
@@ -45,13 +44,13 @@ def run_decoder_layer(
     attention = layer.self_attn
     normed = rms_norm(hidden, layer.input_layernorm.weight, layer.input_layernorm.variance_epsilon)
     if reads is None:
-        query, key, value = _apply_linears(
+        query, key, value = apply_linears(
             normed, attention.q_proj, attention.k_proj, attention.v_proj
         )
         asked_rotary = rotary
     else:
-        (query,) = _apply_linears(normed[reads], attention.q_proj)
-        key, value = _apply_linears(normed, attention.k_proj, attention.v_proj)
+        (query,) = apply_linears(normed[reads], attention.q_proj)
+        key, value = apply_linears(normed, attention.k_proj, attention.v_proj)
         hidden, asked_rotary = hidden[reads], (rotary[0][reads], rotary[1][reads])
     keys = _split_heads(key, attention.k_norm, rotary)
     values = value.unflatten(-1, (-1, attention.head_dim))
@@ -72,14 +71,6 @@ def run_decoder_layer(
     )
 
 
-def _apply_linears(x: torch.Tensor, *linears: Any) -> list[torch.Tensor]:
-    """Apply several linear layers to x; in fp8, x is quantised once for all of them."""
-    if isinstance(linears[0], Fp8Linear):
-        quantised = quantise(x)
-        return [linear.multiply(*quantised) for linear in linears]
-    return [linear(x) for linear in linears]
-
-
 def _split_heads(projected: torch.Tensor, norm: Any, rotary: Rotary) -> torch.Tensor:
     heads = projected.unflatten(-1, (-1, norm.weight.shape[0]))
     return norm_and_rotate(heads, norm.weight, norm.variance_epsilon, *rotary)
@@ -88,7 +79,7 @@ def _split_heads(projected: torch.Tensor, norm: Any, rotary: Rotary) -> torch.Te
 def _run_feed_forward(mlp: Any, x: torch.Tensor, run_experts: RunExperts) -> torch.Tensor:
     """Apply a layer's experts, or its one dense network: [S, D] → [S, D]."""
     if not hasattr(mlp, "experts"):
-        gates, ups = _apply_linears(x, mlp.gate_proj, mlp.up_proj)
+        gates, ups = apply_linears(x, mlp.gate_proj, mlp.up_proj)
         dense: torch.Tensor = mlp.down_proj(F.silu(gates) * ups)
         return dense
     _, shares, chosen = mlp.gate(x)

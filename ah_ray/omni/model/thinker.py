@@ -21,6 +21,7 @@ from ah_ray.omni.inputs.layout import PackLayout
 from ah_ray.omni.inputs.staging import PackInputs, StagedPack, Stager
 from ah_ray.omni.model.attention import Segments
 from ah_ray.omni.model.experts import RunExperts, choose_experts, run_by_torch
+from ah_ray.omni.model.joined import join_projections
 from ah_ray.omni.model.layers import Rotary, run_decoder_layer, run_vision_tower
 from ah_ray.omni.model.loading import load_model
 
@@ -53,6 +54,7 @@ class Thinker:
         self._audio_tower = model.model.audio_tower
         self._text = model.model.language_model
         self._lm_head = model.lm_head
+        join_projections(self._text)
         self.device = self._text.embed_tokens.weight.device  # where a pack comes in
         self.devices = sorted({tensor.device for tensor in model.parameters()}, key=str)
         self._stager = Stager(self.device, self._visual.dtype)
