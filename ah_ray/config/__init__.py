@@ -10,11 +10,12 @@ from ah_ray.config.score_job import (
     VerdictSettings,
     score_settings,
 )
-from ah_ray.config.scoring import SCORING_VERSION, Arithmetic, OneModel, Scoring
+from ah_ray.config.scoring import FP8_KINDS, SCORING_VERSION, Arithmetic, OneModel, Scoring
 from ah_ray.config.windows import Tail, WindowRules, Windows
 from ah_ray.verdicts.reduction import Ensemble, Reduction
 
 __all__ = [
+    "FP8_KINDS",
     "SCORING_VERSION",
     "Arithmetic",
     "CohortSettings",

@@ -15,11 +15,23 @@ SCORING_VERSION = 2
 
 
 class Arithmetic(StrEnum):
-    """In what numbers the model computes."""
+    """In what numbers the model computes. All but the named products of fp8 stay in bf16."""
 
     FLOAT32 = "float32"
     BF16 = "bf16"
-    FP8 = "fp8"  # the language model's large products, the rest bf16; only where it is named
+    # Only where they are named. Each computes more in 8 bits than the one before it.
+    FP8_EXPERTS = "fp8-experts"  # the experts' products
+    FP8 = "fp8"  # the language model's large products: experts, and projections of attention
+    FP8_VISION = "fp8-vision"  # and those of the vision tower's blocks
+
+    @property
+    def is_fp8(self) -> bool:
+        """Return whether products are computed in 8 bits."""
+        return self in FP8_KINDS
+
+
+FP8_KINDS = (Arithmetic.FP8_EXPERTS, Arithmetic.FP8, Arithmetic.FP8_VISION)
+"""The arithmetics with products in 8 bits, from the fewest to the most."""
 
 
 class OneModel(FrozenModel):

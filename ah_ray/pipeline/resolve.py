@@ -191,10 +191,13 @@ def _on_gpu(settings: ScoreSettings) -> bool:
 
 
 def _arithmetic(settings: ScoreSettings, *, on_gpu: bool) -> Arithmetic:
-    if settings.arithmetic is Arithmetic.FP8 and not on_gpu:
-        raise ConfigError("--arithmetic fp8 needs a GPU (SM90 or newer); here give float32 or bf16")
-    if settings.arithmetic is not None:
-        return settings.arithmetic
+    named = settings.arithmetic
+    if named is not None and named.is_fp8 and not on_gpu:
+        raise ConfigError(
+            f"--arithmetic {named} needs a GPU (SM90 or newer); here give float32 or bf16"
+        )
+    if named is not None:
+        return named
     return Arithmetic.BF16 if on_gpu else Arithmetic.FLOAT32
 
 

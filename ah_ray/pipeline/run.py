@@ -14,7 +14,7 @@ from ah_ray import cluster, logs, storage
 from ah_ray import cohort as cohorts
 from ah_ray.cli import screen
 from ah_ray.cohort import Cohort, Plan
-from ah_ray.config import Arithmetic, ScoreSettings
+from ah_ray.config import ScoreSettings
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.exit_status import ExitStatus
 from ah_ray.installation import ah_ray_version
@@ -217,7 +217,7 @@ def _bounds(settings: ScoreSettings) -> Bounds:
 
 
 def _comparison(resolved: Resolved, out: str) -> Comparison | None:
-    if resolved.scoring.arithmetic is not Arithmetic.FP8:
+    if not resolved.scoring.arithmetic.is_fp8:
         return None
     return Comparison(out=out, config_fingerprint=resolved.scoring.fingerprint)
 

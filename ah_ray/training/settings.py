@@ -305,8 +305,10 @@ class TrainSettings(WorkerSettings, WatchSettings, RewardSettings, LoraSettings,
             raise ValueError("--train-towers goes with --method full")
         if self.method is not Method.FULL and self.offload:
             raise ValueError("--offload goes with --method full")
-        if self.arithmetic is Arithmetic.FP8:
-            raise ValueError("--arithmetic fp8 is for scoring; train in bf16 or float32")
+        if self.arithmetic is not None and self.arithmetic.is_fp8:
+            raise ValueError(
+                f"--arithmetic {self.arithmetic} is for scoring; train in bf16 or float32"
+            )
         if self.lora_experts and self.lora_dropout:
             raise ValueError(
                 "--lora-experts: the experts' update takes no dropout; give --lora-dropout 0"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from ah_ray.config import Arithmetic
+from ah_ray.config import FP8_KINDS, Arithmetic
 from ah_ray.errors import ConfigError
 
 _NEEDED = {
     Arithmetic.BF16: ((8, 0), Arithmetic.FLOAT32),  # attention has no kernel on older GPUs
-    Arithmetic.FP8: ((9, 0), Arithmetic.BF16),
+    **dict.fromkeys(FP8_KINDS, ((9, 0), Arithmetic.BF16)),
 }
 """The least compute capability of a GPU, and what to use on older ones."""
 

@@ -1,9 +1,11 @@
-"""Multiply the language model's large matrices in fp8: weights and activations.
+"""Multiply large matrices in fp8: weights and activations.
 
 Weights are quantised once, when the model is loaded, with a scale for each output; activations are
 quantised in each pass, with a scale for each token. Products are summed in float32 and returned in
-bf16. Router, norms, attention, embeddings, `lm_head` and both towers stay in bf16: they take a
-small part of the time, and the router's choices are discrete.
+bf16. The arithmetic says which products these are: the experts' (`fp8-experts`), the language
+model's projections too (`fp8`), or also those of the vision tower's blocks (`fp8-vision`). Router,
+norms, attention itself, embeddings, `lm_head`, mergers and the sound tower stay in bf16: they take
+a small part of the time, and the router's choices are discrete.
 
 On a GPU the kernels are torch's own (compute capability 9.0 or newer), or for experts ours, which
 `ah_ray/omni/model/experts.py` chooses between. A CPU has no such kernel for
@@ -13,44 +15,55 @@ on any machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ah_ray.config import Arithmetic
 from ah_ray.errors import ConfigError
 from ah_ray.omni.model.fused_ops import gate_and_quantise, quantise, quantise_weights
 
 
 class Fp8Linear(nn.Module):
-    """A linear layer without bias: [..., K] bf16 → [..., N] bf16."""
+    """A linear layer: [..., K] bf16 → [..., N] bf16."""
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
         weight, scale = quantise_weights(linear.weight.detach())
         self.weight = nn.Buffer(weight)  # [N, K]
         self.scale = nn.Buffer(scale)  # [N]
+        self.bias = None if linear.bias is None else nn.Buffer(linear.bias.detach())  # [N]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.multiply(*quantise(x))
+        """Quantise each row of x, and multiply."""
+        rows, scale = quantise(x.flatten(0, -2))
+        return self.multiply(rows, scale).view(*x.shape[:-1], -1)
 
     def multiply(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         """Multiply activations [M, K] that are already quantised, with their scale [M]."""
-        return multiply_fp8(x, scale, self.weight, self.scale)
+        return multiply_fp8(x, scale, self.weight, self.scale, self.bias)
 
 
 def multiply_fp8(
-    x: torch.Tensor, scale: torch.Tensor, weight: torch.Tensor, weight_scale: torch.Tensor
+    x: torch.Tensor,
+    scale: torch.Tensor,
+    weight: torch.Tensor,
+    weight_scale: torch.Tensor,
+    bias: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the product [M, N] bf16 of quantised x [M, K] and weights [N, K], each with scales."""
     if x.device.type == "cpu":
-        return (_dequantise(x, scale) @ _dequantise(weight, weight_scale).mT).to(torch.bfloat16)
+        product = _dequantise(x, scale) @ _dequantise(weight, weight_scale).mT
+        return (product if bias is None else product + bias.float()).to(torch.bfloat16)
     return torch._scaled_mm(
         x,
         weight.t(),
         scale_a=scale[:, None],
         scale_b=weight_scale[None],
+        bias=bias,
         out_dtype=torch.bfloat16,
         use_fast_accum=True,
     )
@@ -116,30 +129,41 @@ def _dequantise(x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     return x.float() * scale[..., None]
 
 
-def quantise_language_model(text: Any) -> None:
-    """Replace the large layers of the language model, one by one, in place.
+_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj")
+_DENSE = ("gate_proj", "up_proj", "down_proj")
 
-    Raise ConfigError if the kernels cannot take their sizes.
+
+def quantise_model(model: Any, arithmetic: Arithmetic) -> None:
+    """Replace the layers that this arithmetic computes in fp8, one by one, in place.
+
+    `model` holds `language_model` and `visual`. What is quantised already stays as it is. Raise
+    ConfigError if the kernels cannot take their sizes.
     """
-    for layer in text.layers:
-        for part, names in (
-            (layer.self_attn, ("q_proj", "k_proj", "v_proj", "o_proj")),
-            (layer.mlp, ("gate_proj", "up_proj", "down_proj")),
-        ):
-            for name in names:
-                if hasattr(part, name):
-                    linear = getattr(part, name)
-                    _check_size(linear.weight)
-                    setattr(part, name, Fp8Linear(linear))
-        if hasattr(layer.mlp, "experts"):
-            _check_size(layer.mlp.experts.gate_up_proj)
-            _check_size(layer.mlp.experts.down_proj)
+    for layer in model.language_model.layers:
+        if hasattr(layer.mlp, "experts") and not isinstance(layer.mlp.experts, Fp8Experts):
+            _check_size(layer.mlp.experts.gate_up_proj, arithmetic)
+            _check_size(layer.mlp.experts.down_proj, arithmetic)
             layer.mlp.experts = Fp8Experts(layer.mlp.experts)
+        if arithmetic is not Arithmetic.FP8_EXPERTS:
+            _quantise_linears(layer.self_attn, _PROJECTIONS, arithmetic)
+            _quantise_linears(layer.mlp, _DENSE, arithmetic)
+    if arithmetic is Arithmetic.FP8_VISION:
+        for block in model.visual.blocks:
+            _quantise_linears(block.attn, ("qkv", "proj"), arithmetic)
+            _quantise_linears(block.mlp, ("linear_fc1", "linear_fc2"), arithmetic)
 
 
-def _check_size(weight: torch.Tensor) -> None:
+def _quantise_linears(part: nn.Module, names: Sequence[str], arithmetic: Arithmetic) -> None:
+    for name in names:
+        linear = getattr(part, name, None)
+        if isinstance(linear, nn.Linear):
+            _check_size(linear.weight, arithmetic)
+            setattr(part, name, Fp8Linear(linear))
+
+
+def _check_size(weight: torch.Tensor, arithmetic: Arithmetic) -> None:
     if weight.shape[-1] % 16 or weight.shape[-2] % 16:
         raise ConfigError(
-            f"--arithmetic fp8: a layer of {weight.shape[-2]}×{weight.shape[-1]} does not divide "
-            "into 16s, as fp8 kernels need; use bf16"
+            f"--arithmetic {arithmetic}: a layer of {weight.shape[-2]}×{weight.shape[-1]} does not "
+            "divide into 16s, as fp8 kernels need; use bf16"
         )

@@ -36,9 +36,7 @@ def join_projections(text: Any) -> None:
 def may_join(linears: Sequence[Any]) -> bool:
     """Return whether these layers are all of a kind that can be joined, and not on a CPU."""
     kinds = {type(linear) for linear in linears}
-    if kinds != {Fp8Linear} and (
-        kinds != {nn.Linear} or any(one.bias is not None for one in linears)
-    ):
+    if kinds not in ({nn.Linear}, {Fp8Linear}) or any(one.bias is not None for one in linears):
         return False
     return all(linear.weight.device.type != "cpu" for linear in linears)
 

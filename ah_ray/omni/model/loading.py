@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from transformers import Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForConditionalGeneration
 from transformers.utils import logging
 
-from ah_ray.config import Arithmetic
+from ah_ray.config import FP8_KINDS, Arithmetic
 from ah_ray.errors import ConfigError
 from ah_ray.interfaces.callbacks import MessageCallback
 from ah_ray.omni.inputs import audio, vision
@@ -26,7 +26,7 @@ from ah_ray.omni.model.attention import PACKED
 from ah_ray.omni.model.capability import check_device
 from ah_ray.omni.model.convolutions import widen_convolutions
 from ah_ray.omni.model.device_map import make_device_map, measure_parts, split_layers
-from ah_ray.omni.model.fp8 import quantise_language_model
+from ah_ray.omni.model.fp8 import quantise_model
 from ah_ray.omni.weights.checkpoint import list_thinker_tensors, load_thinker_config
 from ah_ray.omni.weights.merging import merge_adapters
 from ah_ray.omni.weights.model_files import open_folder
@@ -35,7 +35,7 @@ from ah_ray.omni.weights.weight_names import WRAPPERS
 DTYPES = {
     Arithmetic.FLOAT32: torch.float32,
     Arithmetic.BF16: torch.bfloat16,
-    Arithmetic.FP8: torch.bfloat16,  # all but the language model's large products
+    **dict.fromkeys(FP8_KINDS, torch.bfloat16),  # all but the large products
 }
 _RECOMPUTED = ("rotary_emb.inv_freq",)  # buffers that old checkpoints carry
 _ANNOUNCED_BYTES = 10**9  # smaller models load in a moment, without a message
@@ -77,8 +77,8 @@ def prepare_model(
         dict.fromkeys(("text_config", "vision_config", "audio_config"), PACKED)
     )
     widen_convolutions(model.model.audio_tower)
-    if arithmetic is Arithmetic.FP8:
-        quantise_language_model(model.model.language_model)
+    if arithmetic.is_fp8:
+        quantise_model(model.model, arithmetic)
     return model
 
 

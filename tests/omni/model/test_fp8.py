@@ -1,6 +1,7 @@
 """fp8 arithmetic: emulated on a CPU, and its calls checked by torch on tensors without memory."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from random_experts import Experts, draw
 from torch import nn
 from torch.nn import functional as F
 
-from ah_ray.config import Arithmetic
+from ah_ray.config import FP8_KINDS, Arithmetic
 from ah_ray.errors import ConfigError
+from ah_ray.omni.inputs.tokenizer import load_tokenizer
 from ah_ray.omni.model.capability import check_device
-from ah_ray.omni.model.fp8 import Fp8Experts, Fp8Linear, quantise_language_model
+from ah_ray.omni.model.fp8 import Fp8Experts, Fp8Linear, quantise_model
 from ah_ray.omni.model.fused_ops import quantise
+from ah_ray.omni.model.loading import load_model, prepare_model
+from ah_ray.omni.model.thinker import Thinker
 from ah_ray.omni.scorer import OmniScorer
 
 
@@ -36,24 +40,28 @@ def test_rows_of_zeros_and_of_nonsense_stay_among_themselves():
     assert (wide[0] == 0).all() and wide[1].isnan().all() and torch.allclose(wide[2], x[2])
 
 
-def test_a_linear_layer():
-    linear = nn.Linear(64, 48, bias=False, dtype=torch.bfloat16)
-    x = draw(30, 64)
-    exact = F.linear(x.float(), linear.weight.float())
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shape", [(30, 64), (2, 15, 64)])
+def test_a_linear_layer(bias, shape):
+    linear = nn.Linear(64, 48, bias=bias, dtype=torch.bfloat16)
+    x = draw(*shape)
+    exact = F.linear(x.float(), linear.weight.float(), linear.bias.float() if bias else None)
     found = Fp8Linear(linear)(x)
-    assert found.dtype == torch.bfloat16
+    assert (found.dtype, found.shape) == (torch.bfloat16, (*shape[:-1], 48))
     assert (found.float() - exact).norm() / exact.norm() < 0.05
 
 
-def test_the_emulation_is_what_torchs_kernel_computes():
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_emulation_is_what_torchs_kernel_computes(bias):
     """Its CPU version, called as the GPU's is."""
-    linear = Fp8Linear(nn.Linear(64, 48, bias=False, dtype=torch.bfloat16))
+    linear = Fp8Linear(nn.Linear(64, 48, bias=bias, dtype=torch.bfloat16))
     x, scale = quantise(draw(30, 64))
     kernel = torch._scaled_mm(
         x,
         linear.weight.t(),
         scale_a=scale[:, None],
         scale_b=linear.scale[None],
+        bias=linear.bias,
         out_dtype=torch.bfloat16,
         use_fast_accum=True,
     )
@@ -93,13 +101,14 @@ def test_the_gpus_kernels_take_what_they_are_given():
 
 
 def test_sizes_that_no_kernel_takes():
-    model = nn.Module()
+    text = nn.Module()
     layer = nn.Module()
     layer.self_attn, layer.mlp = nn.Module(), nn.Module()
     layer.self_attn.q_proj = nn.Linear(40, 32, bias=False)
-    model.layers = [layer]
-    with pytest.raises(ConfigError, match=r"32×40 does not divide into 16s.*; use bf16"):
-        quantise_language_model(model)
+    text.layers = [layer]
+    model = SimpleNamespace(language_model=text)
+    with pytest.raises(ConfigError, match=r"fp8: a layer of 32×40 does not divide .*; use bf16"):
+        quantise_model(model, Arithmetic.FP8)
 
 
 def test_older_gpus_are_refused(monkeypatch):
@@ -119,6 +128,47 @@ def scorers(tiny, profile):
 
 def p_of(scorer, clips) -> np.ndarray:
     return np.array([score.p_ah for score in scorer.score(clips)])
+
+
+QUANTISED = {
+    Arithmetic.FP8_EXPERTS: {"mlp.experts"},
+    Arithmetic.FP8: {"mlp.experts", "self_attn"},
+    Arithmetic.FP8_VISION: {"mlp.experts", "self_attn", "attn", "mlp"},
+}
+
+
+@pytest.mark.parametrize("arithmetic", FP8_KINDS)
+def test_each_kind_quantises_its_own_products(tiny, profile, arithmetic):
+    """And P(A/H) of the demonstration model stays near (benchmarks/README.md, Scorer)."""
+    clips = [draw_clip(seed) for seed in range(6)]
+    eight, plain = (
+        OmniScorer.load(tiny, profile=profile, arithmetic=given, device="cpu")
+        for given in (arithmetic, Arithmetic.BF16)
+    )
+    thinker = eight._thinker
+    found = set()
+    for part in (*thinker._text.layers, *thinker._visual.blocks):
+        for name, module in part.named_modules():
+            if isinstance(module, Fp8Linear | Fp8Experts):
+                found.add(name if isinstance(module, Fp8Experts) else name.rpartition(".")[0])
+    assert found == QUANTISED[arithmetic]
+    apart = np.abs(p_of(eight, clips) - p_of(plain, clips))
+    assert apart.max() > 0 and apart.mean() < 0.05
+
+
+def test_a_model_goes_from_fewer_products_to_more(tiny, profile):
+    """As `benchmarks/gpu.py` does, with one model in memory."""
+    model = load_model(tiny, Arithmetic.FP8_EXPERTS, [torch.device("cpu")], (), print)
+    other = load_model(tiny, Arithmetic.FP8_VISION, [torch.device("cpu")], (), print)
+    experts = model.model.language_model.layers[0].mlp.experts
+    prepare_model(model, Arithmetic.FP8_VISION)
+    clips = [draw_clip(seed) for seed in range(2)]
+    assert model.model.language_model.layers[0].mlp.experts is experts
+    found, expected = (
+        OmniScorer.from_thinker(Thinker(given), load_tokenizer(tiny), profile, 4_096)
+        for given in (model, other)
+    )
+    assert (p_of(found, clips) == p_of(expected, clips)).all()
 
 
 def test_scores_are_near_those_of_bf16(scorers):

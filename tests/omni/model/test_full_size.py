@@ -26,6 +26,7 @@ FURTHER = (
     Question(name="voice", text=" content. Yes or No?", sees=Sees.SOUND),
 )
 
+EVERY_PRODUCT = pytest.param(Arithmetic.FP8_VISION, marks=pytest.mark.heavy)
 ALL_LAYERS = pytest.param(48, marks=pytest.mark.heavy)
 
 
@@ -46,7 +47,7 @@ def make_way(way: str, monkeypatch):
     ids=["one question", "our kernel", "three questions"],
 )
 @pytest.mark.parametrize("n_layers", [6, ALL_LAYERS])
-@pytest.mark.parametrize("arithmetic", [Arithmetic.BF16, Arithmetic.FP8])
+@pytest.mark.parametrize("arithmetic", [Arithmetic.BF16, Arithmetic.FP8, EVERY_PRODUCT])
 def test_a_pass(released_tokenizer, monkeypatch, arithmetic, n_layers, further, way):
     kernel = attention._run_torch_attention  # the one that GPUs use
     monkeypatch.setattr(attention, "_attend_per_segment", kernel)
