@@ -153,7 +153,7 @@ def test_each_kind_quantises_its_own_products(tiny, profile, arithmetic):
                 found.add(name if isinstance(module, Fp8Experts) else name.rpartition(".")[0])
     assert found == QUANTISED[arithmetic]
     apart = np.abs(p_of(eight, clips) - p_of(plain, clips))
-    assert apart.max() > 0 and apart.mean() < 0.05
+    assert apart.max() > 0 and apart.mean() < 0.1
 
 
 def test_a_model_goes_from_fewer_products_to_more(tiny, profile):
