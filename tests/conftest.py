@@ -18,7 +18,7 @@ import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 from ports import free_port, wait_for_port
 
-pytest_plugins = ["pipeline_fixtures"]
+pytest_plugins = ["pipeline_fixtures", "store_servers"]
 
 # A shell that starts pytest in the background has it ignore Ctrl-C, and all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -16,7 +16,10 @@ from ah_ray.storage.uri import normalise, scheme
 
 
 class _Store(Protocol):
-    """The operations of local/store.py, s3/store.py and fsspec_store.py, on normalised URIs."""
+    """The operations of a store: of local/, s3/, google/, azure/ and fsspec_store.py.
+
+    URIs are normalised.
+    """
 
     def list_pages(self, prefix: str) -> Iterator[list[Entry]]: ...
     def list_folders(self, prefix: str) -> Iterator[str]: ...
@@ -47,9 +50,20 @@ def _store(uri: str) -> _Store:
             from ah_ray.storage.s3 import store as s3
 
             return s3
+        if kind == "gs":
+            from ah_ray.storage.google import store as google
+
+            return google
+        if kind == "az":
+            from ah_ray.storage.azure import store as azure
+
+            return azure
         from ah_ray.storage import fsspec_store
 
         return fsspec_store
+
+
+_SIZES_ARE_EXACT = ("file", "s3", "gs", "az")
 
 
 def list_pages(prefix: str) -> Iterator[list[Entry]]:
@@ -101,8 +115,8 @@ def read_versioned(uri: str) -> tuple[bytes, str]:
 def read_range(uri: str, start: int, stop: int, *, etag: str | None = None) -> bytes:
     """Return the bytes from start to stop.
 
-    Raise ObjectChanged if the object does not have this etag (on S3; other stores would need
-    another request to find out).
+    Raise ObjectChanged if the object does not have this etag, where its store compares (S3, Google,
+    Azure); others would need another request to find out.
     """
     uri = normalise(uri)
     return _store(uri).read_range(uri, start, stop, etag=etag)
@@ -136,7 +150,7 @@ def download(
             )
     store = _store(uri)
     # Only objects of other stores may be longer than their listing says.
-    more = {} if scheme(uri) in ("file", "s3") else {"max_bytes": max_bytes}
+    more = {} if scheme(uri) in _SIZES_ARE_EXACT else {"max_bytes": max_bytes}
     with full_disk_named(path):
         store.download(uri, path, etag=etag, size_bytes=size_bytes, **more)
 

@@ -10,7 +10,7 @@ from ah_ray.naming import name_in_message
 from ah_ray.storage import objects, retry
 from ah_ray.storage.uri import join, local_path, normalise
 
-_FALSE_ETAG = "0" * 32
+_FALSE_ETAG = "1" * 16  # in the form of every store: an etag, or a generation of Google's
 
 
 def check_readable(uri: str) -> None:

@@ -9,12 +9,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
 from ah_ray.errors import StorageError
+from ah_ray.naming import name_in_message
 
 T = TypeVar("T")
 
@@ -115,3 +116,21 @@ def retry_call(action: Callable[[], T], doing: str) -> T:
             return action()
         except Transient as fault:
             attempts.after(fault)
+
+
+def retry_translated(
+    action: Callable[[], T],
+    translate: Callable[[str, str], AbstractContextManager[None]],
+    doing: str,
+    uri: str,
+) -> T:
+    """Return the result of `action`, which calls a store's own client.
+
+    `translate(doing, uri)` makes its errors ours, or `Transient`, after which it is retried.
+    """
+
+    def attempt() -> T:
+        with translate(doing, uri):
+            return action()
+
+    return retry_call(attempt, f"{doing} {name_in_message(uri)}")

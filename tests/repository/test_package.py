@@ -56,8 +56,10 @@ def test_the_tested_set_pins_all_that_is_declared():
         if "==" in line and not line.startswith("#")
     }
     declared = [*PROJECT["dependencies"], *(one for extra in EXTRAS.values() for one in extra)]
-    # torch's CUDA builds pin the Triton that fits them, so the tested set must not pin another.
-    assert {normalized(requirement) for requirement in declared} - {"triton"} <= pinned
+    # torch's CUDA builds pin the Triton that fits them, so the tested set must not pin another; and
+    # an extra may name others of this package.
+    left_out = {"triton", normalized("ah_ray")}
+    assert {normalized(requirement) for requirement in declared} - left_out <= pinned
 
 
 def test_the_library_that_has_an_advisory_never_loads_the_part_that_it_is_about(tmp_path: Path):

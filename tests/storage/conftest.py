@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from store_servers import AT_SERVERS
 
 
-@pytest.fixture(params=["local", "s3", "memory"])
-def folder(request, tmp_path) -> str:
+@pytest.fixture(params=["local", "s3", "memory", *AT_SERVERS])
+def folder(request, tmp_path, make_bucket) -> str:
     """An empty place to write below, in a local folder, a bucket, and a store known to fsspec."""
     if request.param == "local":
         return str(tmp_path / "folder")
     if request.param == "memory":
         return f"memory://{uuid.uuid4().hex}/folder"
-    return f"s3://{request.getfixturevalue('bucket')}/folder"
+    return f"{make_bucket(request.param)}/folder"

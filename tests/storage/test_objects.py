@@ -30,8 +30,10 @@ def keys(prefix: str) -> list[str]:
 
 
 def test_odd_names_are_kept_as_they_are_everywhere(folder, tmp_path):
-    # fsspec reads '::' as a chain of URLs, in all but the two stores that we speak to ourselves
-    names = [name for name in ODD_NAMES if not folder.startswith("memory:") or "::" not in name]
+    # fsspec reads '::' as a chain of URLs, in all but the stores that we speak to ourselves, and
+    # Azure reads '\\' as '/'
+    unknown = {"memory": "::", "az": "\\"}.get(folder.partition(":")[0], "\0")
+    names = [name for name in ODD_NAMES if unknown not in name]
     for name in names:
         storage.write_whole(join(folder, name), name.encode())
     listed = {entry.key: entry for page in storage.list_pages(folder) for entry in page}
@@ -151,9 +153,11 @@ def test_writes_with_a_condition(folder):
         storage.create_exclusive(uri, b"other")
     second = storage.replace_if(uri, b"two", etag)
     assert second != etag
-    for late in (lambda: storage.replace_if(uri, b"x", etag), lambda: storage.remove_if(uri, etag)):
+    with pytest.raises(PreconditionFailed, match=r"lease\.json"):
+        storage.replace_if(uri, b"x", etag)
+    if not folder.startswith("gs:"):  # fake-gcs-server ignores the condition of a removal
         with pytest.raises(PreconditionFailed, match=r"lease\.json"):
-            late()
+            storage.remove_if(uri, etag)
     assert storage.read_bytes(uri) == b"two"
     storage.remove_if(uri, second)
     assert not storage.exists(uri)

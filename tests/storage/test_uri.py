@@ -26,6 +26,12 @@ KEYS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["C
         ("s3://bucket/zip::http://x", "s3://bucket/zip::http://x"),
         ("s3://bucket/a:b@c?sig=x&token=y.mp4", "s3://bucket/a:b@c?sig=x&token=y.mp4"),
         ("memory://a/b", "memory://a/b"),
+        ("gcs://bucket/a//b?x#y", "gs://bucket/a//b?x#y"),
+        ("abfs://box/a//b?x#y", "az://box/a//b?x#y"),
+        (
+            "abfss://box@ME.dfs.core.windows.net/A.dfs.b",
+            "az://box@me.blob.core.windows.net/A.dfs.b",
+        ),
     ],
 )
 def test_normalise_changes_the_place_not_the_name(written, meant):
@@ -42,7 +48,7 @@ def test_relative_paths_become_absolute(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("nosuch://x", "no storage is known by nosuch://; use s3:// or a path"),
+        ("nosuch://x", "no storage is known by nosuch://; use a path, s3://, gs:// or az://"),
         ("simplecache::s3://b/k", "chains URLs"),
         ("zip://a.mp4::s3://b/k.zip", "no storage is known by zip://"),
         ("data://x", "no storage"),
@@ -57,6 +63,9 @@ def test_relative_paths_become_absolute(monkeypatch, tmp_path):
         ("https://h/x?password=hunter2", "holds a password or a signature.*and the plain URI here"),
         ("https://h/x#access_token=hunter2", "holds a password or a signature"),
         ("gs://b/x?X-Goog-Signature=hunter2", "holds a password or a signature"),
+        ("az://b/x?sv=2024&sig=hunter2", "holds a password or a signature"),
+        ("gs:///x", "names no bucket; write gs://bucket/folder"),
+        ("abfs://", "names no container; write az://container/folder"),
         ("https://jane:hunter2@host/x.mp4", "give the store's credentials by its environment"),
     ],
 )
@@ -80,7 +89,9 @@ def test_what_is_joined_lies_in_its_folder(name):
 
 def test_a_host_is_what_the_uri_itself_has_asked():
     assert host("HTTPS://Example.org:8443/a/b") == host("https://example.org:8443/c")
-    assert {host("s3://b/k"), host("gs://b/k"), host("/a/b"), host("file:///a")} == {None}
+    ours = {"s3://b/k@h", "gs://b/k", "az://b/k@h", "/a/b", "file:///a"}
+    assert {host(uri) for uri in ours} == {None}
+    assert host("abfs://box@me.dfs.core.windows.net/k") == "az://me.blob.core.windows.net"
 
 
 def test_only_local_uris_have_a_local_path():

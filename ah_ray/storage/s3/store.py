@@ -17,6 +17,7 @@ from ah_ray.errors import ObjectMissing, PreconditionFailed, StorageError
 from ah_ray.naming import name_in_message
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
+from ah_ray.storage.own_writes import write_or_recognise
 from ah_ray.storage.ranged import open_ranged
 from ah_ray.storage.s3.client import Response, run_coroutine, send_once, send_request
 from ah_ray.storage.s3.download import download_version
@@ -208,20 +209,13 @@ def replace_if(uri: str, data: bytes, etag: str) -> str:
 
 
 def _put_if(uri: str, data: bytes, **condition: str) -> str:
-    """Write on a condition. If another writer won, see whether it was us, earlier.
-
-    The response to that attempt may have been lost, and aiohttp repeats some requests by itself.
-    """
     bucket, key = _bucket_and_key(uri)
-    try:
-        fields = {"Bucket": bucket, "Key": key, "Body": data, **condition}
-        response = send_request("writing", uri, "put_object", **fields)
-        return str(response["ETag"]).strip('"')
-    except PreconditionFailed:
-        written, etag = read_versioned(uri)
-        if written == data:
-            return etag
-        raise
+    fields = {"Bucket": bucket, "Key": key, "Body": data, **condition}
+
+    def put() -> str:
+        return str(send_request("writing", uri, "put_object", **fields)["ETag"]).strip('"')
+
+    return write_or_recognise(put, partial(read_versioned, uri), data)
 
 
 def remove_if(uri: str, etag: str) -> None:

@@ -1,0 +1,1 @@
+"""Blobs of Azure, in storage accounts with or without a hierarchical namespace."""

@@ -1,0 +1,90 @@
+"""The errors of Azure's client, translated to the project's errors or `Transient`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from azure.core import exceptions as azure
+
+from ah_ray.errors import (
+    ObjectChanged,
+    ObjectDenied,
+    ObjectMissing,
+    PreconditionFailed,
+    StorageError,
+)
+from ah_ray.escaping import escape_text
+from ah_ray.naming import hide_paths, name_in_message
+from ah_ray.storage.retry import Transient
+
+_PASSING_STATUS = {408, 429}
+_LOST_CODES = {"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet"}
+_CREDENTIAL_CODES = {
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+    "NoAuthenticationInformation",
+}
+_CREDENTIALS = (
+    "give the machine a managed identity, run `az login`, or set AZURE_STORAGE_ACCOUNT_KEY, "
+    "AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING"
+)
+
+
+@contextmanager
+def translate_errors(doing: str, uri: str) -> Iterator[None]:
+    """Translate errors within this block. `doing` and `uri` begin every message."""
+    what = f"{doing} {name_in_message(uri)}"
+    try:
+        yield
+    except azure.HttpResponseError as error:
+        raise _translate_response(what, error) from error
+    except (azure.ServiceRequestError, azure.ServiceResponseError) as error:
+        raise Transient(
+            f"{_describe(error)} (check the network, and the account's name)"
+        ) from error
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        raise Transient(_describe(error)) from error
+    except UnicodeEncodeError as error:
+        raise ObjectMissing(f"{what}: Azure allows no such name") from error
+    except (azure.AzureError, OSError, ValueError) as error:
+        raise StorageError(f"{what}: {_describe(error)}") from error
+
+
+def _translate_response(what: str, error: azure.HttpResponseError) -> Exception:
+    status = error.status_code
+    code = getattr(error, "error_code", None)  # text, or a value of Azure's list of these
+    code = str(getattr(code, "value", code) or status or "")
+    text = f"{code} {_describe(error)}".strip()
+    if status is None:  # no response of the store: the credentials' own
+        return StorageError(f"{what}: no credentials were found; {_CREDENTIALS}")
+    if status in _PASSING_STATUS or (status >= 500 and status != 501):
+        return Transient(text)
+    if code in ("BlobArchived", "BlobBeingRehydrated"):
+        return ObjectDenied(
+            f"{what}: it is archived; bring it back with `az storage blob set-tier --tier Hot`, "
+            "which takes hours, or let the account's rules keep recordings out of the archive tier"
+        )
+    if code in _CREDENTIAL_CODES or status == 401:
+        return StorageError(f"{what}: {text}; {_CREDENTIALS}")
+    if status == 403:
+        return ObjectDenied(
+            f"{what}: {text}; give the job's identity the role Storage Blob Data Contributor, or "
+            "Reader where it only reads"
+        )
+    if status == 404:
+        return ObjectMissing(f"{what}: {text}")
+    if code in _LOST_CODES or (status == 412 and "Lease" not in code):
+        if what.startswith("reading"):
+            return ObjectChanged(f"{what}: it is no longer the object that was listed")
+        return PreconditionFailed(f"{what}: another writer was first")
+    if status == 400 and code in ("InvalidResourceName", "InvalidUri", "OutOfRangeInput"):
+        return ObjectMissing(f"{what}: Azure allows no such name")
+    return StorageError(f"{what}: {text}")
+
+
+def _describe(error: Exception) -> str:
+    """Return the first line of a message. Azure's own go on with identifiers and advice."""
+    first = str(error).strip().partition("\n")[0]
+    return hide_paths(escape_text(first))[:300] or type(error).__name__
