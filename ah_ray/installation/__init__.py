@@ -15,8 +15,8 @@ from ah_ray.errors import ConfigError
 _FULL, _LIGHT = "ah-ray", "ah-ray-light"
 
 _STORES = {
-    "gcs": {"gcsfs"},
-    "azure": {"adlfs"},
+    "gcs": {"google"},
+    "azure": {"azure"},
 }
 _EXTRAS = {
     "report": {
