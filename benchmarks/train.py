@@ -36,7 +36,7 @@ from ah_ray.training.settings import TrainSettings, train_settings
 from ah_ray.training.steps.learner import Learner
 from ah_ray.training.steps.lora import add_lora
 from ah_ray.training.steps.packed_thinker import PackedThinker
-from ah_ray.training.steps.packs import add_label
+from ah_ray.training.steps.packs import add_labels
 from ah_ray.training.steps.supervised import SupervisedStep
 
 
@@ -107,7 +107,7 @@ def our_step(model, settings: TrainSettings, tokenizer, profile, clips, device):
     stager = Stager(device, model.dtype)
     step = SupervisedStep(learner, questions, stager, token_budget=16_384, balance=0.0)
     labelled = [LabelledClip(window=n, clip=clip, label=True) for n, clip in enumerate(clips)]
-    tokens = sum(add_label(questions, clip).layout.n_tokens for clip in labelled)
+    tokens = sum(add_labels(questions, clip).layout.n_tokens for clip in labelled)
 
     def run() -> None:
         ready_for_packs(model)
@@ -125,7 +125,7 @@ def ready_for_packs(model) -> None:
 
 def peer_step(model, tokenizer, profile, clips, batch: int) -> Callable[[], None]:
     ways = TransformersWays(model, tokenizer, profile)
-    answer = Questions(profile, tokenizer, model.config.position_id_per_seconds).yes
+    answer = Questions(profile, tokenizer, model.config.position_id_per_seconds).target(True)
 
     def run() -> None:
         ways.set_attention("sdpa")

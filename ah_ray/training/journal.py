@@ -13,6 +13,16 @@ import ray
 from ah_ray import storage
 from ah_ray.output.guarded_write import write_guarded
 
+QUESTION = pa.struct(
+    [
+        ("question", pa.string()),
+        ("n_windows", pa.int64()),
+        ("loss", pa.float64()),
+        ("accuracy", pa.float64()),
+        ("macro_f1", pa.float64()),
+    ]
+)
+
 METRICS = pa.schema(
     [
         ("step", pa.int64()),  # steps made so far
@@ -35,6 +45,7 @@ METRICS = pa.schema(
         ("val_video_average_precision", pa.float64()),
         ("val_simple_accuracy", pa.float64()),
         ("val_n_windows", pa.int64()),
+        ("val_questions", pa.list_(QUESTION)),  # of the questions that are labelled by name
     ]
 )
 """OUT/metrics.parquet: one row for each step, and one for each evaluation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 PURPOSE = (
@@ -27,6 +28,7 @@ def format_model_card(about: dict[str, Any]) -> str:
             f"participants, fingerprint `{labels['fingerprint']}`; "
             f"{labels['val_windows']:,} windows to validate",
             f"- profile: `{settings['profile']}`",
+            *_format_questions(labels.get("questions", {})),
             "",
             "## Settings",
             "",
@@ -46,6 +48,11 @@ def format_model_card(about: dict[str, Any]) -> str:
                 for name, value in best["measures"].items()
                 if isinstance(value, float)
             ),
+            *(
+                f"| {one['question']}: {name} | {one[name]:.4f} |"
+                for one in best["measures"].get("questions", ())
+                for name in ("accuracy", "macro_f1")
+            ),
             "",
             "## Made with",
             "",
@@ -53,3 +60,11 @@ def format_model_card(about: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _format_questions(n_windows: Mapping[str, int]) -> list[str]:
+    """Return a line about the questions that were learned; none if that was the first one only."""
+    if not n_windows:
+        return []
+    each = ", ".join(f"{name} ({n:,} windows)" for name, n in n_windows.items())
+    return [f"- questions learned: {each}; what else the profile asks was not"]

@@ -17,6 +17,7 @@ from ah_ray import storage
 from ah_ray.errors import ConfigError, OutputBusy, StorageError
 from ah_ray.output.lease import Lease
 from ah_ray.training.data.assignment import Assignment, Machines
+from ah_ray.training.data.named_labels import count_answers
 from ah_ray.training.journal import METRICS_FILE, write_metrics
 from ah_ray.training.plan import Memory, Sizes
 from ah_ray.training.settings import Method, TrainSettings
@@ -37,11 +38,12 @@ def make_plan_table(
     """Return a table of what will be trained, on what, and what it needs."""
     settings, labels = assignment.settings, assignment.about["labels"]
     view = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    n_yes = sum(row.label for row in assignment.train)
+    n_yes = sum(bool(row.label) for row in assignment.train)
     rows = {
         "Method": f"{settings.method}, {found.trained:,} of {found.parameters:,} parameters learn",
         "Labels": f"{len(assignment.train):,} windows ({n_yes:,} Yes) of "
         f"{labels['train_participants']:,} participants; {len(assignment.val):,} to validate",
+        **_format_questions(assignment),
         "Steps": f"{assignment.n_steps:,} of {settings.batch} windows, judged and saved "
         f"{len(assignment.evaluate_at)} times",
         "Workers": f"{machines.workers} on {'GPU' if machines.gpu else 'CPU'} in "
@@ -56,6 +58,20 @@ def make_plan_table(
     for name, text in rows.items():
         view.add_row(name, text)
     return view
+
+
+def _format_questions(assignment: Assignment) -> dict[str, str]:
+    """Return how many windows have each answer to each question; nothing if only the first has."""
+    if "questions" not in assignment.about["labels"]:
+        return {}
+    counts = count_answers(assignment.train, assignment.profile)
+    parts = [
+        f"{name}: {sum(of.values()):,} windows ("
+        + ", ".join(f"{n:,} {answer}" for answer, n in of.items())
+        + ")"
+        for name, of in counts.items()
+    ]
+    return {"Questions": "; ".join(parts)}
 
 
 def _format_cost(hours: float, per_hour: float | None) -> str:
@@ -167,6 +183,9 @@ class ProgressView:
             for name, value in row.items():
                 if isinstance(value, float):
                     self._tensorboard.add_scalar(name, value, row["step"])
+            for one in row.get("val_questions") or ():
+                name = f"val_macro_f1/{one['question']}"
+                self._tensorboard.add_scalar(name, one["macro_f1"], row["step"])
         if is_evaluation:
             self._console.print(_format_evaluation(row))
             return
@@ -191,6 +210,10 @@ def _format_evaluation(row: dict[str, Any]) -> str:
         "val_simple_accuracy": "simpler questions",
     }
     parts = [f"{text} {row[name]:.3f}" for name, text in names.items() if row[name] is not None]
+    parts += [
+        f"{one['question']} accuracy {one['accuracy']:.3f} macro-F1 {one['macro_f1']:.3f}"
+        for one in row["val_questions"]
+    ]
     return f"step {row['step']:,}: " + (", ".join(parts) or "nothing to validate with")
 
 

@@ -25,7 +25,7 @@ from ah_ray.output.guarded_write import write_guarded
 from ah_ray.output.lease import Lease
 from ah_ray.output.lease_guard import make_guard
 from ah_ray.output.runs import new_run_id
-from ah_ray.study.labelled_manifest import read_windows
+from ah_ray.study.labelled_manifest import read_labelled_answers, read_windows
 from ah_ray.study.leak_records import record_training
 from ah_ray.training import plan
 from ah_ray.training.data.assignment import (
@@ -36,7 +36,13 @@ from ah_ray.training.data.assignment import (
     plan_machines,
     select_windows,
 )
-from ah_ray.training.data.label_check import check_answers, check_epochs, check_labels
+from ah_ray.training.data.label_check import (
+    check_answers,
+    check_epochs,
+    check_labels,
+    check_questions,
+)
+from ah_ray.training.data.named_labels import select_answers
 from ah_ray.training.export import ADAPTER, MODEL
 from ah_ray.training.journal import start_journal, write_metrics
 from ah_ray.training.model_card import PURPOSE
@@ -65,11 +71,15 @@ def train(
     profile = chosen.profile
     if chosen.reason:
         say(console, f"profile {profile.name}: {chosen.reason}")
-    check_answers(profile)
     check_tokenizers(base, (), profile)
     labels = read_windows(settings.labels)
-    train_rows, val_rows = (select_windows(labels, split, settings) for split in ("train", "val"))
+    answers = select_answers(read_labelled_answers(settings.labels), profile, settings)
+    train_rows, val_rows = (
+        select_windows(labels, split, settings, answers, profile) for split in ("train", "val")
+    )
+    check_answers(settings, profile, (*train_rows, *val_rows))
     check_labels(settings, train_rows, val_rows)
+    check_questions(settings, profile, train_rows)
     check_epochs(make_order(settings, train_rows, workers=1))
     with cluster.connected(), convert_ray_errors():
         machines = plan_machines(settings)

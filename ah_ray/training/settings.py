@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ah_ray.config import Arithmetic
 from ah_ray.flag import flag
@@ -118,6 +118,19 @@ class LearningSettings(FrozenModel):
     )
     simple_epochs: int = Field(
         0, ge=0, description="First epochs, in which only the simpler questions are asked."
+    )
+    ask: tuple[str, ...] = Field(
+        (),
+        description="Question of the profile whose labels are learned, besides the first one's. "
+        "Repeat the flag.",
+        json_schema_extra=flag(metavar="NAME", default="all that have labels"),
+    )
+    modality_dropout: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the looks that see the picture alone, or the sound alone.",
+        json_schema_extra=flag(metavar="SHARE"),
     )
     shuffle_windows: int = Field(
         256, ge=1, description="Decoded windows that are kept back, so that a step mixes videos."
@@ -297,6 +310,14 @@ class TrainSettings(WorkerSettings, WatchSettings, RewardSettings, LoraSettings,
     )
     plan: bool = Field(False, description="Print what the training would take, and do nothing.")
 
+    @field_validator("ask", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Accept `face, voice` for a list."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.simple_epochs >= self.epochs and self.simple_epochs:
@@ -305,6 +326,8 @@ class TrainSettings(WorkerSettings, WatchSettings, RewardSettings, LoraSettings,
             raise ValueError("--train-towers goes with --method full")
         if self.method is not Method.FULL and self.offload:
             raise ValueError("--offload goes with --method full")
+        if self.modality_dropout and self.method is Method.GRPO:
+            raise ValueError("--modality-dropout goes with --method lora or full")
         if self.arithmetic is not None and self.arithmetic.is_fp8:
             raise ValueError(
                 f"--arithmetic {self.arithmetic} is for scoring; train in bf16 or float32"
@@ -317,8 +340,9 @@ class TrainSettings(WorkerSettings, WatchSettings, RewardSettings, LoraSettings,
 
     @property
     def idle(self) -> set[str]:
-        """Names of the settings that this method does not look at."""
-        return {
+        """Names of the settings that this method does not look at, or that ask for nothing."""
+        unused = {name for name in ("ask", "modality_dropout") if not getattr(self, name)}
+        return unused | {
             name
             for name in type(self).model_fields
             for start, methods in _USED_BY.items()

@@ -1,29 +1,45 @@
 """Measure the model during training on the split `val`, per window and per video.
 
-Answers are read as in scoring.
+Answers are read as in scoring: all labelled questions of a window, from one look.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 
-from ah_ray.errors import ConfigError
 from ah_ray.omni.answer import compute_answers
-from ah_ray.omni.answer_tree import find_answer_tree
+from ah_ray.omni.inputs.layout import PackLayout
 from ah_ray.omni.inputs.staging import Stager
-from ah_ray.omni.questionnaire import build_questionnaire
-from ah_ray.profile import YES
+from ah_ray.omni.questionnaire import Questionnaire, build_questionnaire
+from ah_ray.profile import Question
 from ah_ray.study.evaluation.figures.measures import answer_measures, average_precision, confusions
 from ah_ray.training.data.dataloader import LabelledWindow
-from ah_ray.training.data.questions import LabelledClip, Questions
+from ah_ray.training.data.questions import SIMPLE, LabelledClip, Questions, Target, ask_instead
 from ah_ray.training.steps.collective import find_largest, gather_lists
 from ah_ray.training.steps.learner import Learner
 from ah_ray.training.steps.packs import AnsweredClip, make_blank_clip, split_into_packs, stage_pack
+
+Probabilities = Mapping[str, tuple[float, ...]]
+"""P of each answer to each question that a window was asked, by the question's name."""
+
+_READS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionMeasures:
+    """Measures of one question that the profile names, over the windows that are labelled by it."""
+
+    question: str
+    n_windows: int
+    loss: float  # −log of what the right answer was given
+    accuracy: float  # of the answer with the highest P
+    macro_f1: float  # over the answers that were labelled or given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +54,20 @@ class Measures:
     video_average_precision: float | None
     simple_accuracy: float | None  # of the simpler questions
     n_windows: int
+    questions: tuple[QuestionMeasures, ...] = ()  # of those that are labelled by name
 
     @property
     def score(self) -> float:
-        """Return the score that chooses the best checkpoint: the mean of both macro-F1s."""
-        if self.macro_f1 is None or self.video_macro_f1 is None:
+        """Return the score that chooses the best checkpoint: the mean of both macro-F1s.
+
+        Where the first question has no labels, it is the accuracy of simpler questions, or else the
+        mean macro-F1 of the others.
+        """
+        if self.macro_f1 is not None and self.video_macro_f1 is not None:
+            return (self.macro_f1 + self.video_macro_f1) / 2
+        if self.simple_accuracy is not None or not self.questions:
             return self.simple_accuracy or 0.0
-        return (self.macro_f1 + self.video_macro_f1) / 2
+        return sum(one.macro_f1 for one in self.questions) / len(self.questions)
 
 
 class Validator:
@@ -60,20 +83,9 @@ class Validator:
     ):
         self._learner = learner
         self._questions = questions
-        profile = questions.profile.select_questions(())  # verdicts are made of the first one
-        asked = build_questionnaire(profile, questions.tokenizer)
-        tree = find_answer_tree(questions.tokenizer, profile.complete_questions[0])
-        if len(tree.lines) > 1:
-            raise ConfigError(
-                "the model's tokenizer splits the two answers so that one pass of training cannot "
-                "tell them apart; copy the tokenizer of a released Qwen3-Omni"
-            )
-        self._begun = (*tree.start, *tree.lines[0])
-        self._n_reads = asked.tree.lines[0].n_reads
-        self._picks = torch.tensor(asked.tree.picks).unbind(1)
-        self._first = asked.questions[0]
         self._stager = stager
         self._token_budget = token_budget
+        self._questionnaire = lru_cache(maxsize=256)(self._build_questionnaire)
 
     def validate(
         self, clips: Iterable[Sequence[LabelledClip]], windows: Sequence[LabelledWindow]
@@ -86,44 +98,134 @@ class Validator:
         mine = [
             (clip.window, p)
             for step in clips
-            for clip, p in zip(step, self.compute_probabilities(step), strict=True)
+            for clip, p in zip(step, self.read_answers(step), strict=True)
         ]
         self._learner.model.train()
-        return compute_measures([(windows[number], p) for number, p in sorted(gather_lists(mine))])
+        found = [(windows[number], p) for number, p in sorted(gather_lists(mine), key=_window_of)]
+        return compute_measures(
+            [(window, self._read_first(window, p)) for window, p in found],
+            measure_questions(self._questions.profile.complete_questions, found),
+        )
+
+    def _read_first(self, window: LabelledWindow | LabelledClip, p: Probabilities) -> float:
+        """Return P of the positive answer to a window's first question, or its simpler one."""
+        question = self._questions.first if window.question is None else SIMPLE
+        return p[question.name][question.answers.index(question.positive or "")]
+
+    def compute_probabilities(self, clips: Sequence[LabelledClip]) -> list[float]:
+        """Return P of the first question's positive answer for each clip, as `read_answers`."""
+        read = zip(clips, self.read_answers(clips), strict=True)
+        return [self._read_first(clip, p) for clip, p in read]
 
     @torch.no_grad()
-    def compute_probabilities(self, clips: Sequence[LabelledClip]) -> list[float]:
-        """Return P(Yes) of each clip. All workers call it together, each with its own clips."""
-        answered = [self._add_answer(clip) for clip in clips]
-        packs = split_into_packs(answered, self._token_budget)
-        found: dict[int, float] = {}
+    def read_answers(self, clips: Sequence[LabelledClip]) -> list[Probabilities]:
+        """Return P of each answer for each clip. All workers call it together.
+
+        Each has its own clips.
+        """
+        asked = [self._ask(clip) for clip in clips]
+        questionnaires = {id(answered): which for answered, which in asked}
+        packs = split_into_packs([answered for answered, _ in asked], self._token_budget)
+        found: dict[int, Probabilities] = {}
         for number in range(find_largest(len(packs), self._stager.device)):
             pack = packs[number] if number < len(packs) else [make_blank_clip(self._questions)]
             on_device = stage_pack(pack, self._stager, self._learner.model.config)
             logits = self._learner.model(on_device.inputs, on_device.reads)
             if number >= len(packs):
                 continue
-            log_p = logits.log_softmax(-1).unflatten(0, (-1, self._n_reads))
-            p = compute_answers(self._first, log_p[:, *self._picks])[0]
-            p_yes = p[:, self._first.question.answers.index(YES)]
-            found |= zip(map(id, pack), p_yes.tolist(), strict=True)
-        return [found[id(clip)] for clip in answered]
+            log_p = _pick_log_probabilities(logits, on_device.inputs.layout)
+            parts = log_p.split([len(clip.layout.picks) for clip in pack])
+            for clip, its in zip(pack, parts, strict=True):
+                found[id(clip)] = _read_answers(questionnaires[id(clip)], its)
+        return [found[id(answered)] for answered, _ in asked]
 
-    def _add_answer(self, clip: LabelledClip) -> AnsweredClip:
-        """Return the clip with the beginning of all answers, and the positions to read."""
-        begun = (*self._begun, 0)  # the last token is not fed
-        layout = self._questions.lay_out(clip.clip, clip.question, begun)
-        return AnsweredClip(clip.clip, layout, (0,) * self._n_reads, 0.0)
+    def _ask(self, clip: LabelledClip) -> tuple[AnsweredClip, Questionnaire]:
+        """Return the clip with the beginnings of all answers to what it is asked, to be read."""
+        questionnaire = self._questionnaire(
+            clip.question, tuple(answer.question for answer in clip.answers)
+        )
+        layout = self._questions.lay_out_tree(clip.clip, questionnaire.tree)
+        unknown = tuple(Target((0,) * n_reads, 0.0) for n_reads in layout.n_reads)
+        return AnsweredClip(clip.clip, layout, unknown), questionnaire
+
+    def _build_questionnaire(self, simple: str | None, names: tuple[str, ...]) -> Questionnaire:
+        profile = self._questions.profile
+        profile = (
+            profile.select_questions(names) if simple is None else ask_instead(profile, simple)
+        )
+        return build_questionnaire(profile, self._questions.tokenizer)
 
 
-def compute_measures(predictions: Sequence[tuple[LabelledWindow, float]]) -> Measures:
-    """Return the measures of windows and their P(Yes)."""
-    plain = [(window, p) for window, p in predictions if window.question is None]
-    simple = [(window, p) for window, p in predictions if window.question is not None]
+def _window_of(one: tuple[int, Probabilities]) -> int:
+    return one[0]
+
+
+def _pick_log_probabilities(logits: torch.Tensor, layout: PackLayout) -> torch.Tensor:
+    """Return the log-probabilities [P] float32 of a layout's picks from logits [R, V]."""
+    parts = logits.split(_READS_AT_ONCE)  # in float32 a read takes 0.6 MB
+    total = torch.cat([part.float().logsumexp(-1) for part in parts])
+    reads = layout.picked_reads
+    return logits[reads, layout.picked_tokens].float() - total[reads]
+
+
+def _read_answers(questionnaire: Questionnaire, log_p: torch.Tensor) -> Probabilities:
+    return {
+        asked.question.name: tuple(compute_answers(asked, log_p[None])[0][0].tolist())
+        for asked in questionnaire.questions
+    }
+
+
+def measure_questions(
+    questions: Sequence[Question], found: Sequence[tuple[LabelledWindow, Probabilities]]
+) -> tuple[QuestionMeasures, ...]:
+    """Return the measures of each question that windows are labelled by, in order."""
+    measured = []
+    for question in questions:
+        pairs = [
+            (question.answers.index(one.answer), p[question.name])
+            for window, p in found
+            for one in window.answers
+            if one.question == question.name
+        ]
+        if pairs:
+            label, p = np.array([y for y, _ in pairs]), np.array([p for _, p in pairs])
+            given = p.argmax(axis=1)
+            right = p[np.arange(len(label)), label].clip(1e-12)
+            measured.append(
+                QuestionMeasures(
+                    question=question.name,
+                    n_windows=len(label),
+                    loss=float(-np.log(right).mean()),
+                    accuracy=float((given == label).mean()),
+                    macro_f1=_compute_macro_f1(label, given),
+                )
+            )
+    return tuple(measured)
+
+
+def _compute_macro_f1(label: np.ndarray, given: np.ndarray) -> float:
+    """Return the mean F1 over the answers that were labelled or given."""
+    each = [
+        2
+        * np.sum((label == answer) & (given == answer))
+        / (np.sum(label == answer) + np.sum(given == answer))
+        for answer in np.union1d(label, given)
+    ]
+    return float(np.mean(each))
+
+
+def compute_measures(
+    predictions: Sequence[tuple[LabelledWindow, float]],
+    questions: tuple[QuestionMeasures, ...] = (),
+) -> Measures:
+    """Return the measures of windows and their P of the first question's positive answer."""
+    labelled = [(window, p) for window, p in predictions if window.label is not None]
+    plain = [(window, p) for window, p in labelled if window.question is None]
+    simple = [(window, p) for window, p in labelled if window.question is not None]
     label, p = _make_arrays(plain)
     videos: dict[str, list[tuple[bool, float]]] = defaultdict(list)
     for window, its_p in plain:
-        videos[window.uri].append((window.label, its_p))
+        videos[window.uri].append((bool(window.label), its_p))
     video_label = np.array([any(y for y, _ in each) for each in videos.values()], bool)
     video_p = np.array([max(x for _, x in each) for each in videos.values()])
     windows, whole, asides = (
@@ -140,6 +242,7 @@ def compute_measures(predictions: Sequence[tuple[LabelledWindow, float]]) -> Mea
         video_average_precision=whole.get("average_precision"),
         simple_accuracy=asides.get("accuracy"),
         n_windows=len(predictions),
+        questions=questions,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ah_ray.training.checkpointing import TrainingState, load_checkpoint, save_c
 from ah_ray.training.data import dataloader
 from ah_ray.training.data.assignment import Assignment
 from ah_ray.training.data.dataloader import ClipLoader, DecodeStage, LabelledWindow
+from ah_ray.training.data.modality import draw_modality
 from ah_ray.training.data.questions import LabelledClip, Questions
 from ah_ray.training.export import export_model
 from ah_ray.training.settings import Method, TrainSettings
@@ -172,7 +173,14 @@ class Worker:
         )
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        given = self._step_kind.add_gradients(clips, self._progress.step)
+        settings = self._settings
+        looks = [
+            replace(clip, sees=draw_modality(settings.seed, epoch, clip.window, dropout))
+            if (dropout := settings.modality_dropout)
+            else clip
+            for clip in clips
+        ]
+        given = self._step_kind.add_gradients(looks, self._progress.step)
         total = clip_grad_norm_(self._learner.parameters, self._settings.clip_norm)
         norm = float(total.full_tensor() if isinstance(total, DTensor) else total)
         if math.isfinite(norm):

@@ -83,7 +83,7 @@ def undisturbed(labels, tmp_path_factory) -> Path:
 
 FULL = (
     "--method", "full", "--train-towers", *QUICK, "--max-steps", "6", "--evaluate-every", "2",
-    "--seed", "5",
+    "--seed", "5", "--modality-dropout", "0.5",
 )  # fmt: skip
 
 

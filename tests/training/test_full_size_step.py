@@ -16,7 +16,7 @@ from ah_ray.profile import load_profile
 from ah_ray.training.data.questions import Questions
 from ah_ray.training.steps.lora import add_lora
 from ah_ray.training.steps.packed_thinker import PackedThinker, compute_answer_losses
-from ah_ray.training.steps.packs import add_label, stage_pack
+from ah_ray.training.steps.packs import add_labels, stage_pack
 
 
 @pytest.mark.parametrize("n_layers", [4, pytest.param(48, marks=pytest.mark.heavy)])
@@ -38,7 +38,7 @@ def test_a_step(released_tokenizer, monkeypatch, n_layers):
         label_drawing(1, False, height_px=640, width_px=1152),
     ]
     stager = Stager(torch.device("meta"), torch.bfloat16)
-    pack = stage_pack([add_label(questions, clip) for clip in clips], stager, config)
+    pack = stage_pack([add_labels(questions, clip) for clip in clips], stager, config)
     with Waits() as waits:
         loss = (compute_answer_losses(model, pack) * pack.weights).sum()
         loss.backward()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from labelled_clips import settings_of
 
+from ah_ray.training.data.questions import Target
 from ah_ray.training.steps.grpo import (
     RewardStep,
     compute_advantages,
@@ -90,7 +91,9 @@ def test_answers_are_drawn_from_the_models_own_distribution(rewarded, clips):
     for pair in common:
         layout = rewarded._questions.lay_out(clips[1].clip, None, pair)
         pack = stage_pack(
-            [AnsweredClip(clips[1].clip, layout, pair, 1.0)], rewarded._stager, model.config
+            [AnsweredClip(clips[1].clip, layout, (Target(pair, 1.0),))],
+            rewarded._stager,
+            model.config,
         )
         with torch.no_grad():
             log_p = model(pack.inputs, pack.reads).log_softmax(-1)
@@ -123,7 +126,9 @@ def test_what_earned_more_becomes_likelier(rewarded, clips, monkeypatch):
     def log_p(answer: tuple[int, ...]) -> float:
         layout = rewarded._questions.lay_out(clip.clip, None, answer)
         pack = stage_pack(
-            [AnsweredClip(clip.clip, layout, answer, 1.0)], rewarded._stager, learner.model.config
+            [AnsweredClip(clip.clip, layout, (Target(answer, 1.0),))],
+            rewarded._stager,
+            learner.model.config,
         )
         with torch.no_grad():
             return float(rewarded._compute_log_p(pack).sum())

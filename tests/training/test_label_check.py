@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -10,11 +12,17 @@ from in_process import run_here
 from labelled_clips import settings_of
 
 from ah_ray.errors import ConfigError
-from ah_ray.profile import load_profile
+from ah_ray.profile import Profile, load_profile
 from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, write_labels
 from ah_ray.training.data.assignment import make_order
 from ah_ray.training.data.dataloader import LabelledWindow
-from ah_ray.training.data.label_check import check_answers, check_epochs, check_labels
+from ah_ray.training.data.label_check import (
+    check_answers,
+    check_epochs,
+    check_labels,
+    check_questions,
+)
+from ah_ray.training.data.questions import NamedAnswer
 
 GOOD = "Is there a smile in <video> and <audio>?"
 
@@ -26,15 +34,41 @@ def window(label: bool, question: str | None = None, uri: str = "a.mp4") -> Labe
 BOTH = [window(True), window(False)]
 
 
-def test_a_profile_with_other_answers_cannot_be_trained():
-    for name in ("seed", "seed-why", "seed-inference", "tiny"):
-        check_answers(load_profile(name))
-    ah = load_profile("seed").complete_questions[0]
-    for fields in ({"answers": ("low", "high"), "positive": "high"}, {"positive": "No"}):
-        other = ah.model_copy(update=fields)
-        profile = load_profile("seed").model_copy(update={"questions": (other,)})
-        with pytest.raises(ConfigError, match=r"first question, ah, .* and labels are Yes and No"):
-            check_answers(profile)
+def make_profile(**fields: object) -> Profile:
+    """`seed-why`, whose first question has other fields."""
+    profile = load_profile("seed-why")
+    first, *others = profile.complete_questions
+    asked = (first.model_copy(update=fields), *others)
+    return profile.model_copy(update={"questions": asked})
+
+
+@pytest.mark.parametrize("name", ["seed", "seed-why", "seed-inference", "tiny"])
+def test_labels_are_answers_to_the_first_question_of_our_profiles(name):
+    for method in ("lora", "grpo"):
+        check_answers(settings_of(method=method), load_profile(name), BOTH)
+
+
+def test_labels_that_do_not_say_which_answer_is_right():
+    two = make_profile(answers=("low", "high"), positive="high")
+    check_answers(settings_of(), two, BOTH)  # 1 is high, 0 is low
+    with pytest.raises(ConfigError, match=r"first question, ah, .* --method grpo rewards Yes"):
+        check_answers(settings_of(method="grpo"), two, BOTH)
+    three = make_profile(answers=("low", "medium", "high"), positive="high")
+    named = replace(window(True), answers=(NamedAnswer(question="ah", answer="high"),))
+    check_answers(settings_of(), three, [named, window(True, GOOD)])
+    with pytest.raises(ConfigError, match=r"2 windows have a label of 0 or 1, .* column ah that"):
+        check_answers(settings_of(), three, [named, *BOTH])
+
+
+def test_a_question_with_one_answer_teaches_nothing():
+    profile = load_profile("seed-why")
+    faces = [
+        replace(window(True), answers=(NamedAnswer(question="face", answer=answer),))
+        for answer in ("positive", "negative")
+    ]
+    check_questions(settings_of(), profile, [*BOTH, *faces])
+    with pytest.raises(ConfigError, match=r"all 1 windows .* question face have .* positive"):
+        check_questions(settings_of(), profile, [*BOTH, faces[0]])
 
 
 def check(train, val=(), **settings) -> None:

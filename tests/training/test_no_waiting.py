@@ -6,7 +6,7 @@ from waits import Waits
 
 from ah_ray.omni.model import attention
 from ah_ray.training.steps.packed_thinker import compute_answer_losses
-from ah_ray.training.steps.packs import add_label, stage_pack
+from ah_ray.training.steps.packs import add_labels, stage_pack
 from ah_ray.training.steps.supervised import SupervisedStep
 
 
@@ -28,7 +28,7 @@ def test_a_pass_with_gradients_waits_for_nothing(
     learner, questions, stager, clips, written_out_attention
 ):
     ours = learner(method="lora")
-    pack = stage_pack([add_label(questions, clip) for clip in clips], stager, ours.model.config)
+    pack = stage_pack([add_labels(questions, clip) for clip in clips], stager, ours.model.config)
     with Waits() as waits:
         compute_answer_losses(ours.model, pack).sum().backward()
     assert waits.found == []
@@ -56,6 +56,6 @@ def test_transformers_own_forward_still_works_on_the_same_model(learner, questio
     ours = learner(method="lora")
     text = ours.model.thinker.model.language_model
     its_own = text._deepstack_process
-    pack = stage_pack([add_label(questions, clips[0])], stager, ours.model.config)
+    pack = stage_pack([add_labels(questions, clips[0])], stager, ours.model.config)
     compute_answer_losses(ours.model, pack)
     assert text._deepstack_process == its_own

@@ -13,7 +13,7 @@ from ah_ray.config import Arithmetic
 from ah_ray.omni.inputs.staging import Stager
 from ah_ray.training.steps.learner import load_learner
 from ah_ray.training.steps.packed_thinker import compute_answer_losses, compute_balance_loss
-from ah_ray.training.steps.packs import add_label, stage_pack
+from ah_ray.training.steps.packs import add_labels, stage_pack
 from ah_ray.training.steps.supervised import SupervisedStep
 
 TEXT = {True: "<answer>Yes</answer><|im_end|>", False: "<answer>No</answer><|im_end|>"}
@@ -71,7 +71,7 @@ def test_loss_and_gradients_are_transformers_own(
 @given(order=st.permutations(range(4)), size=st.integers(1, 4))
 def test_neighbours_change_nothing(learner_once, questions, stager_once, clips, order, size):
     """The answer's losses of a clip are the same in every pack."""
-    chosen = [add_label(questions, clips[n]) for n in order[:size]]
+    chosen = [add_labels(questions, clips[n]) for n in order[:size]]
     with torch.no_grad():
         pack = stage_pack(chosen, stager_once, learner_once.model.config)
         together = compute_answer_losses(learner_once.model, pack)
@@ -94,7 +94,7 @@ def stager_once():
 
 def test_balance_loss_is_transformers_own(reference, learner, questions, stager, clips):
     ours = learner(method="full")
-    pack = stage_pack([add_label(questions, clips[0])], stager, ours.model.config)
+    pack = stage_pack([add_labels(questions, clips[0])], stager, ours.model.config)
     compute_answer_losses(ours.model, pack)
     # Without the last token, which predicts nothing and is not fed.
     inputs = reference.inputs(clips[0].clip, TEXT[True].removesuffix("<|im_end|>"))

@@ -28,7 +28,7 @@ def test_positions_of_training_are_those_of_scoring(tiny, profile, times, second
     scorer = OmniScorer.load(tiny, profile=profile, arithmetic=Arithmetic.FLOAT32, device="cpu")
     questions = Questions(profile, load_tokenizer(tiny), 13)
     scored = scorer._prepare(clip).layout
-    taught = questions.lay_out(clip, None, questions.yes)
+    taught = questions.lay_out(clip, None, questions.target(True))
     shared = min(scored.n_tokens, taught.n_tokens)
     assert np.array_equal(scored.positions[:, :shared], taught.positions[:, :shared])
     step = np.diff(scored.positions[0, scored.video]).max()

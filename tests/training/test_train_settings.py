@@ -17,11 +17,13 @@ def test_what_a_method_does_not_look_at_is_no_part_of_it():
     assert len(low_rank) == 6
     of_grpo = {"group", "temperature", "kl", "clip_low", "clip_high", "reward_form"}
     of_grpo |= {"answer_tokens", "as_published"}
+    unset = {"ask", "modality_dropout"}  # trainings from before they existed can be continued
     assert idle == {
-        Method.LORA: of_grpo | {"train_towers", "offload"},
-        Method.FULL: low_rank | of_grpo,
-        Method.GRPO: {"train_towers", "offload"},
+        Method.LORA: of_grpo | unset | {"train_towers", "offload"},
+        Method.FULL: low_rank | of_grpo | unset,
+        Method.GRPO: unset | {"train_towers", "offload"},
     }
+    assert not train_settings(**NEEDED, ask="face", modality_dropout=0.1).idle & unset
 
 
 @pytest.mark.parametrize(

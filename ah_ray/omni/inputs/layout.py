@@ -125,7 +125,8 @@ class SoundGroup:
 
     clips: list[int]  # in the pack
     tower: dict[str, Any]  # the tower's arguments that follow from lengths alone
-    tokens: torch.Tensor  # [k · tokens] where its output goes k times, in 0 … S
+    tokens: torch.Tensor  # where its output goes, in 0 … S
+    rows: torch.Tensor | None  # which of its output goes there; None: all of it, k times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,17 +151,15 @@ class PackLayout:
     longest_read: int
     picked_reads: torch.Tensor  # [P], in 0 … R, clip after clip
     picked_tokens: torch.Tensor  # [P]
-    video: torch.Tensor  # [k · Nv], where the picture's tokens go k times
+    video: torch.Tensor  # where the picture's tokens [Nv] go, in 0 … S
+    video_rows: torch.Tensor | None  # which of them go there; None: all of them, k times
     grid: torch.Tensor  # [n, 3]
     vision_inputs: dict[str, Any]
     sounds: list[SoundGroup]
 
 
 def lay_out_pack(clips: Sequence[ClipLayout], config: Qwen3OmniMoeThinkerConfig) -> PackLayout:
-    """Return the clips' sequences joined. Every tensor is on the CPU.
-
-    All clips of a pack have equally many copies of their picture, and of their sound.
-    """
+    """Return the clips' sequences joined. Every tensor is on the CPU."""
     n_lines = max(len(clip.lengths) for clip in clips)
     segments = [
         (clip, line)
@@ -185,6 +184,10 @@ def lay_out_pack(clips: Sequence[ClipLayout], config: Qwen3OmniMoeThinkerConfig)
         for clip, its in zip(clips, its_reads, strict=True)
     ]
     grid = torch.tensor([clip.grid for clip in clips])
+    video, video_rows = _join_copies(
+        [its[clip.video] for clip, its in zip(clips, rows, strict=True)],
+        [math.prod(clip.grid) // MERGE**2 for clip in clips],
+    )
     return PackLayout(
         ids=torch.from_numpy(ids),
         positions=torch.from_numpy(positions)[:, None],
@@ -199,24 +202,29 @@ def lay_out_pack(clips: Sequence[ClipLayout], config: Qwen3OmniMoeThinkerConfig)
         longest_read=max(2, int(n_reads.max())),
         picked_reads=torch.from_numpy(np.concatenate([its for its, _ in picks])),
         picked_tokens=torch.from_numpy(np.concatenate([tokens for _, tokens in picks])),
-        video=_join_copies(
-            [its[clip.video] for clip, its in zip(clips, rows, strict=True)],
-            [math.prod(clip.grid) // MERGE**2 for clip in clips],
-        ),
+        video=video,
+        video_rows=video_rows,
         grid=grid,
         vision_inputs=_make_vision_inputs(grid, config),
         sounds=[
-            SoundGroup(
-                clips=group,
-                tower=_make_audio_inputs([clips[i].n_mel_frames for i in group], config),
-                tokens=_join_copies(
-                    [rows[i][clips[i].audio] for i in group],
-                    [count_audio_tokens(clips[i].n_mel_frames) for i in group],
-                ),
-            )
+            _make_sound_group(group, clips, rows, config)
             for group in group_sounds([clip.n_mel_frames for clip in clips])
         ],
     )
+
+
+def _make_sound_group(
+    group: list[int],
+    clips: Sequence[ClipLayout],
+    rows: Sequence[np.ndarray],
+    config: Qwen3OmniMoeThinkerConfig,
+) -> SoundGroup:
+    tokens, source = _join_copies(
+        [rows[i][clips[i].audio] for i in group],
+        [count_audio_tokens(clips[i].n_mel_frames) for i in group],
+    )
+    tower = _make_audio_inputs([clips[i].n_mel_frames for i in group], config)
+    return SoundGroup(clips=group, tower=tower, tokens=tokens, rows=source)
 
 
 def _gather_ranges(
@@ -233,11 +241,37 @@ def _make_boundaries(lengths: np.ndarray) -> torch.Tensor:
     return torch.tensor([0, *lengths.cumsum()], dtype=torch.int32)
 
 
-def _join_copies(rows: Sequence[np.ndarray], lengths: Sequence[int]) -> torch.Tensor:
-    """Return where a tower's output goes: its first copy for all clips, then its second."""
-    split = [its.reshape(-1, length) for its, length in zip(rows, lengths, strict=True)]
-    copies = zip(*split, strict=True)
-    return torch.from_numpy(np.concatenate([np.arange(0), *(r for copy in copies for r in copy)]))
+def _join_copies(
+    places: Sequence[np.ndarray], lengths: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return where a tower's output goes, and which of its rows, or None if all go k times.
+
+    `places` are those of each clip, whose output has this many rows. All clips that are asked the
+    same have equally many copies: then the first copy comes for all clips, then the second.
+    """
+    split = [its.reshape(-1, length) for its, length in zip(places, lengths, strict=True)]
+    if len(set(map(len, split))) == 1:
+        copies = zip(*split, strict=True)
+        joined = [np.arange(0), *(its for copy in copies for its in copy)]
+        return torch.from_numpy(np.concatenate(joined)), None
+    starts = np.cumsum([0, *lengths])
+    rows = [
+        np.tile(np.arange(start, start + length), len(its))
+        for its, start, length in zip(split, starts, lengths, strict=False)
+    ]
+    return torch.from_numpy(np.concatenate(places)), torch.from_numpy(np.concatenate(rows))
+
+
+def copy_output(
+    output: torch.Tensor, places: torch.Tensor, rows: torch.Tensor | None
+) -> torch.Tensor:
+    """Return what of a tower's output [N, D] goes to each of `places`: [places, D].
+
+    `rows` are the layout's: which of the output, or None for all of it, k times.
+    """
+    if rows is not None:
+        return output[rows]
+    return output if len(output) == len(places) else output.repeat(len(places) // len(output), 1)
 
 
 def _make_vision_inputs(grid: torch.Tensor, config: Qwen3OmniMoeThinkerConfig) -> dict[str, Any]:

@@ -71,17 +71,22 @@ def attend_packed(
     cu_seq_lens_k: torch.Tensor | None = None,
     max_length_q: int | None = None,
     max_length_k: int | None = None,
+    key_rows: torch.Tensor | None = None,
     **_: object,
 ) -> tuple[torch.Tensor, None]:
     """Call `attend` with the arguments of transformers: [1, H, S, D] → [1, S, H, D].
 
-    Raise RuntimeError if there are no boundaries: without them clips would see one another.
+    `key_rows` [K] are the positions of the segments' keys, where those are not the S positions
+    themselves. Raise RuntimeError if there are no boundaries: without them clips would see one
+    another.
     """
     if cu_seq_lens_q is None or cu_seq_lens_k is None or attention_mask is not None:
         raise RuntimeError("packed attention takes segment boundaries, and no mask")
     if max_length_q is None or max_length_k is None:
         raise RuntimeError("packed attention takes the length of the longest segment")
     query, key, value = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    if key_rows is not None:
+        key, value = take_rows(key, key_rows), take_rows(value, key_rows)
     attended = attend(
         query,
         key,
@@ -94,6 +99,30 @@ def attend_packed(
 
 
 AttentionInterface.register(PACKED, attend_packed)
+
+
+def take_rows(tensor: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return `tensor[rows]`, with gradients that are summed in float32.
+
+    A row that many forks share gets a gradient from each of them: in bf16, small ones are lost.
+    """
+    taken: torch.Tensor = _TakeRows.apply(tensor, rows)  # type: ignore[no-untyped-call]
+    return taken
+
+
+class _TakeRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(rows)
+        ctx.n_rows = len(tensor)
+        return tensor[rows]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        wide = torch.promote_types(gradient.dtype, torch.float32)
+        summed = gradient.new_zeros((ctx.n_rows, *gradient.shape[1:]), dtype=wide)
+        return summed.index_add_(0, rows, gradient.to(wide)).to(gradient.dtype), None
 
 
 Kernel = Callable[

@@ -17,7 +17,7 @@ from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 
 from ah_ray.config import Arithmetic
 from ah_ray.interfaces.callbacks import MessageCallback, ignore_message
-from ah_ray.omni.inputs.layout import PackLayout
+from ah_ray.omni.inputs.layout import PackLayout, copy_output
 from ah_ray.omni.inputs.staging import PackInputs, StagedPack, Stager
 from ah_ray.omni.model.attention import Segments
 from ah_ray.omni.model.experts import RunExperts, choose_experts, run_by_torch
@@ -99,11 +99,11 @@ class Thinker:
         layout = inputs.layout
         embeds = self._text.embed_tokens(layout.ids)
         seen, deepstack = self._run_vision(inputs)
-        embeds.index_copy_(0, layout.video, _repeat(seen, layout.video))
+        embeds.index_copy_(0, layout.video, copy_output(seen, layout.video, layout.video_rows))
         for sounds, mels in zip(layout.sounds, inputs.mels, strict=True):
             if len(sounds.tokens):
                 heard = self._audio_tower(padded_feature=mels, **sounds.tower).pooler_output
-                embeds.index_copy_(0, sounds.tokens, _repeat(heard, sounds.tokens))
+                embeds.index_copy_(0, sounds.tokens, copy_output(heard, sounds.tokens, sounds.rows))
         hidden = self._run_language_model(embeds, deepstack, layout)
         return self._pick_log_probabilities(hidden, layout), hidden
 
@@ -150,8 +150,8 @@ class Thinker:
                 key_rows=inputs.key_rows,
             )
             if depth < len(deepstack):
-                added = _repeat(deepstack[depth], layout.video).to(hidden.device)
-                hidden.index_add_(0, inputs.video, added)
+                added = copy_output(deepstack[depth], layout.video, layout.video_rows)
+                hidden.index_add_(0, inputs.video, added.to(hidden.device))
         device = last.input_layernorm.weight.device
         inputs, hidden = inputs_on(device), hidden.to(device)
         segments = replace(
@@ -193,8 +193,3 @@ class Thinker:
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
                 torch.cuda.empty_cache()
-
-
-def _repeat(output: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Return a tower's output [N, D] as often as there are places for it: [rows, D]."""
-    return output if len(output) == len(rows) else output.repeat(len(rows) // len(output), 1)

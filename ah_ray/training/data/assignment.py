@@ -22,6 +22,7 @@ from ah_ray.profile import Profile
 from ah_ray.study.labelled_manifest import read_about
 from ah_ray.training import plan
 from ah_ray.training.data.dataloader import DecodeStage, LabelledWindow
+from ah_ray.training.data.named_labels import Row, add_answers, count_answers
 from ah_ray.training.data.sampler import Order, OrderWindow, choose_lanes, compute_label_weights
 from ah_ray.training.data.windows_decoder import VisitSettings
 from ah_ray.training.settings import Balance, TrainSettings
@@ -64,25 +65,48 @@ class Machines:
 
 
 def select_windows(
-    labels: pa.Table, split: str, settings: TrainSettings
+    labels: pa.Table,
+    split: str,
+    settings: TrainSettings,
+    answers: Sequence[Row] = (),
+    profile: Profile | None = None,
 ) -> tuple[LabelledWindow, ...]:
-    """Return the labelled windows of a split; with `--balance weights`, with balanced weights."""
-    rows = [
-        LabelledWindow(
-            uri=row["uri"],
-            start_s=row["start_s"],
-            end_s=row["end_s"],
-            label=bool(row["label"]),
-            question=row["question"],
-            weight=row["weight"],
+    """Return the windows of a split that have a label; with `--balance weights`, with its weights.
+
+    `answers` are labels of the questions of `profile`, from `select_answers`. Raise ConfigError if
+    they contradict one another.
+    """
+    named = [
+        (
+            row["video_id"],
+            LabelledWindow(
+                uri=row["uri"],
+                start_s=row["start_s"],
+                end_s=row["end_s"],
+                label=None if row["label"] is None else bool(row["label"]),
+                question=row["question"],
+                weight=row["weight"],
+            ),
         )
         for row in labels.to_pylist()
         if row["split"] == split
     ]
+    rows = [row for _, row in named] if profile is None else add_answers(named, answers, profile)
+    rows = [row for row in rows if row.label is not None or row.answers]
     if settings.balance is Balance.WEIGHTS and split == "train":
         no, yes = compute_label_weights(make_order_windows(rows))
-        rows = [replace(row, weight=row.weight * (yes if row.label else no)) for row in rows]
+        rows = [_multiply_weight(row, yes if row.label else no, profile) for row in rows]
     return tuple(rows)
+
+
+def _multiply_weight(row: LabelledWindow, factor: float, profile: Profile | None) -> LabelledWindow:
+    """Return a window whose label of the first question counts by a factor more."""
+    first = profile and profile.complete_questions[0].name
+    answers = tuple(
+        replace(one, weight=one.weight * factor) if one.question == first else one
+        for one in row.answers
+    )
+    return replace(row, weight=row.weight * factor, answers=answers)
 
 
 def make_order_windows(rows: Sequence[LabelledWindow]) -> list[OrderWindow]:
@@ -174,6 +198,7 @@ def make_assignment(
                 "train_windows": len(train_rows),
                 "train_participants": len(people),
                 "val_windows": len(val_rows),
+                **_describe_questions(train_rows, profile),
             },
             "profile": profile.model_dump(mode="json"),
             "settings": {
@@ -189,3 +214,14 @@ def make_assignment(
         },
         journal=None,
     )
+
+
+def _describe_questions(train: Sequence[LabelledWindow], profile: Profile) -> dict[str, Any]:
+    """Return how many windows each question is learned from; nothing if none is labelled by name.
+
+    So a training from labels of the first question is described as it was before there were others.
+    """
+    if not any(row.answers for row in train):
+        return {}
+    counts = count_answers(train, profile)
+    return {"questions": {name: sum(of.values()) for name, of in counts.items()}}

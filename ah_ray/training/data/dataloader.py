@@ -16,7 +16,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from ah_ray import clip_tables
 from ah_ray.records import Clip
-from ah_ray.training.data.questions import LabelledClip
+from ah_ray.training.data.questions import LabelledClip, NamedAnswer
 from ah_ray.training.data.windows_decoder import VisitSettings, WindowsDecoder
 
 MOST_BLOCKS = 10_000
@@ -29,9 +29,10 @@ class LabelledWindow:
     uri: str
     start_s: float
     end_s: float
-    label: bool
+    label: bool | None  # whether the first question's answer is the positive one; None: unknown
     question: str | None
     weight: float
+    answers: tuple[NamedAnswer, ...] = ()  # to the profile's questions, by name
 
 
 @dataclass(slots=True, eq=False)
@@ -156,6 +157,7 @@ class ClipLoader:
                     label=row.label,
                     question=row.question,
                     weight=row.weight,
+                    answers=row.answers,
                 )
         return max(through, visit - 1)  # a visit whose decoder died has no last row
 

@@ -26,7 +26,7 @@ class OrderWindow:
     """What the order needs to know of a window."""
 
     video: int  # windows of one video share it
-    label: bool
+    label: bool | None  # None: the question itself has no label
     simple: bool = False  # it asks one of the simpler questions
 
 
@@ -96,7 +96,8 @@ class Order:
         fewer = min(map(len, sides))
         random = self._make_generator(epoch, 1)
         drawn = (random.permutation(side)[:fewer] for side in sides)
-        return sorted(int(window) for side in drawn for window in side)
+        unlabelled = [n for n in asked if self.windows[n].label is None]  # other questions have one
+        return sorted([*unlabelled, *(int(window) for side in drawn for window in side)])
 
     def _shuffle_lane(self, lane: Sequence[int], epoch: int, number: int) -> list[int]:
         random = self._make_generator(epoch, 2 + number)
@@ -132,8 +133,10 @@ def choose_lanes(batch: int, workers: int) -> int:
 
 
 def compute_label_weights(windows: Sequence[OrderWindow]) -> tuple[float, float]:
-    """Return weights of No and Yes with which both labels count the same: N / (2 · n)."""
-    n_yes = sum(window.label for window in windows)
-    n_no = len(windows) - n_yes
-    no, yes = (len(windows) / (2 * n) if n else 1.0 for n in (n_no, n_yes))
+    """Return weights of No and Yes with which both labels count the same: N / (2 · n).
+
+    N are the windows with a label.
+    """
+    n_no, n_yes = (sum(window.label is label for window in windows) for label in (False, True))
+    no, yes = ((n_no + n_yes) / (2 * n) if n else 1.0 for n in (n_no, n_yes))
     return no, yes

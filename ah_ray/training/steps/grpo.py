@@ -23,7 +23,7 @@ from transformers import DynamicCache
 from ah_ray.omni.inputs.config_parts import get_text_config
 from ah_ray.omni.inputs.staging import Stager
 from ah_ray.profile import NO, YES, answer_word
-from ah_ray.training.data.questions import LabelledClip, Questions
+from ah_ray.training.data.questions import LabelledClip, Questions, Target
 from ah_ray.training.settings import RewardForm, TrainSettings
 from ah_ray.training.steps.collective import sum_over_workers
 from ah_ray.training.steps.learner import Learner
@@ -99,7 +99,7 @@ class RewardStep:
         self._stager = stager
         self._settings = settings
         self._token_budget = token_budget
-        self._end = questions.yes[-1]
+        self._end = questions.end
 
     def add_gradients(self, clips: Sequence[LabelledClip], step: int) -> RewardMeasures:
         """Add a step's gradients to the parameters: those of the loss over all workers' clips."""
@@ -109,7 +109,9 @@ class RewardStep:
         sampled, rewards = [], []
         for clip in clips:
             answers = self.draw(clip, step)
-            its = torch.tensor([self._compute_reward(tokens, clip.label) for tokens in answers])
+            its = torch.tensor(
+                [self._compute_reward(tokens, bool(clip.label)) for tokens in answers]
+            )
             rewards.append(float(its.mean()))
             better = compute_advantages(its[None], unbiased=self._settings.as_published)[0]
             sampled += self._weigh_answers(clip, answers, better.tolist())
@@ -175,9 +177,11 @@ class RewardStep:
             hash((self._settings.seed, step, clip.window)) % 2**63
         )
         layout = self._questions.lay_out(clip.clip, clip.question, (self._end,))
-        pack = stage_pack([AnsweredClip(clip.clip, layout, (0,), 0.0)], self._stager, model.config)
+        pack = stage_pack(
+            [AnsweredClip(clip.clip, layout, (Target((0,), 0.0),))], self._stager, model.config
+        )
         cache = DynamicCache(config=get_text_config(model.config))
-        logits = model(pack.inputs, pack.reads, cache)
+        logits = model(pack.inputs, pack.reads, cache).float()
         cache.batch_repeat_interleave(group)
         logits = logits.expand(group, -1)
         place = pack.inputs.layout.positions.max() + 1
@@ -204,7 +208,9 @@ class RewardStep:
         return [
             _SampledAnswer(
                 AnsweredClip(
-                    clip.clip, self._questions.lay_out(clip.clip, clip.question, answer), answer, 1
+                    clip.clip,
+                    self._questions.lay_out(clip.clip, clip.question, answer),
+                    (Target(answer, 1.0),),
                 ),
                 sum(its) / (len(answers) * len(answer)),
                 len(its) / (len(answers) * len(answer)),
@@ -214,7 +220,7 @@ class RewardStep:
 
     def _compute_log_p(self, pack: Pack) -> torch.Tensor:
         """Return [R] log-probabilities of the drawn tokens."""
-        logits = self._learner.model(pack.inputs, pack.reads) / self._settings.temperature
+        logits = self._learner.model(pack.inputs, pack.reads).float() / self._settings.temperature
         return -F.cross_entropy(logits, pack.targets, reduction="none")
 
     def _decode_answer(self, tokens: tuple[int, ...]) -> str:

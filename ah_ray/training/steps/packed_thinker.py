@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 from transformers import (
     DynamicCache,
     Qwen3OmniMoeThinkerConfig,
@@ -21,9 +22,12 @@ from transformers import (
 from transformers.models.qwen3_omni_moe.modeling_qwen3_omni_moe import load_balancing_loss_func
 
 from ah_ray.omni.inputs.config_parts import get_text_config
+from ah_ray.omni.inputs.layout import copy_output
 from ah_ray.omni.inputs.staging import PackInputs
 from ah_ray.omni.model.attention import PACKED
 from ah_ray.training.steps.packs import Pack
+
+_READS_AT_ONCE = 256
 
 
 class PackedThinker(nn.Module):
@@ -46,7 +50,7 @@ class PackedThinker(nn.Module):
     def forward(
         self, inputs: PackInputs, reads: torch.Tensor, cache: DynamicCache | None = None
     ) -> torch.Tensor:
-        """Return logits [R, V] float32 of the next token at the positions `reads` [R].
+        """Return logits [R, V] of the next token at the positions `reads` [R], in the model's type.
 
         A `cache` keeps keys and values of a pack of one clip, for `continue_answers`.
         """
@@ -60,9 +64,12 @@ class PackedThinker(nn.Module):
                 model.audio_tower(padded_feature=mels, **sounds.tower).pooler_output
                 for sounds, mels in zip(layout.sounds, inputs.mels, strict=True)
             ]
-        embeds = embeds.index_copy(0, layout.video, seen.pooler_output.to(embeds.dtype))
+        places, rows = layout.video, layout.video_rows
+        shown = copy_output(seen.pooler_output.to(embeds.dtype), places, rows)
+        embeds = embeds.index_copy(0, places, shown)
         for sounds, tokens in zip(layout.sounds, heard, strict=True):
-            embeds = embeds.index_copy(0, sounds.tokens, tokens.to(embeds.dtype))
+            played = copy_output(tokens.to(embeds.dtype), sounds.tokens, sounds.rows)
+            embeds = embeds.index_copy(0, sounds.tokens, played)
         with _deepstack_by_places(text):
             hidden = text(
                 inputs_embeds=embeds[None],
@@ -71,14 +78,17 @@ class PackedThinker(nn.Module):
                 past_key_values=cache,
                 use_cache=cache is not None,
                 visual_pos_masks=layout.video,
-                deepstack_visual_embeds=seen.deepstack_features,
+                deepstack_visual_embeds=[
+                    copy_output(features, places, rows) for features in seen.deepstack_features
+                ],
                 cu_seq_lens_q=layout.boundaries,
-                cu_seq_lens_k=layout.boundaries,
+                cu_seq_lens_k=layout.key_boundaries,
                 max_length_q=layout.longest,
-                max_length_k=layout.longest,
+                max_length_k=layout.longest_key,
+                key_rows=layout.key_rows,
             ).last_hidden_state[0]
         logits: torch.Tensor = self.thinker.lm_head(hidden[reads])
-        return logits.float()
+        return logits
 
     @contextmanager
     def use_unpacked_attention(self) -> Iterator[None]:
@@ -130,8 +140,23 @@ def _add_features(
 
 
 def compute_answer_losses(model: PackedThinker, pack: Pack) -> torch.Tensor:
-    """Return the cross-entropy [R] of each token of the answers."""
-    return F.cross_entropy(model(pack.inputs, pack.reads), pack.targets, reduction="none")
+    """Return the cross-entropy [R] float32 of each token of the answers, of all lines.
+
+    Some reads at a time, and computed again for the backward pass: a read has a number for each of
+    150,000 tokens, and many questions have many reads.
+    """
+    parts = zip(
+        model(pack.inputs, pack.reads).split(_READS_AT_ONCE),
+        pack.targets.split(_READS_AT_ONCE),
+        strict=True,
+    )
+    if len(pack.targets) <= _READS_AT_ONCE:
+        return torch.cat([_compute_losses(*part) for part in parts])
+    return torch.cat([checkpoint(_compute_losses, *part, use_reentrant=False) for part in parts])
+
+
+def _compute_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits.float(), targets, reduction="none")
 
 
 def compute_balance_loss(model: PackedThinker) -> torch.Tensor:

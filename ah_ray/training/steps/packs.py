@@ -1,4 +1,7 @@
-"""Pack labelled clips for a pass: layout, pixels, sound, and the token that each read predicts."""
+"""Pack labelled clips for a pass: layout, pixels, sound, and the token that each read predicts.
+
+A clip is one look: all its questions share what their prompts have in common.
+"""
 
 from __future__ import annotations
 
@@ -14,48 +17,59 @@ from ah_ray.omni.inputs.packing import pack_clips
 from ah_ray.omni.inputs.staging import PackInputs, Stager
 from ah_ray.omni.inputs.vision import UNIT_PX
 from ah_ray.records import Clip
-from ah_ray.training.data.questions import LabelledClip, Questions
+from ah_ray.training.data.questions import LabelledClip, Questions, Target
+
+_COPIES_OF_A_TOKEN = 16
+"""So many copied keys and values take about the memory that a pass keeps of one token."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnsweredClip:
-    """A clip with the answer that its last tokens spell."""
+    """A clip with the answers that the last tokens of its lines spell."""
 
     clip: Clip
     layout: ClipLayout
-    answer: tuple[int, ...]
-    weight: float
+    targets: tuple[Target, ...]  # of each line
 
     @property
     def weighted_tokens(self) -> float:
         """Return its share of the loss's denominator."""
-        return self.weight * len(self.answer)
+        return sum(target.weight * len(target.tokens) for target in self.targets)
+
+    @property
+    def cost(self) -> int:
+        """Return how much of a pass's token budget it takes: its tokens, and copies of its keys."""
+        n_keys = sum(map(len, self.layout.keys))
+        return self.layout.n_tokens + (n_keys - self.layout.n_tokens) // _COPIES_OF_A_TOKEN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pack:
     """n clips of one pass on their device, with what their answers need.
 
-    R reads are all positions that predict a token of an answer, clip after clip.
+    R reads are all positions that predict a token of an answer, segment after segment: so the first
+    lines of all clips come first.
     """
 
     inputs: PackInputs
-    reads: torch.Tensor  # [R], positions in 0 … S
     targets: torch.Tensor  # [R], the token that follows
     weights: torch.Tensor  # [R] float32
     clips: torch.Tensor  # [R], whose answer it is, in 0 … n
     values: Mapping[str, torch.Tensor]  # what the caller gave for each clip [n]
 
     @property
+    def reads(self) -> torch.Tensor:
+        """Return the positions [R] in 0 … S that are read."""
+        return self.inputs.layout.reads
+
+    @property
     def n_tokens(self) -> int:
         return len(self.inputs.layout.ids)
 
 
-def add_label(questions: Questions, labelled: LabelledClip) -> AnsweredClip:
-    """Return the clip with the answer of its label."""
-    answer = questions.target(labelled.label)
-    layout = questions.lay_out(labelled.clip, labelled.question, answer)
-    return AnsweredClip(labelled.clip, layout, answer, labelled.weight)
+def add_labels(questions: Questions, labelled: LabelledClip) -> AnsweredClip:
+    """Return the clip with the answers of its labels."""
+    return AnsweredClip(labelled.clip, *questions.lay_out_look(labelled))
 
 
 def make_blank_clip(questions: Questions) -> AnsweredClip:
@@ -67,12 +81,13 @@ def make_blank_clip(questions: Questions) -> AnsweredClip:
         frames=np.zeros((2, UNIT_PX, UNIT_PX, 3), np.uint8),
         samples=np.zeros(400, np.float32),
     )
-    return add_label(questions, LabelledClip(window=-1, clip=clip, label=False, weight=0.0))
+    target = Target(questions.spell(questions.first, questions.first.answers[-1]), 0.0)
+    return AnsweredClip(clip, questions.lay_out(clip, None, target.tokens), (target,))
 
 
 def split_into_packs(clips: Sequence[AnsweredClip], token_budget: int) -> list[list[AnsweredClip]]:
     """Return the clips of each pass, packed as in scoring."""
-    chosen = pack_clips([clip.layout.n_tokens for clip in clips], token_budget)
+    chosen = pack_clips([clip.cost for clip in clips], token_budget)
     return [[clips[index] for index in indices] for indices in chosen]
 
 
@@ -87,14 +102,20 @@ def stage_pack(
     All of it is copied beside running work, and the device's current stream waits for the copy.
     """
     layout = lay_out_pack([clip.layout for clip in clips], config)
-    ends = layout.boundaries[1:].tolist()
-    lengths = torch.tensor([len(clip.answer) for clip in clips])
-    reads = [range(end - len(clip.answer), end) for clip, end in zip(clips, ends, strict=True)]
+    n_lines = max(len(clip.targets) for clip in clips)
+    targets = [  # in the order of the layout's segments
+        (number, clip.targets[line])
+        for line in range(n_lines)
+        for number, clip in enumerate(clips)
+        if line < len(clip.targets)
+    ]
+    lengths = torch.tensor([len(target.tokens) for _, target in targets])
     extra = {
-        "reads": torch.tensor([place for its in reads for place in its]),
-        "targets": torch.tensor([token for clip in clips for token in clip.answer]),
-        "weights": torch.tensor([clip.weight for clip in clips]).repeat_interleave(lengths),
-        "clips": torch.arange(len(clips)).repeat_interleave(lengths),
+        "targets": torch.tensor([token for _, target in targets for token in target.tokens]),
+        "weights": torch.tensor([target.weight for _, target in targets]).repeat_interleave(
+            lengths
+        ),
+        "clips": torch.tensor([number for number, _ in targets]).repeat_interleave(lengths),
     }
     inputs = stager.stage(
         [clip.clip.frames for clip in clips if clip.clip.frames is not None],

@@ -12,7 +12,7 @@ from ah_ray.training.data.questions import LabelledClip, Questions
 from ah_ray.training.steps.collective import find_largest, sum_over_workers
 from ah_ray.training.steps.learner import Learner
 from ah_ray.training.steps.packed_thinker import compute_answer_losses, compute_balance_loss
-from ah_ray.training.steps.packs import add_label, make_blank_clip, split_into_packs, stage_pack
+from ah_ray.training.steps.packs import add_labels, make_blank_clip, split_into_packs, stage_pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class StepLoss:
 
 
 class SupervisedStep:
-    """Losses and gradients of labelled clips."""
+    """Losses and gradients of labelled clips, each with one or more labelled questions."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class SupervisedStep:
         """
         model, learner = self._learner.model, self._learner
         packs = split_into_packs(
-            [add_label(self._questions, clip) for clip in clips], self._token_budget
+            [add_labels(self._questions, clip) for clip in clips], self._token_budget
         )
         weight: float = sum(clip.weighted_tokens for clips in packs for clip in clips)
         tokens: float = sum(clip.layout.n_tokens for clips in packs for clip in clips)
@@ -67,7 +67,7 @@ class SupervisedStep:
             )
             total = answers
             if self._balance:
-                share = sum(clip.weight > 0 for clip in pack) and on_device.n_tokens / tokens
+                share = any(clip.weighted_tokens for clip in pack) and on_device.n_tokens / tokens
                 uneven = compute_balance_loss(model) * share
                 total = answers + self._balance * uneven
                 balance += uneven.detach()
