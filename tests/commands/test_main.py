@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import sysconfig
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from ah_ray.commands.main import COMMANDS
@@ -84,31 +81,3 @@ def test_flags_of_all_commands_import_little():
     slow = {"numpy", "pyarrow", "fsspec", "av", "jinja2", "ray", "torch", "transformers"}
     assert {"pydantic", "rich", "typer"} <= set(modules) and not slow & set(modules)
     assert int(count) < 800  # about 400, in a third of a second; torch alone has 1,000
-
-
-@pytest.mark.heavy
-def test_an_installed_wheel_scores_the_demonstration_from_another_folder(tmp_path):
-    """The clone is not on the path; the packages that the wheel needs are those of these tests."""
-    source, wheels, place = tmp_path / "source", tmp_path / "wheels", tmp_path / "env"
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(source)], check=True)
-    pip = [sys.executable, "-m", "pip", "-q"]
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(source)]
-    subprocess.run(build, check=True)
-    subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-    python = place / "bin" / "python"
-    (packages,) = place.glob("lib/python*/site-packages")
-    (packages / "needed.pth").write_text(sysconfig.get_path("purelib"))  # not its own .pth files
-    (wheel,) = wheels.glob("*.whl")
-    subprocess.run([python, "-m", "pip", "-q", "install", "--no-deps", str(wheel)], check=True)
-
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    environment = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
-    command = [str(place / "bin" / "ah-ray"), "score", "--demo"]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Timeline of" in done.stdout
-    (table,) = folder.rglob("verdicts.parquet")
-    assert pq.read_table(table).num_rows > 5

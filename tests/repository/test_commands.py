@@ -54,6 +54,15 @@ def test_a_push_runs_what_ci_runs():
     assert [step["run"] for step in steps if "run" in step] == ["bash .ci/run"]
 
 
+def test_ci_runs_on_all_supported_pythons_and_tries_the_built_wheel():
+    jobs = workflow("ci.yml")["jobs"]
+    oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
+    assert jobs["ci"]["strategy"]["matrix"]["python"] == [oldest, "3.12", "3.13"]
+    steps = [step["run"] for step in jobs["package"]["steps"] if "run" in step]
+    assert steps[0] == "bash .ci/build"
+    assert "env/bin/ah-ray score --demo" in steps[-1]
+
+
 def test_long_tests_have_a_schedule_that_contributors_can_read():
     long = workflow("long.yml")
     (step,) = [step for step in long["jobs"]["long"]["steps"] if "run" in step]
