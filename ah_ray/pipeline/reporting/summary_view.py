@@ -14,6 +14,7 @@ from ah_ray.errors import ErrorKind
 from ah_ray.escaping import escape_text
 from ah_ray.exit_status import ExitStatus
 from ah_ray.output.read import has_answers, read_verdicts
+from ah_ray.output.row_files import EMBEDDINGS_FOLDER
 from ah_ray.output.runs import RunSummary
 from ah_ray.remarks import Remark
 from ah_ray.units import format_clock, format_count
@@ -86,6 +87,8 @@ def _lines(out: str, summary: RunSummary) -> Iterator[str]:
     yield f"          {out}/clips.parquet"
     if has_answers(out):
         yield f"          {out}/answers.parquet"
+    if summary.settings.get("keep_embeddings"):
+        yield f"          {out}/{EMBEDDINGS_FOLDER}/"
     yield f"Run       {out}/runs/{summary.run_id}.json"
 
 

@@ -87,10 +87,10 @@ def _choice_lines(choice: Choice) -> Iterator[str]:
         f"{format_count(choice.n_people, whose)}"
     )
     if choice.by_doubt:
-        how = "calibrated" if choice.is_calibrated else "not calibrated"
+        how = "calibrated" if choice.is_calibrated else "not calibrated (--calibration)"
         models = f", {choice.n_models} models" if choice.n_models > 1 else ""
         yield (
-            f"Doubt from {max(choice.doubt):.2f} to {min(choice.doubt):.2f} bits, where 1 is most; "
+            f"Doubt from {max(choice.doubt):.2f} to {min(choice.doubt):.2f}, where 1 is most; "
             f"probabilities {how}{models}"
         )
     if choice.is_diverse and not choice.people_known:

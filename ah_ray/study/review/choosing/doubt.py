@@ -1,11 +1,12 @@
 """How uncertain it is what a model, or several, answer about a clip. Pure.
 
-    doubt = (H(p̄) + J) / 2      in bits, from 0 to 1
+    doubt = H(p̄)              of one model
+    doubt = (H(p̄) + J) / 2    of several; in bits, from 0 to 1
 
 H(p̄) is the entropy of the answer: 1 where Yes and No are equally probable, 0 where one is certain.
 p̄ is the mean over the models of their calibrated probabilities, each shifted in its logit so that
 its Yes begins at one half. J = H(p̄) − mean H(p) is how far the models differ, the Jensen–Shannon
-divergence of their answers: 0 for one model, 1 where certain ones contradict each other.
+divergence of their answers: 0 where they agree, 1 where certain ones contradict each other.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def measure_doubt(p: Floats) -> Floats:
         mean = np.where(known, p, 0.0).sum(axis=1) / n_known
         of_each = np.where(known, _entropy(p), 0.0).sum(axis=1) / n_known
     of_mean = _entropy(mean)
-    differ = np.maximum(of_mean - of_each, 0.0) if p.shape[1] > 1 else 0.0
-    return np.asarray((of_mean + differ) / 2)
+    if p.shape[1] == 1:
+        return of_mean
+    return np.asarray((of_mean + np.maximum(of_mean - of_each, 0.0)) / 2)
 
 
 def _entropy(p: Floats) -> Floats:

@@ -95,7 +95,7 @@ def test_a_calibration_says_what_is_doubtful(out, tmp_path):
         out, Wish(top=1, doubtful=True, diverse=False, calibration=(str(tmp_path / "c.json"),))
     )
     assert [(one.video.video_id, one.clip_index) for one in found.moments] == [("a1", 2)]
-    assert found.is_calibrated and found.doubt[0] == pytest.approx(0.5)
+    assert found.is_calibrated and found.doubt[0] == pytest.approx(1)
 
 
 def test_a_calibration_of_other_scores_is_refused(out, tmp_path):

@@ -19,10 +19,10 @@ def doubt(*p: float) -> float:
     return float(measure_doubt(np.array([p]))[0])
 
 
-def test_of_one_model_it_is_half_the_entropy():
-    assert doubt(0.5) == pytest.approx(0.5)
+def test_of_one_model_it_is_the_entropy():
+    assert doubt(0.5) == pytest.approx(1)
     assert doubt(0.0) == pytest.approx(0.0, abs=1e-9)
-    assert doubt(0.25) == pytest.approx((0.25 * 2 + 0.75 * math.log2(4 / 3)) / 2)
+    assert doubt(0.25) == pytest.approx(0.25 * 2 + 0.75 * math.log2(4 / 3))
 
 
 def test_models_that_contradict_each_other_are_the_most_doubtful():
@@ -39,7 +39,7 @@ def test_it_is_between_0_and_1_and_does_not_depend_on_the_answer(p):
 
 @given(P)
 def test_a_model_without_a_score_is_left_out(p):
-    assert doubt(p, math.nan) == pytest.approx(doubt(p))
+    assert doubt(p, math.nan) == pytest.approx(doubt(p, p))
     assert math.isnan(doubt(math.nan, math.nan))
 
 
