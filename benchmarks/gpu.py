@@ -64,11 +64,13 @@ def make_bench(tiny: bool) -> Bench:
     config, tokenizer = tiny_size() if tiny else full_size()
     model = make_model(config, tokenizer, DTYPES[setup.plain], setup.device)
     prepare_model(model, setup.plain)
-    return Bench(
+    bench = Bench(
         model=model, config=config, tokenizer=tokenizer, setup=setup,
         n_compared=4 if tiny else 50, n_packs=3 if tiny else 20, n_train=4 if tiny else 32,
         file_bytes=1 << (20 if tiny else 33),
     )  # fmt: skip
+    bench.choose_experts()
+    return bench
 
 
 def describe_machine(bench: Bench) -> dict[str, str]:

@@ -30,6 +30,7 @@ from ah_ray.interfaces.scorer import CALLS_AT_ONCE, CLIPS_PER_GPU_CALL
 from ah_ray.omni.flops import count_clip_flops
 from ah_ray.omni.model.attention import PACKED
 from ah_ray.omni.model.capability import check_device
+from ah_ray.omni.model.experts import RunExperts, choose_experts, run_by_torch
 from ah_ray.omni.model.loading import DTYPES, prepare_model
 from ah_ray.omni.model.thinker import Thinker
 from ah_ray.omni.scorer import OmniScorer
@@ -111,7 +112,7 @@ def score_all(scorer: OmniScorer, clips: Sequence[Clip]) -> list[float | None]:
         return [score.p_ah for scores in threads.map(scorer.score, calls) for score in scores]
 
 
-def ways_of(setup: Setup, size: str, model, tokenizer, arithmetic: Arithmetic, theirs: bool):
+def ways_of(setup: Setup, size: str, model, tokenizer, run_experts: RunExperts, *, theirs: bool):
     """(name, run, number of clips, scorer) of each way at one size."""
     name, height_px, width_px = setup.profiles[size]
     clips = make_clips(setup.n_clips, height_px, width_px)
@@ -135,7 +136,7 @@ def ways_of(setup: Setup, size: str, model, tokenizer, arithmetic: Arithmetic, t
             len(batches),
             None,
         )
-    thinker = Thinker(model)
+    thinker = Thinker(model, run_experts)
     for budget in (1, *setup.budgets):
         scorer = OmniScorer.from_thinker(thinker, tokenizer, load_profile(name), budget)
         label = "alone" if budget == 1 else f"packs of {scorer.token_budget:,} tokens"
@@ -148,12 +149,19 @@ def ways_of(setup: Setup, size: str, model, tokenizer, arithmetic: Arithmetic, t
 
 
 def run_size(
-    setup: Setup, size: str, model, tokenizer, arithmetic: Arithmetic, peak: float, published: dict
+    setup: Setup,
+    size: str,
+    model,
+    tokenizer,
+    arithmetic: Arithmetic,
+    run_experts: RunExperts,
+    peak: float,
+    published: dict,
 ) -> Iterator[str]:
     """The table's lines of one size in one arithmetic; the ways take turns in each round."""
     _, height_px, width_px = setup.profiles[size]
     theirs = arithmetic is setup.plain
-    ways = list(ways_of(setup, size, model, tokenizer, arithmetic, theirs))
+    ways = list(ways_of(setup, size, model, tokenizer, run_experts, theirs=theirs))
     for _, way, _, _ in ways:  # warm-up: kernels are compiled and chosen
         way()
     rows: dict[str, list[Row]] = {name: [] for name, *_ in ways}
@@ -179,14 +187,43 @@ def run_size(
         yield f"| {' | '.join(cells)} |"
 
 
+@dataclass(frozen=True, slots=True)
+class KernelTime:
+    """The time of all calls of one kernel, or on a CPU of one operation."""
+
+    name: str
+    n_calls: int
+    ms: float
+
+
+def profile_passes(
+    scorer: OmniScorer, clips: Sequence[Clip], device: torch.device
+) -> list[KernelTime]:
+    """Return where the time of some passes goes, by kernel, the longest first."""
+    cuda = device.type == "cuda"
+    scorer.score(clips)  # kernels are compiled and chosen before
+    with profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as profiler:
+        scorer.score(clips)  # in this thread: a CPU's operations are recorded by thread
+        if cuda:
+            torch.cuda.synchronize(device)
+    found = [
+        KernelTime(
+            one.key[:90],
+            one.count,
+            (one.self_device_time_total if cuda else one.self_cpu_time_total) / 1e3,
+        )
+        for one in profiler.key_averages()
+    ]
+    return sorted((one for one in found if one.ms > 0), key=lambda one: -one.ms)
+
+
 def print_kernels(scorer: OmniScorer, clips: Sequence[Clip], device: torch.device) -> None:
     """Where the time of some passes goes."""
-    cuda = device.type == "cuda"
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
-    with profile(activities=activities) as profiler:
-        scorer.score(clips)  # in this thread: a CPU's operations are recorded by thread
-    order = "self_cuda_time_total" if cuda else "self_cpu_time_total"
-    print(profiler.key_averages().table(sort_by=order, row_limit=30, max_name_column_width=90))
+    times = profile_passes(scorer, clips, device)
+    whole_ms = sum(one.ms for one in times)
+    print("\n| kernel | calls | ms | share |\n| --- | ---: | ---: | ---: |")
+    for one in times[:30]:
+        print(f"| {one.name} | {one.n_calls} | {one.ms:.2f} | {one.ms / whole_ms:.1%} |")
 
 
 def main() -> None:
@@ -214,15 +251,22 @@ def main() -> None:
             check_device(arithmetic, setup.device)
             model.to(DTYPES[arithmetic])
         prepare_model(model, arithmetic)
+        on_gpu = setup.device.type == "cuda"
+        run_experts = choose_experts(model, print) if on_gpu else run_by_torch
         peak = roofline(arithmetic, setup.device)
         print(f"\n{arithmetic}: a large matrix product runs at {peak / 1e12:.3g} TFLOP/s\n")
         print("| size | arithmetic | way | clips/s | TFLOP/s | of roofline | busy | peak GB "
               "| × published |")  # fmt: skip
         print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
         for size in setup.profiles:
-            for line in run_size(setup, size, model, tokenizer, arithmetic, peak, published):
+            lines = run_size(
+                setup, size, model, tokenizer, arithmetic, run_experts, peak, published
+            )
+            for line in lines:
                 print(line, flush=True)
-        scorer = OmniScorer.from_thinker(Thinker(model), tokenizer, load_profile(profile_name))
+        scorer = OmniScorer.from_thinker(
+            Thinker(model, run_experts), tokenizer, load_profile(profile_name)
+        )
         scored = score_all(scorer, compared)
         if arithmetic is Arithmetic.FP8:
             print(

@@ -98,3 +98,11 @@ def test_all_phases_run_on_a_cpu(tmp_path):
     for row in phases["kernels against their twins"]["rows"]:
         assert isinstance(row["difference"], str) or row["difference"] < 1e-4
     assert phases["scoring at 64²"]["rows"][0]["clips/s"] > 0
+    assert phases["kernels against their twins"]["rows"][-1]["kernel"] == "experts"
+    shares = [float(row["share"].rstrip("%")) for row in phases["time by kernel"]["rows"]]
+    assert len(shares) > 10 and sum(shares) == pytest.approx(100, abs=2)
+    assert [row["part"] for row in phases["experts"]["rows"][2:4]] == [
+        "first product, gathered and gated, ours", "all of the experts, ours",
+    ]  # fmt: skip
+    for name in ("fp8-experts", "fp8", "fp8-vision"):
+        assert phases[name]["rows"][0]["max ΔP"] > 0
