@@ -42,6 +42,7 @@ hypothesis.settings.register_profile("nightly", max_examples=300, **ANY_MACHINE)
 hypothesis.settings.load_profile("quick")  # `--hypothesis-profile nightly` wins
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _keep_together(items)
     _skip_without_gpu(items)
@@ -50,12 +51,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _keep_together(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, and all that use Ray in one, so that one Ray is enough.
 
-    pytest-xdist splits the tests by these groups.
+    pytest-xdist splits the tests by these groups, in this order. The tests with Ray, which take
+    longest, come first.
     """
     for item in items:
-        needs_ray = "ray_session" in getattr(item, "fixturenames", ())
-        group = "ray" if needs_ray else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group("ray" if _needs_ray(item) else item.path.stem))
+    items.sort(key=lambda item: not _needs_ray(item))
+
+
+def _needs_ray(item: pytest.Item) -> bool:
+    return "ray_session" in getattr(item, "fixturenames", ())
 
 
 def _skip_without_gpu(items: list[pytest.Item]) -> None:

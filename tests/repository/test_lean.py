@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 ABSENT = (
     "ray", "s3fs", "aiobotocore", "botocore", "boto3", "aiohttp", "yarl", "grpc", "tensorboardX",
@@ -39,7 +37,7 @@ def run_lean(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=250, env=path, cwd="/")
 
 
-def test_the_scorer_needs_none_of_them():
+def test_scorer_and_benchmarks_need_none_of_them():
     ran = run_lean("""
 from drawn_clips import draw_clip
 from ah_ray.config import Arithmetic
@@ -51,15 +49,11 @@ scorer = OmniScorer.load(
     device="cpu",
 )
 print(scorer.score([draw_clip(0)])[0].p_ah)
+for benchmark in ("scorer", "train", "gpu"):
+    import_module(benchmark)
 """)
     assert ran.returncode == 0, ran.stderr
     assert 0 < float(ran.stdout) < 1
-
-
-@pytest.mark.parametrize("benchmark", ["gpu", "scorer", "train"])
-def test_a_benchmark_of_the_gpu_needs_none_of_them(benchmark):
-    ran = run_lean(f"import_module({benchmark!r})")
-    assert ran.returncode == 0, ran.stderr
 
 
 def test_the_absent_packages_are_really_absent():
