@@ -10,6 +10,7 @@ the test and gives the reason, which pytest prints when the test fails:
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -31,5 +32,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     entries = read_quarantine(config.getoption("--quarantine"))
     for item in items:
-        if entry := entries.get(item.nodeid.partition("[")[0]):
+        if entry := entries.get(re.split(r"[\[@]", item.nodeid)[0]):
             item.add_marker(pytest.mark.xfail(reason=entry["reason"], strict=False))
