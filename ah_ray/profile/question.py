@@ -16,7 +16,8 @@ MOST_ANSWERS = 16
 MOST_CHARACTERS = 100_000
 """Limits for what a profile may ask: it may come with a model that somebody else made."""
 
-_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
+QUESTION_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
+"""A regular expression of what a question, or a contrast, may be called."""
 
 
 class Sees(StrEnum):
@@ -34,7 +35,7 @@ class Question(FrozenModel):
     in their order; the question's value is then the mean number, weighted by the probabilities.
     """
 
-    name: str = Field(pattern=f"^{_NAME}$", description="in tables and reports")
+    name: str = Field(pattern=f"^{QUESTION_NAME}$", description="in tables and reports")
     text: str | None = Field(
         None,
         max_length=MOST_CHARACTERS,
@@ -95,7 +96,7 @@ class Contrast(FrozenModel):
     chance in both.
     """
 
-    name: str = Field(pattern=f"^{_NAME}$", description="in tables and reports")
+    name: str = Field(pattern=f"^{QUESTION_NAME}$", description="in tables and reports")
     between: tuple[str, str] = Field(description="the names of the two questions")
 
 

@@ -23,6 +23,22 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedAnswer:
+    """An interval of a video in which a question of a profile has one answer throughout."""
+
+    start_s: float
+    end_s: float | None  # None: to the video's end
+    question: str  # its name
+    answer: str
+    weight: float = 1.0  # in the loss
+    place: Place
+
+    @property
+    def is_whole(self) -> bool:
+        return self.end_s is None and self.start_s == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedInterval:
     """An interval that one annotator marked as A/H, and why."""
 
@@ -75,4 +91,5 @@ class LabelledVideo:
     language: str | None = None
     annotations: tuple[Annotated, ...] = ()
     transcript: tuple[Utterance, ...] | None = None
+    answers: tuple[MarkedAnswer, ...] = ()  # to questions of a profile
     content: str | None = None  # of the file's bytes (content.py); known once it was opened

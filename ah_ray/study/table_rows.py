@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 
@@ -24,22 +25,42 @@ Row = dict[str, str | None]
 
 
 def read_rows(
-    uri: str, needed: Collection[str], known: Collection[str]
+    uri: str,
+    needed: Collection[str],
+    known: Collection[str],
+    instead: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[int, Row]]:
     """Yield the line of a CSV, or row of a Parquet file, and its cells by column in lower case.
 
-    Other columns than `needed` and `known` are not read. Raise ConfigError if the file is neither,
-    lacks a needed column, or is too large.
+    Other columns than `needed` and `known` are not read; a needed column may be missing where the
+    one is there that `instead` names for it. Raise ConfigError if the file is neither, lacks a
+    needed column, or is too large.
     """
+    needs = _Needs(tuple(needed), dict(instead or {}))
     if (storage.stat(uri).size_bytes or 0) > _MAX_BYTES:
         raise _too_large(uri)
     wanted = {*needed, *known}
-    for n_rows, (number, row) in enumerate(_rows(uri, needed, wanted)):
+    for n_rows, (number, row) in enumerate(_rows(uri, needs, wanted)):
         if n_rows >= MAX_ROWS:
             raise _too_large(uri)
         if any(len(text) > _MAX_CELL for text in row.values() if text):
             raise ConfigError(f"{uri}: row {number} holds a text of over {_MAX_CELL:,} characters")
         yield number, row
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """The columns that a file must have, and what may be there instead of some."""
+
+    columns: tuple[str, ...]
+    instead: dict[str, str]
+
+    def missing_from(self, names: Collection[str]) -> list[str]:
+        return [
+            name
+            for name in self.columns
+            if name not in names and self.instead.get(name) not in names
+        ]
 
 
 def _too_large(uri: str) -> ConfigError:
@@ -48,7 +69,7 @@ def _too_large(uri: str) -> ConfigError:
     )
 
 
-def _rows(uri: str, needed: Collection[str], wanted: set[str]) -> Iterator[tuple[int, Row]]:
+def _rows(uri: str, needed: _Needs, wanted: set[str]) -> Iterator[tuple[int, Row]]:
     with storage.open_read(uri) as file:
         if uri.lower().endswith(".csv"):
             yield from _of_csv(uri, file, needed, wanted)
@@ -57,7 +78,7 @@ def _rows(uri: str, needed: Collection[str], wanted: set[str]) -> Iterator[tuple
 
 
 def _of_csv(
-    uri: str, file: BinaryIO, needed: Collection[str], wanted: set[str]
+    uri: str, file: BinaryIO, needed: _Needs, wanted: set[str]
 ) -> Iterator[tuple[int, Row]]:
     try:
         lines = read_bounded_lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
@@ -80,7 +101,7 @@ def _of_csv(
 
 
 def _of_parquet(
-    uri: str, file: BinaryIO, needed: Collection[str], wanted: set[str]
+    uri: str, file: BinaryIO, needed: _Needs, wanted: set[str]
 ) -> Iterator[tuple[int, Row]]:
     name_of: dict[str, str] = {}
 
@@ -103,9 +124,9 @@ def _check_size(uri: str, metadata: pq.FileMetaData, columns: list[str]) -> None
         raise _too_large(uri)
 
 
-def _names(uri: str, written: list[str], needed: Collection[str]) -> list[str]:
+def _names(uri: str, written: list[str], needed: _Needs) -> list[str]:
     names = [name.strip().lower() for name in written]
-    if missing := [name for name in needed if name not in names]:
+    if missing := needed.missing_from(names):
         shown = ", ".join(names) or "none"
         remedy = "; put commas between columns" if any(";" in one for one in names) else ""
         raise ConfigError(

@@ -128,7 +128,8 @@ def _of_labels(
     if n_gone and remove:
         answers = read_labelled_answers(folder)
         answers = answers.filter(pc.is_in(answers["video_id"], left[1]["video_id"]))
-        counts = describe(*left, about.get("left_out") or {})
+        counts = describe(*left, about.get("left_out") or {}, answers)
+        about.pop("questions", None)
         about = {**about, "data_fingerprint": fingerprint(*left, answers), **counts}
         write_labels(folder, *left, about, answers=answers)
     return Held(folder=folder, windows=n_gone)

@@ -21,7 +21,7 @@ class WindowRow:
     window_index: int
     start_s: float
     end_s: float
-    label: int
+    label: int | None  # None: only questions of a profile are labelled there
     question: str | None
     participant_id: str
     split: str
@@ -39,12 +39,14 @@ def balanced(
     """
     train: dict[str | None, list[WindowRow]] = defaultdict(list)
     for row in rows:
-        if row.split == "train":
+        if row.split == "train" and row.label is not None:
             train[row.question].append(row)
     if balance is Balance.WEIGHTS:
         weights = {question: _weights(group) for question, group in train.items()}
         return [
-            replace(row, weight=weights[row.question][row.label]) if row.split == "train" else row
+            replace(row, weight=weights[row.question][row.label])
+            if row.split == "train" and row.label is not None
+            else row
             for row in rows
         ]
     if balance is Balance.DRAW:
@@ -55,7 +57,7 @@ def balanced(
 
 
 def _weights(group: Sequence[WindowRow]) -> dict[int, float]:
-    counts = Counter(row.label for row in group)
+    counts = Counter(row.label for row in group if row.label is not None)
     return {label: len(group) / (len(counts) * n) for label, n in counts.items()}
 
 

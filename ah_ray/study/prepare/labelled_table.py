@@ -1,12 +1,14 @@
 """Any other data set: a CSV or Parquet file with `uri`, `label`, `participant`, and more if known.
 
+Labels of questions of a profile, by name, are read by named_answers.py; `label` may then be empty.
+
 A row with `start_s` and `end_s` is about that stretch of the video, one without about all of it.
 `split`, `question`, `video_id`, `age`, `gender`, `ethnicity` and `language` may be there too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ah_ray import storage
@@ -17,9 +19,10 @@ from ah_ray.errors import ConfigError, StorageError
 from ah_ray.study.label_errors import Faults, Place
 from ah_ray.study.label_values import age_of, consent_of, label_of, seconds_of
 from ah_ray.study.labelled_manifest import SPLITS
-from ah_ray.study.labelled_video import LabelledVideo, Marked, Person
+from ah_ray.study.labelled_video import LabelledVideo, Marked, MarkedAnswer, Person
 from ah_ray.study.participants import check_splits
 from ah_ray.study.prepare.bah.dataset import NO_CONSENT, relative_key
+from ah_ray.study.prepare.named_answers import ANSWER_COLUMNS, named_answers
 from ah_ray.study.prepare.settings import LeftOut, PrepareSettings
 from ah_ray.study.table_rows import Row, read_rows
 
@@ -27,6 +30,7 @@ NEEDED = ("uri", "label", "participant")
 KNOWN = (
     *("start_s", "end_s", "split", "question", "video_id"),
     *("age", "gender", "ethnicity", "language"),
+    *ANSWER_COLUMNS,
 )
 
 
@@ -36,7 +40,9 @@ class _Entry:
 
     uri: str
     row: Row
-    marked: Marked
+    place: Place
+    marked: Marked | None
+    answers: tuple[MarkedAnswer, ...]
     split: str | None
     age: int | None
 
@@ -50,8 +56,11 @@ def read_table(
     said: dict[str, list[tuple[Row, Place]]] = {}  # also by rows that are faulty
     refused: set[str] = set()
     try:
-        needed = (*NEEDED, *map(str.lower, settings.consent))
-        for number, row in read_rows(source, needed, KNOWN):
+        columns = settings.columns_of_questions
+        needed = [*NEEDED, *columns.values(), *map(str.lower, settings.consent)]
+        if columns:
+            needed.remove("label")
+        for number, row in read_rows(source, needed, ("label", *KNOWN), {"label": "answer"}):
             place = Place(file=source, line=number)
             if settings.split and "split" in row:
                 raise ConfigError(
@@ -67,7 +76,7 @@ def read_table(
             if not _consents(row, uri, place, settings.consent, faults):
                 refused.add(uri)
             said.setdefault(uri, []).append((row, place))
-            if (entry := _entry(row, uri, place, faults)) is not None:
+            if (entry := _entry(row, uri, columns, place, faults)) is not None:
                 entries.setdefault(uri, []).append(entry)
     except StorageError as error:
         raise ConfigError(f"--table {settings.table} cannot be read: {error}") from None
@@ -83,17 +92,21 @@ def read_table(
     return [_video(rows, identify) for uri, rows in used.items() if not faults.concern(uri)]
 
 
-def _entry(row: Row, uri: str, place: Place, faults: Faults) -> _Entry | None:
+def _entry(
+    row: Row, uri: str, columns: Mapping[str, str], place: Place, faults: Faults
+) -> _Entry | None:
     n_before = len(faults.found)
 
     def tell(problem: str, remedy: str) -> None:
         faults.add(place, problem, remedy, video=uri)
 
-    label = label_of(row.get("label") or "")
-    if label is None:
-        written = row.get("label")
-        what = "the label is missing" if written is None else f"the label {written!r} is unknown"
-        tell(what, "write 0 or 1")
+    start_s, end_s = _span(row, tell)
+    answers = named_answers(row, (start_s, end_s), columns, place, tell)
+    label, written = label_of(row.get("label") or ""), row.get("label")
+    if written is not None and label is None:
+        tell(f"the label {written!r} is unknown", "write 0 or 1")
+    elif label is None and not answers:
+        tell("the label is missing", "write 0 or 1")
     if not normal_form(row.get("participant") or ""):
         tell("the participant is missing", "say whose video it is")
     split = row.get("split")
@@ -109,13 +122,15 @@ def _entry(row: Row, uri: str, place: Place, faults: Faults) -> _Entry | None:
             parse_video_id(video_id)
         except ConfigError as error:
             tell(str(error), "give another")
-    start_s, end_s = _span(row, tell)
-    if len(faults.found) > n_before or label is None:
+    if len(faults.found) > n_before:
         return None
-    marked = Marked(
-        start_s=start_s, end_s=end_s, label=label, question=row.get("question"), place=place
+    marked = None
+    if label is not None:
+        question = row.get("question")
+        marked = Marked(start_s=start_s, end_s=end_s, label=label, question=question, place=place)
+    return _Entry(
+        uri=uri, row=row, place=place, marked=marked, answers=answers, split=split, age=age
     )
-    return _Entry(uri=uri, row=row, marked=marked, split=split, age=age)
 
 
 def _span(row: Row, tell: Callable[[str, str], None]) -> tuple[float, float | None]:
@@ -185,15 +200,16 @@ def _check(entries: dict[str, list[_Entry]], faults: Faults) -> None:
         first = rows[0]
         video_id = first.row.get("video_id")
         if video_id and owner.setdefault(video_id, first) is not first:
-            problem = f"the video_id of line {owner[video_id].marked.place.line} again"
-            faults.add(first.marked.place, problem, "give each video its own", video=uri)
-        _check_overlaps(uri, [one.marked for one in rows], faults)
+            problem = f"the video_id of line {owner[video_id].place.line} again"
+            faults.add(first.place, problem, "give each video its own", video=uri)
+        _check_overlaps(uri, [one.marked for one in rows if one.marked], faults)
+        _check_overlaps(uri, [answer for one in rows for answer in one.answers], faults)
 
 
-def _check_overlaps(uri: str, marked: list[Marked], faults: Faults) -> None:
+def _check_overlaps(uri: str, marked: Sequence[Marked | MarkedAnswer], faults: Faults) -> None:
     """Check that a moment has one label for each question."""
     by_time = sorted(marked, key=lambda one: (one.question or "", one.start_s, one.place))
-    before: Marked | None = None
+    before: Marked | MarkedAnswer | None = None
     for one in by_time:
         if before is not None and one.question == before.question:
             if before.end_s is None or one.start_s < before.end_s:
@@ -219,15 +235,17 @@ def _identify(settings: PrepareSettings, id_key: bytes | None) -> Callable[[_Ent
 
 def _video(rows: list[_Entry], identify: Callable[[_Entry], str]) -> LabelledVideo:
     first = rows[0]
-    labels = [one.marked.label for one in rows if one.marked.question is None]
+    marked = tuple(one.marked for one in rows if one.marked is not None)
+    labels = [one.label for one in marked if one.question is None]
     return LabelledVideo(
         uri=first.uri,
         video_id=identify(first),
         label=max(labels) if labels else None,
         participant=first.row["participant"] or "",
         split=first.split,
-        marked=tuple(one.marked for one in rows),
-        place=first.marked.place,
+        marked=marked,
+        answers=tuple(answer for one in rows for answer in one.answers),
+        place=first.place,
         person=Person(
             age=next((one.age for one in rows if one.age is not None), None),
             gender=_first_value(rows, "gender"),

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 
 from ah_ray import storage
@@ -23,6 +24,7 @@ from ah_ray.errors import ConfigError
 from ah_ray.installation import ah_ray_version
 from ah_ray.study.label_errors import Fault, Faults, FaultyInput
 from ah_ray.study.labelled_manifest import (
+    ANSWERS,
     LABELLED_VIDEOS,
     VIDEOS_FILE,
     WINDOWS,
@@ -33,9 +35,10 @@ from ah_ray.study.labelled_video import LabelledVideo
 from ah_ray.study.participants import draw_splits
 from ah_ray.study.prepare import swift_back, swift_export, swift_import
 from ah_ray.study.prepare.annotation_columns import annotation_columns, annotator_agreement
+from ah_ray.study.prepare.bah.cue_answers import add_cue_answers
 from ah_ray.study.prepare.bah.dataset import read_bah
 from ah_ray.study.prepare.balance import WindowRow, balanced
-from ah_ray.study.prepare.cutting import segments, windows_of
+from ah_ray.study.prepare.cutting import end_of, segments, windows_of
 from ah_ray.study.prepare.durations import durations_of
 from ah_ray.study.prepare.labelled_table import read_table
 from ah_ray.study.prepare.prepared import describe, left_out_texts
@@ -53,6 +56,7 @@ class Prepared:
     out: str
     windows: pa.Table
     videos: pa.Table
+    answers: pa.Table
     about: dict[str, Any]  # prepared.json
     skipped: tuple[Fault, ...] = ()  # with --skip-faulty: why which videos were left out
 
@@ -83,28 +87,38 @@ def prepare(settings: PrepareSettings, console: Console) -> Prepared:
     if not len(source[1] if was_made_before else source):
         why = ", ".join(left_out_texts(left_out))
         raise FaultyInput(f"no video is left, nothing was written: {why}", faults.sorted())
-    windows, videos = source if was_made_before else _tables(source, settings, id_key, left_out)
+    windows, videos, answers = (
+        (*source, ANSWERS.empty_table())
+        if was_made_before
+        else _tables(source, settings, id_key, left_out)
+    )
     clips: dict[swift_export.Key, swift_export.Files] = {}
     exported: dict[str, Any] = {}
+    asking = windows.filter(pc.is_valid(windows["label"]))
     if settings.cut_clips:
-        clips = swift_export.cut_clips(windows, settings.cut_clips, console)
+        clips = swift_export.cut_clips(asking, settings.cut_clips, console)
     if settings.export_swift:
-        swift_version = settings.swift_version or SWIFT_VERSION
-        swift_export.export(windows, videos, settings.export_swift, clips, swift_version)
-        exported = {"export": swift_export.about_export(swift_version)}
+        about_export = swift_export.about_export(settings.swift_version or SWIFT_VERSION, answers)
+        swift_export.export(asking, videos, settings.export_swift, clips, about_export)
+        exported = {"export": about_export}
     about = {
         "ah_ray_version": ah_ray_version(),
-        "data_fingerprint": fingerprint(windows, videos),
-        **describe(windows, videos, left_out),
+        "data_fingerprint": fingerprint(windows, videos, answers),
+        **describe(windows, videos, left_out, answers),
         **exported,
         "annotators": annotator_agreement(source) if isinstance(source, list) else None,
         "ids_of": _ids_of(settings),
         "pseudonyms": not settings.plain_participants,
         "settings": settings.model_dump(mode="json", exclude={"out", "id_key"}),
     }
-    write_labels(out, windows, videos, about)
+    write_labels(out, windows, videos, about, answers=answers)
     return Prepared(
-        out=out, windows=windows, videos=videos, about=about, skipped=tuple(faults.sorted())
+        out=out,
+        windows=windows,
+        videos=videos,
+        answers=answers,
+        about=about,
+        skipped=tuple(faults.sorted()),
     )
 
 
@@ -152,16 +166,20 @@ def _read(
 
 def _tables(
     timed: _Timed, settings: PrepareSettings, id_key: bytes | None, left_out: LeftOut
-) -> tuple[pa.Table, pa.Table]:
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     timed = sorted(_split(_name_people(timed), settings), key=lambda one: one[0].video_id)
+    if settings.cues:
+        timed = [(add_cue_answers(video, seconds, settings), seconds) for video, seconds in timed]
     rows = [
         row for video, seconds in timed for row in _rows(video, seconds, settings, id_key, left_out)
     ]
     rows = balanced(rows, settings.balance, settings.seed, left_out)
     videos = [_video_row(video, seconds, id_key) for video, seconds in timed]
+    answers = [row for video, seconds in timed for row in _answer_rows(video, seconds, id_key)]
     return (
         pa.Table.from_pylist([asdict(row) for row in rows], WINDOWS),
         pa.Table.from_pylist(videos, LABELLED_VIDEOS),
+        pa.Table.from_pylist(answers, ANSWERS),
     )
 
 
@@ -202,6 +220,28 @@ def _rows(
         )
         for index, window in enumerate(windows_of(video, duration_s, settings, left_out))
     ]
+
+
+def _answer_rows(
+    video: LabelledVideo, duration_s: float, id_key: bytes | None
+) -> list[dict[str, Any]]:
+    """Return the labels of a profile's questions for one video, sorted by start and question."""
+    rows = [
+        {
+            "video_id": video.video_id,
+            "start_s": None if one.is_whole else one.start_s,
+            "end_s": None if one.end_s is None else end_of(one, duration_s),
+            "question": one.question,
+            "answer": one.answer,
+            "weight": one.weight,
+            "participant_id": pseudonym(video.participant, id_key),
+            "split": video.split,
+        }
+        for one in video.answers
+    ]
+    return sorted(
+        rows, key=lambda row: (-1.0 if row["start_s"] is None else row["start_s"], row["question"])
+    )
 
 
 def _video_row(video: LabelledVideo, duration_s: float, id_key: bytes | None) -> dict[str, Any]:

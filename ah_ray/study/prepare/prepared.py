@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -21,8 +22,17 @@ _COLUMNS = (
 _PLURAL = re.compile(r"\b(video|window|second|negative|tie)s\b")
 
 
-def describe(windows: pa.Table, videos: pa.Table, left_out: Mapping[str, float]) -> dict[str, Any]:
-    """Return counts by split and label, participants, and what was left out. It names nobody."""
+def describe(
+    windows: pa.Table,
+    videos: pa.Table,
+    left_out: Mapping[str, float],
+    answers: pa.Table | None = None,
+) -> dict[str, Any]:
+    """Return counts by split and label, participants, and what was left out. It names nobody.
+
+    `answers` are labels of a profile's questions, which are counted only if there are any.
+    """
+    questions = _count_answers(answers) if answers is not None and len(answers) else None
     return {
         "participants": _n_unique(videos, "participant_id"),
         "videos": len(videos),
@@ -32,8 +42,18 @@ def describe(windows: pa.Table, videos: pa.Table, left_out: Mapping[str, float])
             for split in SPLITS
             if len(_of(videos, split))
         },
+        **({} if questions is None else {"questions": questions}),
         "left_out": {reason: round(n, 3) for reason, n in sorted(left_out.items()) if n},
     }
+
+
+def _count_answers(answers: pa.Table) -> dict[str, dict[str, dict[str, int]]]:
+    """Return how many labels each answer has, by question and split."""
+    columns = (answers[name].to_pylist() for name in ("question", "split", "answer"))
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for (question, split, answer), n in sorted(Counter(zip(*columns, strict=True)).items()):
+        counts.setdefault(question, {}).setdefault(split, {})[answer] = n
+    return counts
 
 
 def _of(table: pa.Table, split: str) -> pa.Table:
@@ -90,6 +110,7 @@ def print_prepared(
         for name, split in about["splits"].items()
     ]
     print_table(console, _COLUMNS, rows)
+    say(console, *_question_lines(about.get("questions", {})))
     say(console, *(f"left out: {told}" for told in left_out_texts(about["left_out"])))
     say(
         console,
@@ -104,10 +125,27 @@ def print_prepared(
             f"the export is for ms-swift {export['ms_swift']}: models that it trains are scored "
             f"with profile {export['scored_with_profile']}",
         )
+        if left := export.get("labels_left_out"):
+            say(
+                console,
+                f"the export leaves out {format_count(sum(left.values()), 'label')} of "
+                f"{', '.join(left)}: a line of it asks the first question",
+            )
     if about["ids_of"]:
         say(console, f"the video ids are those of score.py --videos {about['ids_of']}")
     elif manifest:
         say(console, f"score.py --videos {manifest} scores these videos, by the same ids")
+
+
+def _question_lines(questions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield `question face: train 12 negative, 8 positive; val 3 negative`."""
+    for name, splits in questions.items():
+        texts = [
+            f"{split} " + ", ".join(f"{n:,} {answer}" for answer, n in splits[split].items())
+            for split in SPLITS
+            if split in splits
+        ]
+        yield f"question {name}: {'; '.join(texts)}"
 
 
 def left_out_texts(left_out: Mapping[str, float]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableMapping
 from enum import StrEnum
 from typing import ClassVar, Self
@@ -12,6 +13,7 @@ from ah_ray.config import WindowRules, Windows
 from ah_ray.errors import ConfigError
 from ah_ray.flag import flag
 from ah_ray.omni.weights.swift_record import load_profile_of_version
+from ah_ray.profile.question import QUESTION_NAME
 from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
 from ah_ray.study.split_settings import SplitSettings
 from ah_ray.validation import JobSettings, validate_settings
@@ -21,6 +23,11 @@ LeftOut = MutableMapping[str, float]
 """What was left out, and how much of it: videos, windows, seconds."""
 SWIFT_VERSION = "4.6.0"
 """Of ms-swift, for an export where none is named: the newest that was tried."""
+COLUMNS = frozenset(
+    {"uri", "label", "participant", "start_s", "end_s", "split", "question", "answer", "weight"}
+    | {"video_id", "age", "gender", "ethnicity", "language"}
+)
+"""Of a table, by the names that each data set's is read by."""
 
 
 class Negatives(StrEnum):
@@ -184,9 +191,20 @@ class PrepareSettings(
     )
     table: str | None = Field(
         None,
-        description="CSV or Parquet file of other labels, with the columns uri, label, "
-        "participant, and optionally start_s, end_s, split.",
+        description="CSV or Parquet file of other labels, with the columns uri, label (or question "
+        "and answer), participant, and optionally start_s, end_s, split.",
         json_schema_extra=flag(metavar="FILE"),
+    )
+    label_columns: tuple[str, ...] = Field(
+        (),
+        description="Column of the table with the answers to the question of this name; "
+        "NAME=COLUMN where the names differ. Repeat the flag.",
+        json_schema_extra=flag(metavar="NAME"),
+    )
+    cues: bool = Field(
+        False,
+        description="Label the questions cue-face, cue-voice, cue-words, cue-body and "
+        "cue-contradiction by the cues that BAH's annotators named.",
     )
     import_swift: str | None = Field(
         None,
@@ -203,6 +221,15 @@ class PrepareSettings(
         description="Leave faulty videos out and count them, instead of ending with an error.",
     )
 
+    @field_validator("label_columns", mode="before")
+    @classmethod
+    def _split_columns(cls, value: object) -> object:
+        """Accept `face,voice` for a list."""
+        given = (value,) if isinstance(value, str) else value
+        if not isinstance(given, list | tuple):
+            return value
+        return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
+
     @field_validator("consent", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
@@ -218,6 +245,9 @@ class PrepareSettings(
         for name, value in self._of_bah():
             if value and not self.bah:
                 raise ValueError(f"{name} goes with --bah")
+        if self.label_columns and not self.table:
+            raise ValueError("--label-columns goes with --table")
+        self._check_label_columns()
         if self.bah and self.split:
             raise ValueError("--split draws splits, and BAH brings its own: leave one out")
         if self.consent and self.import_swift:
@@ -242,6 +272,30 @@ class PrepareSettings(
         if not (self.id_key or self.plain_participants or self.import_swift):
             raise ValueError(NO_PSEUDONYMS)
 
+    def _check_label_columns(self) -> None:
+        columns = self.columns_of_questions
+        if len(columns) < len(self.label_columns):
+            raise ValueError("--label-columns names a question twice")
+        for name, column in columns.items():
+            if not re.fullmatch(QUESTION_NAME, name) or not column:
+                raise ValueError(
+                    f"--label-columns {name}: the name of a question begins with a letter, and has "
+                    "letters, digits, - and _"
+                )
+            if column in COLUMNS:
+                raise ValueError(
+                    f"--label-columns {name}: the column {column} has a meaning of its own"
+                )
+
+    @property
+    def columns_of_questions(self) -> dict[str, str]:
+        """The columns of --label-columns in lower case, by the question's name."""
+        pairs = [one.partition("=") for one in self.label_columns]
+        return {
+            name.strip(): (column if equals else name).strip().lower()
+            for name, equals, column in pairs
+        }
+
     def _of_bah(self) -> list[tuple[str, object]]:
         return [
             ("--splits", self.splits),
@@ -251,6 +305,7 @@ class PrepareSettings(
             ("--margin-s", self.margin_s),
             ("--overlaps keep", self.overlaps is Overlaps.KEEP),
             ("--with-transcripts", self.with_transcripts),
+            ("--cues", self.cues),
         ]
 
     def rules_given(self) -> list[str]:

@@ -60,12 +60,16 @@ def about_file(uri: str) -> str:
     return f"{uri.removesuffix('.jsonl')}.swift.json"
 
 
-def about_export(swift_version: str) -> dict[str, str]:
+def about_export(swift_version: str, answers: pa.Table | None = None) -> dict[str, Any]:
     """Return what an export for this version of ms-swift says of itself.
 
     The lines are the same for every version; what a model trained on them must be shown is not.
+    Labels of a profile's questions, `answers`, are left out: a line asks the first question.
     """
+    names = [] if answers is None else answers["question"].to_pylist()
+    left_out = {name: names.count(name) for name in sorted(set(names))}
     return {
+        **({"labels_left_out": left_out} if left_out else {}),
         "ms_swift": swift_version,
         "scored_with_profile": load_profile_of_version(swift_version).name,
         "prompt_of_profile": PROMPT_PROFILE,
@@ -78,9 +82,9 @@ def export(
     videos: pa.Table,
     uri: str,
     clips: Mapping[Key, Files],
-    swift_version: str,
+    about: Mapping[str, Any],
 ) -> int:
-    """Write the JSONL of each split that has windows, and what they are for.
+    """Write the JSONL of each split that has windows, and what they are for: `about_export`.
 
     `clips` are cut files by (video_id, window_index); what is not in it is named as a whole video.
     Return how many splits were written.
@@ -100,8 +104,8 @@ def export(
             written += 1
         else:
             storage.remove([target])  # of an export before: it would be read back with the others
-    about = json.dumps(about_export(swift_version), indent=2) + "\n"
-    storage.write_whole(about_file(storage.normalise(uri)), about.encode())
+    text = json.dumps(about, indent=2) + "\n"
+    storage.write_whole(about_file(storage.normalise(uri)), text.encode())
     return written
 
 
