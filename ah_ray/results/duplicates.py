@@ -33,7 +33,7 @@ Floats = NDArray[np.float32]
 MOST_PAIRS = 100_000
 """Pairs that are compared clip by clip: those whose means are nearest."""
 _MEANS_APART = 0.3  # means of a copy that was cut down to a third are so much less similar
-_SAMPLE = 20_000  # clips from which the whitening is fitted
+_SAMPLE = 10_000  # clips from which the whitening is fitted
 _BLOCK = 512
 _AT_ONCE = 1_024  # videos whose clips are held
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 _FLOOR = 0.2  # of the mean variance, added to that of each direction
+_BLOCK = 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,8 +30,11 @@ class Whitening:
     def fit(cls, vectors: Floats) -> Self:
         """Return the whitening of a cohort with these embeddings [n, D], n ≥ 1."""
         mean = vectors.mean(axis=0, dtype=np.float64)
-        centred = vectors - mean
-        variance, directions = np.linalg.eigh(centred.T @ centred / len(vectors))
+        covariance = np.zeros((len(mean), len(mean)))
+        for start in range(0, len(vectors), _BLOCK):  # so that no [n, D] is held in float64
+            centred = vectors[start : start + _BLOCK] - mean
+            covariance += centred.T @ centred / len(vectors)
+        variance, directions = np.linalg.eigh(covariance)
         variance = np.maximum(variance, 0)
         scale = 1 / np.sqrt(variance + _FLOOR * variance.mean() + 1e-12)
         return cls(

@@ -88,7 +88,7 @@ def test_the_job_says_so_by_its_exit_status(study, scores, better, tmp_path):
     kept = run_here("evaluate", scores, "--gate", better, *again, "--split", "test")
     assert kept.returncode == ExitStatus.NOT_BETTER == 6, kept.stderr
     assert f"Gate: {scores} is NOT BETTER: keep {better}." in kept.stdout
-    assert "paired over participants: −" in kept.stdout or ": -" in kept.stdout
+    assert "on test, paired over participants: -0." in kept.stdout
     assert not kept.stderr
 
 

@@ -68,7 +68,7 @@ def gate_lines(gate: Gate) -> Iterator[str]:
     decision = "BETTER: it may take the place of" if gate.is_better else "NOT BETTER: keep"
     yield f"Gate: {gate.new} is {decision} {gate.old}."
     if gate.difference is not None:
-        found = format_estimate(gate.difference)
+        found = format_estimate(gate.difference, "+.3f")
         yield f"Difference of macro-F1 on {gate.split}, paired over participants: {found}."
     for reason in gate.reasons:
         yield f"Why not: {reason}."
