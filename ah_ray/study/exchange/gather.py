@@ -15,9 +15,9 @@ from ah_ray import storage
 from ah_ray.cohort.participant_names import pseudonym
 from ah_ray.config.containers import VIDEO_ENDINGS
 from ah_ray.errors import ConfigError
+from ah_ray.installation import ah_ray_version
 from ah_ray.output.config import OutputConfig, require_config
 from ah_ray.output.read import read_clips, read_verdicts
-from ah_ray.output.row import ah_ray_version
 from ah_ray.study.exchange.recording import (
     AnnotatorLabels,
     AskedQuestion,
