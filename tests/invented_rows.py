@@ -65,7 +65,11 @@ def why_profile(more: Mapping[str, Mapping[str, object]] | None = None) -> Profi
     return Profile(**fields | {"questions": questions, "contrasts": contrasts})
 
 
-def with_answers(score: ClipScore, profile: Profile) -> ClipScore:
+Answered = Mapping[str, Sequence[Sequence[float]]]
+"""Of questions about one video: the probabilities of the answers, clip by clip."""
+
+
+def with_answers(score: ClipScore, profile: Profile, given: Answered | None = None) -> ClipScore:
     """The same with answers to all questions of a profile that asks several."""
     asked = profile.complete_questions
     if len(asked) == 1 or score.p_ah is None:
@@ -74,6 +78,7 @@ def with_answers(score: ClipScore, profile: Profile) -> ClipScore:
     for number, question in enumerate(asked[1:]):
         weights = [(score.clip_index + number + n) % 4 + 1 for n in range(len(question.answers))]
         p[question.name] = [weight / sum(weights) for weight in weights]
+    p |= {name: list(clips[score.clip_index]) for name, clips in (given or {}).items()}
     answers = [
         AnswerScore(question=one.name, answer=answer, p=of_answer, mass=0.9)
         for one in asked
@@ -148,11 +153,13 @@ def row(
     run_id: str = "run-1",
     hide_uris: bool = False,
     scored_at: datetime = SCORED_AT,
+    answered: Mapping[str, Answered] | None = None,
     **fields,
 ) -> dict:
     by = by or scoring()
     whole = scored(video_id, p_ah, **fields)
-    whole.clips = [with_answers(one, by.profile) for one in whole.clips]
+    given = (answered or {}).get(video_id)
+    whole.clips = [with_answers(one, by.profile, given) for one in whole.clips]
     return verdict_row(
         whole,
         reduction=reduction or Reduction(),
@@ -185,7 +192,7 @@ def make_output(
 ) -> list[dict]:
     """A finished output with these videos, as a run leaves it. Returns its rows.
 
-    `said` is what the manifest says of them.
+    `said` is what the manifest says of them, `answered` their answers to questions.
     """
     by = by or scoring()
     hidden = fields.get("hide_uris", False)

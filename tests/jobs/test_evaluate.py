@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from in_process import said_by
+from study.invented_answers import make_answered_scores, make_answers
 from study.invented_study import make_scores, make_study
 
 from ah_ray import storage
@@ -238,3 +239,61 @@ def test_a_group_by_column_of_the_labels(study, scores, tmp_path):
     assert re.search(r"split +test +20 ", said)
     said = evaluate(scores[0], *to, "participant_id", status=2)
     assert "--group-by: participant_id would write names of people" in said
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """Labels of further questions, and scores that know something of the answers."""
+    study, rows = make_answers(tmp_path_factory.mktemp("answers"), {"val": 8, "test": 16})
+    return study.labels, make_answered_scores(tmp_path_factory.mktemp("why"), study, rows)
+
+
+def test_a_question_of_several_answers(answered, tmp_path):
+    labels, scores = answered
+    narrow = os.environ | {"COLUMNS": "80"}
+    said = evaluate(scores, "--labels", labels, "--question", "effort", environment=narrow)
+    for words in (
+        "question effort (easy, fair, hard), mean of the clips",
+        "3 have no answer: 1 no row, 1 timeout, 1 unreadable.",
+        "mean absolute error",
+        "rank correlation (Spearman)",
+        "kappa, quadratic weights",
+        "With unanswered videos counted as wrong: accuracy ",
+        "Confusion: labels in rows, answers in columns",
+        "the most frequent label of val",
+        "whose labels have times",
+        "This is look 1 at test, at the answers to effort",
+    ):
+        assert words in said, words
+    tables = [line for line in said.splitlines() if re.search(r"\d  ", line)]
+    assert tables and all(len(line.rstrip()) <= 80 for line in tables)
+    folder = Path(scores) / "evaluation-effort"
+    assert f"Written to {folder}: metrics.json, metrics.parquet." in said
+    assert not (Path(scores) / "evaluation").exists(), "figures of verdicts are not replaced"
+    assert json.loads((folder / "metrics.json").read_text())["question"]["name"] == "effort"
+    words = evaluate(scores, "--labels", labels, "--question", "mood", status=2)
+    assert "--question mood: " in words and "did not ask it; its profile asks ah, face" in words
+
+
+def test_a_question_of_two_answers(answered, tmp_path):
+    labels, scores = answered
+    to = ("--to", tmp_path / "t")
+    said = evaluate(scores, "--labels", labels, *to, "--question", "seen")
+    for words in (
+        "question seen, mean, threshold 0.5",
+        "recall of seen (sensitivity)",
+        "Answers as they stand",
+        "Gain of the model over the best baseline",
+        "of clips, at 0.5",
+    ):
+        assert words in said, words
+    assert "A/H" not in said and "Verdicts" not in said and "Contrasts" not in said
+
+
+def test_contrasts_beside_the_score(answered, tmp_path):
+    labels, scores = answered
+    said = evaluate(scores, "--labels", labels, "--to", tmp_path / "t")
+    assert "Contrasts as scores of videos, reduced by any" in said
+    assert "Contrasts as scores of clips, clip by clip" in said
+    assert "in a logistic model of both, fitted on val." in said
+    assert said.count("face-voice") == 2 and "less p_ah" in said

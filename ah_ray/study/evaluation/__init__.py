@@ -2,5 +2,6 @@
 
     rows of an output + labels ──▶ predictions ──▶ figures with intervals ──▶ metrics.json
 
-`evaluate` measures, `run` is the job, `schema` is what it writes. Everything in `figures` is pure.
+`evaluate` measures verdicts, `answers` other questions and contrasts, `run` is the job, `schema` is
+what it writes. Everything in `figures` is pure.
 """

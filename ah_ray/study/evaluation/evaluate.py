@@ -24,10 +24,12 @@ from ah_ray.study.evaluation.alternatives import (
     compare_thresholds,
     threshold_curve,
 )
+from ah_ray.study.evaluation.answers.contrasts import measure_contrasts
+from ah_ray.study.evaluation.answers.labels import QuestionLabels
+from ah_ray.study.evaluation.answers.yes_no import judge_question
 from ah_ray.study.evaluation.baselines import KnownFacts, compare_with_baselines
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.figures.comparison import compare
-from ah_ray.study.evaluation.figures.estimate import FEWEST_PEOPLE
 from ah_ray.study.evaluation.figures.length_bias import measure_length_bias
 from ah_ray.study.evaluation.figures.slices import MIN_PARTICIPANTS, measure_slices
 from ah_ray.study.evaluation.figures.timeline import (
@@ -37,6 +39,13 @@ from ah_ray.study.evaluation.figures.timeline import (
 )
 from ah_ray.study.evaluation.predictions import Predictions, measure
 from ah_ray.study.evaluation.question import QUESTION, columns_of
+from ah_ray.study.evaluation.reported_videos import (
+    FIT_ON,
+    baseline_videos,
+    describe_split,
+    labelled_videos,
+    split_videos,
+)
 from ah_ray.study.evaluation.schema import (
     SCHEMA_VERSION,
     AtThreshold,
@@ -58,7 +67,6 @@ from ah_ray.study.evaluation.scored_output import (
 from ah_ray.study.evaluation.settings import ALL, Threshold
 from ah_ray.study.evaluation.validity.leaks import (
     check_headline,
-    check_strangers,
     find_leaks,
     leak_notes,
 )
@@ -66,24 +74,11 @@ from ah_ray.study.evaluation.validity.selection import (
     mark_selection,
     selection_notes,
     selection_of,
-    unselected,
     without_intervals,
-    without_moments,
 )
-from ah_ray.study.labelled_manifest import DRAWN, SPLITS, read_about, read_labelled_videos
+from ah_ray.study.labelled_manifest import DRAWN, read_about, read_labelled_videos
 from ah_ray.units import format_count
 from ah_ray.verdicts.verdict import reducer_name, video_threshold
-
-TRAIN, FIT_ON = "train", "val"
-REPORTED = (*SPLITS, ALL)
-MEANING = {
-    TRAIN: "models that were trained on these labels know these people, so their figures are too "
-    "good",
-    FIT_ON: "checkpoints are chosen and thresholds and calibrations fitted on these people, so "
-    "figures of outputs that use them are too good",
-    ALL: "people of train and val are among them, whom models and calibrations may know",
-}
-"""What the figures of a split other than test are worth."""
 
 
 def evaluate(
@@ -94,18 +89,20 @@ def evaluate(
     bootstrap: Bootstrap | None = None,
     group_by: Sequence[str] = (),
     trained_on: Sequence[LearnedFrom] = (),
+    judged: QuestionLabels | None = None,
 ) -> Evaluation:
     """Return all measures of one or several outputs on one split of a labelled manifest.
 
     `labels` is an output of jobs/prepare.py; `group_by` are further columns of the rows or labels
     by which groups are formed; `trained_on` is whose videos the models know, besides what their
-    outputs record. Raise ConfigError if an output or the labels cannot be read, if they have no
-    video in common, if a participant is in val and in the split that is reported, or if a model or
-    a calibration knows somebody in test.
+    outputs record; `judged` are the labels of a further question with two answers, which is judged
+    in the place of the first one. Raise ConfigError if an output or the labels cannot be read, if
+    they have no video in common, if a participant is in val and in the split that is reported, or
+    if a model or a calibration knows somebody in test.
     """
     bootstrap = bootstrap or Bootstrap()
     check_distinct(outs)
-    table = read_labelled_videos(labels)
+    table = read_labelled_videos(labels) if judged is None else judged.videos
     reported, fitting = split_videos(table, split)
     selection = selection_of(reported, labelled_videos(table, split))
     if group_by and selection is not None and selection.kind == DRAWN:
@@ -116,15 +113,17 @@ def evaluate(
     baseline = baseline_videos(table, split, reported)
     wanted = {video["video_id"] for video in (*reported, *fitting, *baseline[1])}
     outputs = [read_output(out, wanted) for out in outs]
+    if judged is not None:
+        outputs = [judge_question(output, judged.question) for output in outputs]
     videos = _Videos(
         split=split,
         reported=reported,
         fitting=fitting,
         baseline=baseline,
-        columns=(QUESTION, *(name for name in group_by if name != QUESTION)),
-        asked=tuple(group_by),
+        group_by=tuple(group_by),
         selection=selection,
         trained_on=tuple(trained_on),
+        is_of_verdicts=judged is None,
     )
     comparisons = _comparisons(outputs, reported, bootstrap.level)
     if selection is not None:
@@ -133,9 +132,10 @@ def evaluate(
         schema_version=SCHEMA_VERSION,
         ah_ray_version=ah_ray_version(),
         bootstrap=bootstrap,
-        labels=_labels(labels, table, split, reported, selection),
+        labels=describe_labels(labels, table, split, reported, selection, judged),
         outputs=tuple(_evaluate_output(output, videos, bootstrap) for output in outputs),
         comparisons=comparisons,
+        construct=_construct(outputs, judged),
     )
 
 
@@ -149,10 +149,10 @@ class _Videos:
     baseline: tuple[
         str, list[Row]
     ]  # a split, and its videos, for baselines; [] where there is none
-    columns: tuple[str, ...]  # to form groups by, where they are known
-    asked: tuple[str, ...]  # those of them that must be known
+    group_by: tuple[str, ...]  # columns that must be known
     selection: Selection | None
     trained_on: tuple[LearnedFrom, ...]
+    is_of_verdicts: bool  # not of a further question
 
 
 def check_distinct(outs: Sequence[str]) -> None:
@@ -161,62 +161,28 @@ def check_distinct(outs: Sequence[str]) -> None:
         raise ConfigError("an output is named twice: name each OUT once")
 
 
-def split_videos(table: pa.Table, split: str) -> tuple[list[Row], list[Row]]:
-    """Return the labelled videos that are reported, and those of val that may be fitted to.
-
-    There are none of the latter where val itself is reported. Raise ConfigError if a participant is
-    in both, or if there is no video to report.
-    """
-    if split not in REPORTED:
-        raise ConfigError(
-            f"--split {split}: there is no such split; choose one of {', '.join(REPORTED)}"
-        )
-    videos = [video for video in table.to_pylist() if video["label"] is not None]
-    reported = labelled_videos(table, split)
-    if not reported:
-        there = Counter(video["split"] for video in videos)
-        held = ", ".join(f"{n} in {name}" for name, n in there.items()) or "none at all"
-        raise ConfigError(f"no labelled video is in the split {split}: there are {held}")
-    fitting = [v for v in videos if v["split"] == FIT_ON and split not in (ALL, FIT_ON)]
-    reported, fitting = without_moments(reported), unselected(fitting)
-    check_strangers(reported, fitting, FIT_ON, split)
-    return reported, fitting
+def _construct(outputs: Sequence[ScoredOutput], judged: QuestionLabels | None) -> str:
+    if judged is not None:
+        return judged.question.construct
+    return " + ".join(dict.fromkeys(output.config.construct_name for output in outputs))
 
 
-def labelled_videos(table: pa.Table, split: str) -> list[Row]:
-    """Return the videos of a split, or of all, that have a label."""
-    return [
-        video
-        for video in table.to_pylist()
-        if video["label"] is not None and split in (ALL, video["split"])
-    ]
-
-
-def baseline_videos(table: pa.Table, split: str, reported: Sequence[Row]) -> tuple[str, list[Row]]:
-    """Return the split that baselines are fitted on, and its labelled videos; [] if there is none.
-
-    It is train, or val where train has no labels. Videos of participants who are reported are left
-    out, since a rule may not have seen them either.
-    """
-    whose = {video["participant_id"] for video in reported}
-    for name in (TRAIN, FIT_ON):
-        videos = [
-            video
-            for video in table.to_pylist()
-            if video["split"] == name
-            and video["label"] is not None
-            and video["selection"] is None
-            and video["participant_id"] not in whose
-        ]
-        if split not in (ALL, name) and len({video["label"] for video in videos}) == 2:
-            return name, videos
-    return TRAIN, []
-
-
-def _labels(
-    uri: str, table: pa.Table, split: str, reported: list[Row], selection: Selection | None
+def describe_labels(
+    uri: str,
+    table: pa.Table,
+    split: str,
+    reported: list[Row],
+    selection: Selection | None,
+    judged: QuestionLabels | None = None,
 ) -> Labels:
+    """Return which videos are reported, by whose labels; `judged` are those of a question."""
     about = read_about(uri)
+    n_ah, by_answer = None, None
+    if judged is not None:
+        answers = Counter(judged.answer.get(video["video_id"]) for video in reported)
+        by_answer = {answer: answers[answer] for answer in judged.question.answers}
+    if judged is None or judged.question.positive is not None:
+        n_ah = sum(video["label"] for video in reported)
     return Labels(
         data_fingerprint=about["data_fingerprint"],
         selection=selection,
@@ -224,7 +190,8 @@ def _labels(
         split=split,
         n_videos=len(reported),
         n_participants=len({video["participant_id"] for video in reported}),
-        n_ah=sum(video["label"] for video in reported),
+        n_ah=n_ah,
+        by_answer=by_answer,
         n_without_label=sum(
             row["label"] is None and split in (ALL, row["split"])
             for row in table.select(["label", "split"]).to_pylist()
@@ -250,20 +217,14 @@ def _evaluate_output(
     threshold = video_threshold(config.reduction)
     of_val = output.predictions(videos.fitting).without_unscored()
     fit = of_val if of_val.has_both_labels else None
-    columns = columns_of(videos.columns, with_score, output.rows)
-    for name in videos.asked:
-        if name not in columns:
-            raise ConfigError(
-                f"--group-by {name}: neither the rows of {output.out} nor the labels know it; name "
-                "a column of the manifest or of the labels"
-            )
+    columns = find_columns(output, with_score, videos.group_by)
     leaks = find_leaks((*config.learned_from, *videos.trained_on), videos.reported)
     check_headline(output.out, split, leaks)
     thresholds = compare_thresholds(scored, fit, threshold, FIT_ON, level)
     found = OutputEvaluation(
         out=output.out,
-        model=_joined(output, "model"),
-        profile=_joined(output, "profile"),
+        model=join_column(output, "model"),
+        profile=join_column(output, "profile"),
         config_fingerprint=config.config_fingerprint,
         reducer=reducer_name(config.reduction),
         threshold=threshold,
@@ -286,6 +247,9 @@ def _evaluate_output(
             *_notes(scored, fit, split),
         ),
         baselines=_baselines(output, scored, with_score, videos, thresholds, level),
+        contrasts=measure_contrasts(output, with_score, videos.fitting, FIT_ON, level)
+        if videos.is_of_verdicts
+        else (),
         leaks=leaks,
     )
     return mark_selection(found, videos.selection, videos.reported, all_reported)
@@ -327,7 +291,25 @@ def _baselines(
     )
 
 
-def _joined(output: ScoredOutput, name: str) -> str:
+def find_columns(
+    output: ScoredOutput, videos: Sequence[Row], group_by: Sequence[str]
+) -> dict[str, list[str | None]]:
+    """Return the columns [n] to form groups of n videos by: the question, and those that are asked.
+
+    Raise ConfigError if one of `group_by` is not known.
+    """
+    columns = columns_of(dict.fromkeys((QUESTION, *group_by)), videos, output.rows)
+    for name in group_by:
+        if name not in columns:
+            raise ConfigError(
+                f"--group-by {name}: neither the rows of {output.out} nor the labels know it; name "
+                "a column of the manifest or of the labels"
+            )
+    return columns
+
+
+def join_column(output: ScoredOutput, name: str) -> str:
+    """Return the values that the rows have in a column, for people: `model-a, model-b`."""
     return ", ".join(sorted({str(row[name]) for row in output.rows.values()}))
 
 
@@ -342,16 +324,9 @@ def _unscored(output: ScoredOutput, reported: list[Row]) -> Unscored:
 
 
 def _notes(scored: Predictions, fit: Predictions | None, split: str) -> list[str]:
-    notes = []
-    if scored.n_participants < FEWEST_PEOPLE:
-        notes.append(
-            f"{format_count(scored.n_participants, 'participant')}: too few for intervals "
-            f"(under {FEWEST_PEOPLE}), and for any conclusion"
-        )
+    notes = describe_split(split, scored.n_participants)
     if not scored.has_both_labels:
         notes.append("all these videos have the same label, so most measures are not defined")
-    if split in MEANING:
-        notes.append(f"{split} is reported: {MEANING[split]}")
     if split in (ALL, FIT_ON):
         notes.append(f"nothing is fitted, because {FIT_ON} itself is reported")
     elif fit is None:

@@ -6,24 +6,32 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ah_ray import storage
+from ah_ray.study.evaluation.answers.schema import (
+    AnsweredClips,
+    AnswerFigures,
+    AnswerGain,
+    AnswersEvaluation,
+    ContrastFigures,
+)
 from ah_ray.study.evaluation.figures.estimate import Estimate
 from ah_ray.study.evaluation.schema import (
     Calibrated,
     Comparison,
     Evaluation,
-    GroupDifferences,
     Measures,
     OutputEvaluation,
     Slice,
-    Timeline,
 )
 from ah_ray.units import format_count
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 JSON_FILE, TABLE_FILE = "metrics.json", "metrics.parquet"
 
@@ -46,6 +54,7 @@ METRICS = pa.schema(
         ("too_few", pa.bool_()),
         ("selection", pa.string()),  # drawn, moments; null where videos were not selected
         ("known_people", pa.bool_()),  # the model or its calibration knows some of the people
+        ("question", pa.string()),  # of --question; null: verdicts
     ]
 )
 """metrics.parquet. `out` of a comparison names both, `first → second`."""
@@ -76,12 +85,22 @@ def as_table(evaluation: Evaluation) -> pa.Table:
         for output in evaluation.outputs
         for row in _output_rows(output, split)
     ]
-    known = any(output.leaks for output in evaluation.outputs)
+    for answers in evaluation.answers:
+        found = list(_answer_rows(answers, split))
+        rows += [row | {"known_people": bool(answers.leaks)} for row in found]
+    known = any(one.leaks for one in evaluation.outputs) or any(
+        one.leaks for one in evaluation.answers
+    )
+    for gain in evaluation.answer_comparisons:
+        out = f"{gain.first} → {gain.second}"
+        found = list(_gain_rows(gain, {"out": out, "part": "comparison", "split": split}))
+        rows += [row | {"known_people": known} for row in found]
     for each in evaluation.comparisons:
-        found = _comparison_rows(each, f"{each.first} → {each.second}", "comparison", split)
+        found = list(_comparison_rows(each, f"{each.first} → {each.second}", "comparison", split))
         rows += [row | {"known_people": known} for row in found]
     selection = evaluation.labels.selection
-    rows = [row | {"selection": selection and selection.kind} for row in rows]
+    name = evaluation.question and evaluation.question.name
+    rows = [row | {"selection": selection and selection.kind, "question": name} for row in rows]
     return pa.Table.from_pylist(rows, schema=METRICS)
 
 
@@ -128,6 +147,77 @@ def _output_rows(output: OutputEvaluation, split: str) -> Iterator[Row]:
         own = {"n_videos": found.n_videos, "n_participants": found.n_participants}
         yield from (common | own | {"part": "timeline"} | each for each in _estimates(found))
         yield from _calibration_rows(found.calibration, common | own | {"part": "clip_calibration"})
+
+    for contrast in output.contrasts:
+        yield from _contrast_rows(contrast, output.out, split)
+    if output.clips is not None:
+        yield from _clip_rows(output.clips, {"out": output.out, "split": split})
+
+
+def _contrast_rows(found: ContrastFigures, out: str, split: str) -> Iterator[Row]:
+    for part, scores in (("contrast", found.videos), ("clip_contrast", found.clips)):
+        if scores is None:
+            continue
+        common = {
+            "out": out,
+            "name": found.contrast,
+            "split": split,
+            "n_participants": scores.n_participants,
+        }
+        common |= {"n_videos": scores.n} if part == "contrast" else {}
+        for suffix, one in (
+            ("", scores),
+            ("_less_p_ah", scores.less_p_ah),
+            ("_added", scores.added),
+        ):
+            for estimate in _estimates(one) if one is not None else ():
+                yield common | {"part": part + suffix} | estimate
+
+
+def _answer_rows(answers: AnswersEvaluation, split: str) -> Iterator[Row]:
+    common = {"out": answers.out, "split": split}
+    for part in ("scored", "counted_wrong"):
+        figures = getattr(answers, part)
+        if figures is not None:
+            own = {"n_videos": figures.n, "n_participants": figures.n_participants}
+            yield from _figure_rows(figures, common | own | {"part": part})
+    if answers.clips is not None:
+        yield from _clip_rows(answers.clips, common)
+    if answers.majority is not None:
+        own = {"part": "majority", "name": answers.majority.answer}
+        yield from (common | own | each for each in _estimates(answers.majority))
+        yield from _gain_rows(answers.majority.gain, common | {"part": "gain"})
+    for group in answers.groups:
+        own = {
+            "part": "slice",
+            "name": f"{group.by}: {group.group}",
+            "n_videos": group.n_videos,
+            "n_participants": group.n_participants,
+        }
+        yield from (common | own | each for each in _estimates(group))
+
+
+def _figure_rows(figures: AnswerFigures, common: Row) -> Iterator[Row]:
+    yield from (common | each for each in _estimates(figures))
+    for one in figures.classes:
+        yield from (common | {"name": one.answer} | each for each in _estimates(one))
+    if figures.scale is not None:
+        yield from (common | each for each in _estimates(figures.scale))
+
+
+def _clip_rows(clips: AnsweredClips, common: Row) -> Iterator[Row]:
+    own = {"part": "clips", "n_videos": clips.n_videos}
+    own |= {"n_participants": clips.figures.n_participants}
+    if clips.scores is None:
+        yield from _figure_rows(clips.figures, common | own)
+    else:
+        yield from (common | own | each for each in _estimates(clips.scores))
+
+
+def _gain_rows(gain: AnswerGain, common: Row) -> Iterator[Row]:
+    own = {"n_videos": gain.n_videos, "n_participants": gain.n_participants}
+    name = {"name": f"less {gain.first}"} if common["part"] == "gain" else {}
+    yield from (common | own | name | each for each in _estimates(gain))
 
 
 def _slice_rows(
@@ -189,9 +279,7 @@ def _comparison_rows(found: Comparison, out: str, part: str, split: str) -> Iter
     yield common | {"measure": "mcnemar_p", "value": found.mcnemar_p}
 
 
-def _estimates(
-    measures: Measures | Calibrated | Timeline | Comparison | GroupDifferences,
-) -> Iterator[Row]:
+def _estimates(measures: DataclassInstance) -> Iterator[Row]:
     """Yield the measure's name and the columns of its estimate, for each field that is one."""
     for each in fields(measures):
         found = getattr(measures, each.name)

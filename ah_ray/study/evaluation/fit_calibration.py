@@ -11,11 +11,11 @@ from ah_ray.installation import ah_ray_version
 from ah_ray.provenance.learned_from import Use
 from ah_ray.results.calibration import SCHEMA_VERSION, Calibration, FittedOn, FittedOnClips
 from ah_ray.study.evaluation.alternatives import apply_scaling
-from ah_ray.study.evaluation.evaluate import FIT_ON
 from ah_ray.study.evaluation.figures.calibration import fit_scaling
 from ah_ray.study.evaluation.figures.thresholds import fit_threshold
 from ah_ray.study.evaluation.figures.timeline import marked_clips
 from ah_ray.study.evaluation.predictions import Predictions
+from ah_ray.study.evaluation.reported_videos import FIT_ON
 from ah_ray.study.evaluation.scored_output import Row, ScoredOutput, read_output
 from ah_ray.study.evaluation.settings import ScalingKind, Threshold
 from ah_ray.study.evaluation.validity.selection import unselected

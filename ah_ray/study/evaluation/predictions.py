@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ah_ray.study.evaluation.figures.answer_intervals import answer_estimates
 from ah_ray.study.evaluation.figures.calibration_intervals import sum_by_participant
 from ah_ray.study.evaluation.figures.estimate import Estimate, estimate_of
-from ah_ray.study.evaluation.figures.intervals import LEVEL
+from ah_ray.study.evaluation.figures.intervals import LEAST_CORRELATION, LEVEL
 from ah_ray.study.evaluation.figures.measures import (
     Floats,
     Labels,
@@ -93,14 +93,24 @@ def count_by_participant(predictions: Predictions) -> Floats:
     return sum_by_participant(counts, predictions.participant)
 
 
-def measure(predictions: Predictions, level: float = LEVEL) -> Measures:
-    """Return all measures of videos that have verdicts."""
+def measure(
+    predictions: Predictions, level: float = LEVEL, correlation: float = LEAST_CORRELATION
+) -> Measures:
+    """Return all measures of videos that have verdicts, or of clips.
+
+    `correlation` is the least that is assumed between those of one participant.
+    """
     counts = count_by_participant(predictions)
     tp, fp, fn, tn = map(int, counts.sum(axis=0))
 
     def score(measure: ScoreMeasure) -> Estimate:
         found = score_interval(
-            measure, predictions.label, predictions.p_ah, predictions.participant, level
+            measure,
+            predictions.label,
+            predictions.p_ah,
+            predictions.participant,
+            level,
+            correlation,
         )
         return estimate_of(found, n=len(predictions))
 
@@ -109,7 +119,7 @@ def measure(predictions: Predictions, level: float = LEVEL) -> Measures:
         n_participants=predictions.n_participants,
         n_ah=tp + fn,
         confusion=Confusion(tp=tp, fp=fp, fn=fn, tn=tn),
-        **answer_estimates(counts, level),
+        **answer_estimates(counts, level, correlation),
         average_precision=score(average_precision),
         average_precision_1000=score(average_precision_1000),
         auroc=score(auroc),

@@ -22,7 +22,7 @@ from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.figures.estimate import Estimate
 from ah_ray.study.evaluation.schema import Evaluation, OutputEvaluation
 from ah_ray.study.evaluation.settings import EvaluateSettings
-from ah_ray.study.evaluation.view import mark_of
+from ah_ray.study.evaluation.view.page import mark_of
 from ah_ray.units import format_count
 
 PROTOCOL_FILE = "protocol.json"
@@ -116,9 +116,9 @@ def _test_figures(name: str, labels: str, evaluation: Evaluation) -> ProtocolTes
         split=about.split,
         n_videos=about.n_videos,
         n_participants=about.n_participants,
-        n_ah=about.n_ah,
+        n_ah=about.n_ah or 0,
         n_scored=tuple(each.scored.n_videos for each in outputs),
-        marks=tuple(mark_of(about, each).strip() for each in outputs),
+        marks=tuple(mark_of(about, each.leaks).strip() for each in outputs),
         notes=tuple(each.notes for each in outputs),
         figures=tuple(figures),
     )

@@ -8,7 +8,7 @@ the names of BAH's files, `<participant>_Question_<n>_<date>.mp4`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 QUESTION = "question"
@@ -30,7 +30,7 @@ def column_of(name: str, video: Row, row: Row | None) -> str | None:
 
 
 def columns_of(
-    names: Sequence[str], videos: Sequence[Row], rows: dict[str, Row]
+    names: Iterable[str], videos: Sequence[Row], rows: dict[str, Row]
 ) -> dict[str, list[str | None]]:
     """Return the values [n] of each column that is known for at least one video."""
     columns = {

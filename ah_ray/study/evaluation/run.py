@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 
@@ -13,11 +14,15 @@ from ah_ray.errors import ConfigError
 from ah_ray.output.config import require_config
 from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.results.calibration import Calibration, is_calibration, write_calibration
-from ah_ray.study.evaluation.evaluate import FIT_ON, evaluate
+from ah_ray.study.evaluation.answers.question_evaluation import evaluate_question
+from ah_ray.study.evaluation.answers.question_lookup import find_question
+from ah_ray.study.evaluation.answers.schema import YES_NO, JudgedQuestion
+from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.files import JSON_FILE, TABLE_FILE, write_evaluation
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
 from ah_ray.study.evaluation.protocol import print_protocol, protocol_figures, write_protocol
+from ah_ray.study.evaluation.reported_videos import FIT_ON
 from ah_ray.study.evaluation.schema import Evaluation
 from ah_ray.study.evaluation.settings import ALL, EvaluateSettings
 from ah_ray.study.evaluation.validity.gate import judge
@@ -25,7 +30,7 @@ from ah_ray.study.evaluation.validity.leaks import read_trained_on
 from ah_ray.study.evaluation.validity.locked_plan import Plan, open_split, read_plan
 from ah_ray.study.evaluation.validity.planned import measure_plan
 from ah_ray.study.evaluation.validity.view import print_analysis, print_gate
-from ah_ray.study.evaluation.view import print_evaluation
+from ah_ray.study.evaluation.view.page import print_evaluation
 from ah_ray.study.replaceable import check_replaceable
 from ah_ray.units import format_count
 from ah_ray.verdicts.reduction import IsotonicScaling, Scaling
@@ -42,10 +47,14 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     _check_writable(settings.folder)
     plan = None if settings.plan is None else read_plan(settings.plan)
     split = _split(settings, plan)
+    question = _find_question(settings, plan)
     trained_on = _trained_on(settings)
     calibration = _fit_calibration(settings)
-    analysis = open_split(settings.measured, settings.labels, split, plan)
-    evaluation = evaluate(
+    analysis = open_split(
+        settings.measured, settings.labels, split, plan, None if question is None else question.name
+    )
+    measure = evaluate if question is None else partial(evaluate_question, question)
+    evaluation = measure(
         settings.measured,
         settings.labels,
         split=split,
@@ -54,7 +63,8 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
         trained_on=trained_on,
     )
     if plan is not None:
-        planned = measure_plan(plan, settings.outs, settings.labels, evaluation.bootstrap.level)
+        level = evaluation.bootstrap.level
+        planned = measure_plan(plan, settings.outs, settings.labels, level, question)
         analysis = replace(analysis, planned=planned)
     gate = None if settings.gate is None else judge(evaluation)
     evaluation = replace(evaluation, analysis=analysis, gate=gate)
@@ -66,7 +76,7 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     write_evaluation(settings.folder, evaluation)
     if protocol is not None:
         write_protocol(settings.folder, protocol)
-        print_analysis(console, analysis)
+        print_analysis(console, analysis, evaluation.construct)
         print_protocol(console, protocol)
     else:
         print_evaluation(console, evaluation)
@@ -92,6 +102,32 @@ def _split(settings: EvaluateSettings, plan: Plan | None) -> str:
             f"--split {settings.split} is not the split of --plan ({plan.split}): leave --split out"
         )
     return plan.split
+
+
+def _find_question(settings: EvaluateSettings, plan: Plan | None) -> JudgedQuestion | None:
+    """Return the question that is judged; None for that of the verdicts.
+
+    Raise ConfigError if the plan is about another one, which it does not cover.
+    """
+    found, planned = (
+        None if name is None else find_question(name, settings.outs)
+        for name in (settings.question, None if plan is None else plan.question)
+    )
+    if plan is None or (settings.question is None and planned is not None):
+        found = planned or found
+    elif found != planned:
+        about = f"the question {planned.name}" if planned else "verdicts"
+        remedy = f"give --question {planned.name}" if planned else "leave --question out"
+        raise ConfigError(
+            f"--plan is about {about}, and covers no other question: {remedy}, or write a plan "
+            f"with `question: {settings.question}`"
+        )
+    if plan is not None and found is not None and found.kind != YES_NO:
+        raise ConfigError(
+            f"--plan: {found.name} has several answers, and plans are about two: judge it without "
+            "a plan, on val before test"
+        )
+    return found
 
 
 def _trained_on(settings: EvaluateSettings) -> tuple[LearnedFrom, ...]:

@@ -13,8 +13,11 @@
     │   ├── slices        groups by age, gender, ethnicity, language, length, question, …
     │   ├── length        verdicts against the number of clips
     │   ├── timeline      clips against the segments that were marked
-    │   └── baselines     what question and length alone reach, and the gain over them
+    │   ├── baselines     what question and length alone reach, and the gain over them
+    │   ├── contrasts     contrasts of the profile as scores of the same labels
+    │   └── clips         of --question: clips that labels of intervals are about
     ├── comparisons       each two OUTs, paired by video
+    ├── answers           in place of outputs: of a question of several answers (answers/schema.py)
     └── gate              whether the second may take the place of the first, with --gate
 
 All figures but `on_val` are of the videos that are reported (`labels.split`). Thresholds and
@@ -26,47 +29,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ah_ray.profile import DEFAULT_CONSTRUCT
+from ah_ray.study.evaluation.answers.schema import (
+    AnsweredClips,
+    AnswerGain,
+    AnswersEvaluation,
+    ContrastFigures,
+    JudgedQuestion,
+)
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.figures.calibration import Bin
 from ah_ray.study.evaluation.figures.estimate import Estimate
+from ah_ray.study.evaluation.measures_schema import Confusion, Measures
 from ah_ray.study.evaluation.validity.leaks import Leak
+
+__all__ = ["Confusion", "Measures"]
 
 SCHEMA_VERSION = 2
 """2: intervals by a closed formula; `ece` is debiased, over bins of equally many videos."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """tp: A/H and Yes; fp: not A/H, but Yes; fn: A/H, but No; tn: not A/H and No."""
-
-    tp: int
-    fp: int
-    fn: int
-    tn: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measures:
-    """How good answers and scores are; formulas in measures.py."""
-
-    n_videos: int
-    n_participants: int
-    n_ah: int
-    confusion: Confusion
-    accuracy: Estimate
-    macro_f1: Estimate
-    weighted_f1: Estimate
-    f1_ah: Estimate
-    f1_not_ah: Estimate
-    precision_ah: Estimate  # positive predictive value
-    recall_ah: Estimate  # sensitivity
-    average_precision: Estimate  # exact
-    average_precision_1000: Estimate  # over 1,000 even thresholds, as the field does
-    specificity: Estimate
-    npv: Estimate  # negative predictive value
-    balanced_accuracy: Estimate
-    rate_of_yes: Estimate
-    auroc: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +77,11 @@ class Labels:
     split: str
     n_videos: int
     n_participants: int
-    n_ah: int
+    n_ah: int | None  # with the positive answer; null for a question of several answers
     n_without_label: int  # only simpler questions were asked about them; not counted above
     selection: Selection | None = None  # null: every labelled video is reported, unselected
     participants_known: bool = True  # False: each video counts as a participant of its own
+    by_answer: dict[str, int] | None = None  # of --question: labels of whole videos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +309,8 @@ class OutputEvaluation:
     notes: tuple[str, ...]
     baselines: Baselines | None = None  # null where no other split has labels
     leaks: tuple[Leak, ...] = ()  # who of the reported people its model or calibration knows
+    contrasts: tuple[ContrastFigures, ...] = ()
+    clips: AnsweredClips | None = None  # of --question, where labels have times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,4 +380,8 @@ class Evaluation:
     outputs: tuple[OutputEvaluation, ...]
     comparisons: tuple[Comparison, ...]
     analysis: Analysis | None = None  # the plan, and the looks at test; null from a library call
+    construct: str = DEFAULT_CONSTRUCT  # what `ah` stands for in the names of fields
+    question: JudgedQuestion | None = None  # of --question; null: the verdicts are judged
+    answers: tuple[AnswersEvaluation, ...] = ()  # in place of outputs: of several answers
+    answer_comparisons: tuple[AnswerGain, ...] = ()  # each two OUTs, second less first
     gate: Gate | None = None  # null without --gate

@@ -20,7 +20,7 @@ from ah_ray.verdicts.reduction import Reduction
 from ah_ray.verdicts.verdict import with_verdict
 
 Row = dict[str, Any]
-NO_ROW = "no row"
+NO_ROW, NOT_ASKED = "no row", "not asked"
 _SHOWN = 3
 
 
@@ -33,11 +33,14 @@ class ScoredOutput:
     rows: dict[str, Row]  # video_id → its row of records.VERDICT
 
     def reason(self, video_id: str) -> str | None:
-        """Return why a video has no verdict: `no row`, or its error kind; None if it has one."""
+        """Return why a video has no verdict: `no row`, or its error kind; None if it has one.
+
+        A further question may be `not asked`, by a model of an ensemble.
+        """
         row = self.rows.get(video_id)
         if row is None:
             return NO_ROW
-        return str(row["error_kind"]) if row["p_ah"] is None else None
+        return str(row["error_kind"] or NOT_ASKED) if row["p_ah"] is None else None
 
     def predictions(self, videos: Sequence[Row], reduction: Reduction | None = None) -> Predictions:
         """Return the verdicts of rows of LABELLED_VIDEOS beside their labels.

@@ -107,9 +107,17 @@ class EvaluateSettings(CalibrationSettings, SplitChoice):
         description="Labelled manifest: an output of prepare.py.",
         json_schema_extra=flag(metavar="FOLDER"),
     )
+    question: str | None = Field(
+        None,
+        min_length=1,
+        description="Judge the answers to this question of the profile, by its name, against "
+        "labels of it.",
+        json_schema_extra=flag(metavar="NAME", default="the first, as verdicts"),
+    )
     to: str | None = Field(
         None,
-        description="Folder for metrics.json and metrics.parquet.",
+        description="Folder for metrics.json and metrics.parquet; with --question, "
+        "OUT/evaluation-NAME unless it is given.",
         json_schema_extra=flag(metavar="FOLDER", default="OUT/evaluation"),
     )
     draws: int = Field(
@@ -194,6 +202,8 @@ class EvaluateSettings(CalibrationSettings, SplitChoice):
             )
         if self.write_calibration is not None and len(self.outs) > 1:
             raise ValueError("--write-calibration fits one model's output: name one OUT")
+        if self.question is not None:
+            self._check_question()
         if self.private_labels is not None and self.protocol is None:
             raise ValueError("--private-labels belongs to --protocol bah: give both, or neither")
         return self
@@ -223,12 +233,23 @@ class EvaluateSettings(CalibrationSettings, SplitChoice):
         is_gate = self.gate is not None and "split" not in self.model_fields_set
         return GATED_ON if is_gate else self.split
 
+    def _check_question(self) -> None:
+        if self.write_calibration is not None:
+            raise ValueError(
+                "--write-calibration fits a calibration of verdicts, which are made of the first "
+                "question: leave --question out"
+            )
+        for name in ("protocol", "gate"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"--{name} is about verdicts: leave --question out")
+
     @property
     def folder(self) -> str:
         """Return where the metrics are written."""
         from ah_ray import storage  # takes time to load
 
-        return storage.normalise(self.to or storage.join(self.outs[0], "evaluation"))
+        name = "evaluation" if self.question is None else f"evaluation-{self.question}"
+        return storage.normalise(self.to or storage.join(self.outs[0], name))
 
 
 def evaluate_settings(**values: object) -> EvaluateSettings:

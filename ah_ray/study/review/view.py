@@ -9,7 +9,7 @@ from rich.console import Console
 from ah_ray.cli.screen import say
 from ah_ray.media.ffmpeg.stream_copy import Way
 from ah_ray.profile import NO, YES, answer_word
-from ah_ray.study.evaluation.view_text import format_estimate
+from ah_ray.study.evaluation.view.text import format_estimate
 from ah_ray.study.prepare.prepared import print_prepared
 from ah_ray.study.review.choosing.choose import Choice
 from ah_ray.study.review.draw_record import DrawRecord

@@ -7,10 +7,11 @@ from study.invented_study import make_study
 
 from ah_ray.errors import ConfigError
 from ah_ray.study.evaluation.baselines import KnownFacts, compare_with_baselines
-from ah_ray.study.evaluation.evaluate import baseline_videos, evaluate
+from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.predictions import Predictions
 from ah_ray.study.evaluation.question import column_of, columns_of
+from ah_ray.study.evaluation.reported_videos import baseline_videos
 from ah_ray.study.labelled_manifest import read_labelled_videos
 
 SHARES = np.array([0.23, 0.4, 0.5, 0.6, 0.7, 0.93, 0.55])  # of A/H, by question, as in BAH

@@ -12,10 +12,11 @@ from ah_ray.config import Reduction
 from ah_ray.errors import ConfigError
 from ah_ray.output.read import read_verdicts
 from ah_ray.results.reduce import reduce_outputs
-from ah_ray.study.evaluation.evaluate import evaluate, split_videos
+from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.files import METRICS, as_json, write_evaluation
 from ah_ray.study.evaluation.fit_calibration import fit_calibration
+from ah_ray.study.evaluation.reported_videos import split_videos
 from ah_ray.study.labelled_manifest import (
     LABELLED_VIDEOS,
     read_labelled_videos,

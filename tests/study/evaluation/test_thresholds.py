@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ah_ray.study.evaluation.figures.measures import answer_measures, confusions
 from ah_ray.study.evaluation.figures.thresholds import fit_threshold
 from ah_ray.study.evaluation.settings import Threshold
-from ah_ray.study.evaluation.view_text import format_threshold
+from ah_ray.study.evaluation.view.text import format_threshold
 
 SCORES = st.one_of(st.sampled_from([0.0, 0.5, 0.5000000000000001, 1.0]), st.floats(0, 1))
 VIDEOS = st.lists(st.tuples(st.booleans(), SCORES), min_size=1, max_size=30)

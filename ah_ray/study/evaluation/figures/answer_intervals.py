@@ -10,6 +10,7 @@ import numpy as np
 
 from ah_ray.study.evaluation.figures.estimate import Estimate, estimate_of
 from ah_ray.study.evaluation.figures.intervals import (
+    LEAST_CORRELATION,
     LEVEL,
     Interval,
     average_interval,
@@ -22,6 +23,7 @@ from ah_ray.study.evaluation.figures.intervals import (
     symmetrical,
     wilson,
 )
+from ah_ray.study.evaluation.figures.measures import Labels
 from ah_ray.study.evaluation.figures.student import Floats, student_quantile
 
 RATES = ("recall_ah", "specificity", "precision_ah", "npv", "rate_of_yes")
@@ -55,24 +57,27 @@ def f1_parts(counts: Floats) -> dict[str, tuple[Floats, Floats]]:
     }
 
 
-def answer_intervals(counts: Floats, level: float = LEVEL) -> dict[str, Interval]:
+def answer_intervals(
+    counts: Floats, level: float = LEVEL, correlation: float = LEAST_CORRELATION
+) -> dict[str, Interval]:
     """Return the interval of each measure of answers; counts [..., participants, 4]."""
     parts = shares_of(counts) | f1_parts(counts)
-    found = {name: share_interval(a, b, level) for name, (a, b) in parts.items()}
+    found = {name: share_interval(a, b, level, correlation) for name, (a, b) in parts.items()}
     found["macro_f1"] = average_interval(found["f1_ah"], found["f1_not_ah"])
     found["balanced_accuracy"] = average_interval(found["recall_ah"], found["specificity"])
-    found["weighted_f1"] = _weighted_f1(counts, level)
+    found["weighted_f1"] = _weighted_f1(counts, level, correlation)
     return found
 
 
-def _weighted_f1(counts: Floats, level: float) -> Interval:
+def _weighted_f1(counts: Floats, level: float, correlation: float) -> Interval:
     """Return weighted F1 with Wilson's interval; its variance is that of leaving one person out."""
     n = counts.sum(axis=-1)
     whole = counts.sum(axis=-2, keepdims=True)
     value = _weighted_f1_of(whole)[..., 0]
     influence = leave_one_out_influence(_weighted_f1_of(whole - counts), n > 0)
     _, df, n_people = ratio_influence(np.zeros_like(n), n, np.zeros_like(value))
-    n_eff = effective_number(value, (influence**2).sum(axis=-1), most_effective(n))
+    cap = most_effective(n, correlation)
+    n_eff = effective_number(value, (influence**2).sum(axis=-1), cap)
     low, high = wilson(value, n_eff, student_quantile(level, df))
     return Interval(value=value, low=low, high=high, n_people=n_people, influence=influence, df=df)
 
@@ -97,12 +102,14 @@ def leave_one_out_influence(left_out: Floats, counts_at_all: Floats) -> Floats:
     return np.asarray(np.where(counts_at_all > 0, (mean - left_out) * scale, 0.0))
 
 
-def answer_estimates(counts: Floats, level: float = LEVEL) -> dict[str, Estimate]:
+def answer_estimates(
+    counts: Floats, level: float = LEVEL, correlation: float = LEAST_CORRELATION
+) -> dict[str, Estimate]:
     """Return all measures of answers of one cohort; counts [participants, 4]."""
     totals = {name: (a.sum(), b.sum()) for name, (a, b) in shares_of(counts).items()}
     n = counts.sum()
     found = {}
-    for name, interval in answer_intervals(counts, level).items():
+    for name, interval in answer_intervals(counts, level, correlation).items():
         k, of = totals.get(name, (None, n))
         found[name] = estimate_of(interval, k=k, n=of)
     return found
@@ -141,10 +148,7 @@ def macro_f1_over_questions(counts: Floats, level: float = LEVEL) -> Interval:
     """Return macro-F1 as the mean over the questions that have both labels.
 
     counts [..., questions, participants, 4]. NaN where fewer than two questions have both labels.
-    Each limit is the one that lies further out of two: MOVER's, made of the intervals of F1 of both
-    classes in every question, whose correlations below 0 count as 0; and Wilson's, with the
-    variance of the mean. The first is too narrow where F1 is near 1 in many questions, the second
-    where a label is rare in each. F1 of a class that rests on one person may be anything.
+    The interval is that of `mean_of_shares`, over F1 of both classes in every question.
     """
     labels = np.stack([counts[..., 0] + counts[..., 2], counts[..., 1] + counts[..., 3]], axis=-1)
     has_both = (labels.sum(axis=-2) > 0).all(axis=-1)
@@ -152,20 +156,30 @@ def macro_f1_over_questions(counts: Floats, level: float = LEVEL) -> Interval:
     counted = counts * has_both[..., None, None]
     n_people = ((labels * has_both[..., None, None]).sum(axis=-3) > 0).sum(axis=-2).min(axis=-1)
 
-    each = [share_interval(*part, level) for part in f1_parts(counts).values()]
+    a, b = (np.concatenate(both, axis=-2) for both in zip(*f1_parts(counts).values(), strict=True))
     is_used = np.concatenate([has_both, has_both], axis=-1)  # of both classes
-    weight = divide(is_used, 2 * n_questions[..., None])
-    value, low, high = (
-        np.concatenate([getattr(one, name) for one in each], axis=-1)
-        for name in ("value", "low", "high")
-    )
-    influence = np.concatenate([one.influence for one in each], axis=-2)
-    influence = np.nan_to_num(influence) * weight[..., None]
-    mean = divide(np.where(is_used, value, 0.0).sum(axis=-1), 2.0 * n_questions)
-    mean = np.where(n_questions > 1, mean, np.nan)
-
-    df = np.maximum(n_people - 1.0, 1)
+    is_used = is_used & (n_questions > 1)[..., None]
     cap = most_effective(counted.sum(axis=(-1, -3)))
+    return mean_of_shares(share_interval(a, b, level), is_used, n_people, cap, level)
+
+
+def mean_of_shares(
+    each: Interval, is_used: Labels, n_people: Floats, cap: Floats, level: float = LEVEL
+) -> Interval:
+    """Return the mean of those of k shares that are used, of the same participants.
+
+    each [..., k], is_used [..., k]; n_people [...] and cap [...] as in intervals.py. NaN where none
+    is used. Each limit is the one that lies further out of two: MOVER's, made of the intervals of
+    the shares, whose correlations below 0 count as 0; and Wilson's, with the variance of the mean.
+    The first is too narrow where many shares are near 1, the second where each rests on few videos.
+    A share that rests on one person may be anything.
+    """
+    n_used = is_used.sum(axis=-1)
+    weight = divide(is_used.astype(np.float64), n_used[..., None])
+    value, low, high = each.value, each.low, each.high
+    influence = np.nan_to_num(each.influence) * np.nan_to_num(weight)[..., None]
+    mean = divide(np.where(is_used, value, 0.0).sum(axis=-1), n_used.astype(np.float64))
+    df = np.maximum(n_people - 1.0, 1)
     total = influence.sum(axis=-2)
     n_eff = effective_number(mean, (total**2).sum(axis=-1), cap)
     wilsons = wilson(mean, n_eff, student_quantile(level, df))
@@ -176,7 +190,7 @@ def macro_f1_over_questions(counts: Floats, level: float = LEVEL) -> Interval:
         value=mean,
         low=np.clip(np.minimum(mean - _combined(down, r), wilsons[0]), 0.0, mean),
         high=np.clip(np.maximum(mean + _combined(up, r), wilsons[1]), mean, 1.0),
-        n_people=n_people.astype(np.float64),
+        n_people=np.asarray(n_people, np.float64),
         influence=total,
         df=df,
     )

@@ -101,6 +101,8 @@ def score_difference(
     )
     people = People.of(label, participant)
     n_people = np.asarray(float((people.n_ah > 0).sum()))
+    if measure is auroc:
+        n_people = np.minimum(n_people, float((people.n_others > 0).sum()))
     df = np.maximum(n_people - 1, 1.0)
     n_ah = np.asarray(people.n_ah.sum())
     return symmetrical(value, influence, df, n_people, n_ah, level, least=1.0)

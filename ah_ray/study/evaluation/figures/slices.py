@@ -68,6 +68,16 @@ def measure_slices(
     `videos` are the rows of LABELLED_VIDEOS that these are; `more` are further columns [n] to group
     by, by name.
     """
+    return tuple(
+        _measure_slice(by, group, predictions, here, level)
+        for by, group, here in group_videos(videos, more)
+    )
+
+
+def group_videos(
+    videos: Sequence[Row], more: Mapping[str, Sequence[object]] | None = None
+) -> Iterator[tuple[str, str, Labels]]:
+    """Yield by what videos are grouped, the group's name, and which of the n videos are in it."""
     groups = {
         "age": [age_band(video["age"]) for video in videos],
         "gender": [video["gender"] or UNKNOWN for video in videos],
@@ -77,11 +87,9 @@ def measure_slices(
     }
     for by, values in (more or {}).items():
         groups[by] = [UNKNOWN if value in (None, "") else str(value) for value in values]
-    return tuple(
-        _measure_slice(by, group, predictions, np.array([each == group for each in names]), level)
-        for by, names in groups.items()
-        for group in _in_order(by, set(names))
-    )
+    for by, names in groups.items():
+        for group in _in_order(by, set(names)):
+            yield by, group, np.array([each == group for each in names])
 
 
 def _measure_slice(

@@ -65,6 +65,9 @@ class Plan(FrozenModel):
     """A plan, as its YAML file says it."""
 
     split: Literal["test", "val", "train", "all"] = "test"
+    question: str | None = Field(
+        None, description="a question of the profile; null: the verdicts, of the first one"
+    )
     reducer: str | None = Field(None, description="null: the output's own")
     threshold: Threshold | float = Field(
         Threshold.FIXED, description="fixed: the output's own; macro-f1, base-rate: fitted on val"
@@ -100,7 +103,10 @@ class Plan(FrozenModel):
     @property
     def fingerprint(self) -> str:
         """Return 16 hex digits of what the plan says, however its file is laid out."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        fields = self.model_dump(mode="json")
+        if self.question is None:  # as it was before plans could name one
+            fields.pop("question")
+        text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -122,24 +128,33 @@ def read_plan(uri: str) -> Plan:
         raise ConfigError(f"--plan {uri}: {first_problem(error)}") from None
 
 
-def open_split(outs: Sequence[str], labels: str, split: str, plan: Plan | None) -> Analysis:
+def open_split(
+    outs: Sequence[str],
+    labels: str,
+    split: str,
+    plan: Plan | None,
+    question: str | None = None,
+) -> Analysis:
     """Lock the plan, then count a look at the split; call it before any label is read.
 
-    A plan belongs to outputs and labels: with other scores or other labels it is a new one. A look
+    A plan belongs to outputs, labels and a question (None: the first one): with other scores, other
+    labels or another question it is a new one, and looks are counted for each question. A look
     is counted in every output, and the highest count is reported. Where an output
     cannot be written to, the look is not counted, and nothing can be locked.
     """
-    data = str(read_about(labels)["data_fingerprint"])
+    about = {"data": str(read_about(labels)["data_fingerprint"])}
+    if question is not None:  # those of verdicts have none, as before there were others
+        about["question"] = question
     places = [storage.join(storage.normalise(out), FOLDER) for out in outs]
     if split not in TEST_SPLITS:
         return _analysis(plan, reason=None, locked=None, look=None, before=None)
     try:
-        earlier = [_records(place, data) for place in places]
-        locked = None if plan is None else _lock(places, earlier, plan, data)
+        earlier = [_records(place, about) for place in places]
+        locked = None if plan is None else _lock(places, earlier, plan, about)
         look = max(1 + len(each["look"]) for each in earlier)
         for place in places:
-            _write(place, "look", {"data": data, "split": split,
-                                   "plan": plan and plan.fingerprint})  # fmt: skip
+            content = {"split": split, "plan": plan and plan.fingerprint}
+            _write(place, "look", about | content)
     except StorageError as error:
         if plan is not None:
             raise ConfigError(
@@ -185,7 +200,10 @@ def _analysis(
 
 
 def _lock(
-    places: Sequence[str], earlier: Sequence[dict[str, list[dict[str, Any]]]], plan: Plan, data: str
+    places: Sequence[str],
+    earlier: Sequence[dict[str, list[dict[str, Any]]]],
+    plan: Plan,
+    about: dict[str, str],
 ) -> dict[str, Any]:
     """Return when this plan was locked, and the plan that was locked before it, if any."""
     found: dict[str, Any] = {"at": "", "first": None}
@@ -193,16 +211,16 @@ def _lock(
         plans = sorted(records["plan"], key=lambda one: one["at"])
         ours = next((one for one in plans if one["plan"] == plan.fingerprint), None)
         if ours is None:
-            content = {"data": data, "plan": plan.fingerprint, "says": plan.model_dump(mode="json")}
-            ours = _write(place, "plan", content)
+            content = {"plan": plan.fingerprint, "says": plan.model_dump(mode="json")}
+            ours = _write(place, "plan", about | content)
         if plans and plans[0]["plan"] != plan.fingerprint:
             found["first"] = plans[0]["plan"]
         found["at"] = max(found["at"], ours["at"])
     return found
 
 
-def _records(place: str, data: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the plans and looks of these labels that a folder holds."""
+def _records(place: str, about: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the plans and looks of these labels and this question that a folder holds."""
     found: dict[str, list[dict[str, Any]]] = {"plan": [], "look": []}
     try:
         entries = [entry for page in storage.list_pages(storage.as_folder(place)) for entry in page]
@@ -214,7 +232,7 @@ def _records(place: str, data: str) -> dict[str, list[dict[str, Any]]]:
             continue
         try:
             one = json.loads(storage.read_bytes(entry.uri))
-            if one["data"] == data:
+            if one["data"] == about["data"] and one.get("question") == about.get("question"):
                 found[kind].append({"at": str(one["at"]), "plan": one["plan"]})
         except (ValueError, TypeError, KeyError):
             raise ConfigError(f"{entry.uri} is damaged: restore it from a copy") from None

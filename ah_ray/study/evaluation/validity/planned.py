@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ah_ray.errors import ConfigError
-from ah_ray.study.evaluation.evaluate import split_videos
+from ah_ray.study.evaluation.answers.labels import read_question_labels
+from ah_ray.study.evaluation.answers.schema import JudgedQuestion
+from ah_ray.study.evaluation.answers.yes_no import judge_question
 from ah_ray.study.evaluation.figures.estimate import Estimate
 from ah_ray.study.evaluation.figures.slices import measure_slices
 from ah_ray.study.evaluation.figures.thresholds import fit_threshold
 from ah_ray.study.evaluation.predictions import Predictions, measure
 from ah_ray.study.evaluation.question import columns_of
+from ah_ray.study.evaluation.reported_videos import split_videos
 from ah_ray.study.evaluation.schema import Hypothesis, Measures, Planned
 from ah_ray.study.evaluation.scored_output import Row, ScoredOutput, read_output
 from ah_ray.study.evaluation.settings import Threshold
@@ -24,13 +27,27 @@ from ah_ray.study.labelled_manifest import DRAWN, read_labelled_videos
 from ah_ray.verdicts.verdict import reducer_name, video_threshold
 
 
-def measure_plan(plan: Plan, outs: Sequence[str], labels: str, level: float) -> tuple[Planned, ...]:
-    """Return the figures that a plan asked for, of each output. Raise ConfigError."""
-    reported, fitting = split_videos(read_labelled_videos(labels), plan.split)
+def measure_plan(
+    plan: Plan,
+    outs: Sequence[str],
+    labels: str,
+    level: float,
+    question: JudgedQuestion | None = None,
+) -> tuple[Planned, ...]:
+    """Return the figures that a plan asked for, of each output. Raise ConfigError.
+
+    `question` is a further question with two answers, if the plan is about one.
+    """
+    if question is None:
+        table = read_labelled_videos(labels)
+    else:
+        table = read_question_labels(labels, question).videos
+    reported, fitting = split_videos(table, plan.split)
     wanted = {video["video_id"] for video in (*reported, *fitting)}
-    return tuple(
-        _measure_output(plan, read_output(out, wanted), reported, fitting, level) for out in outs
-    )
+    outputs = [read_output(out, wanted) for out in outs]
+    if question is not None:
+        outputs = [judge_question(output, question) for output in outputs]
+    return tuple(_measure_output(plan, output, reported, fitting, level) for output in outputs)
 
 
 def _measure_output(

@@ -28,8 +28,8 @@ from ah_ray.study.labelled_manifest import DRAWN, MOMENTS
 from ah_ray.units import format_count
 
 WITHOUT_WEIGHTS = (
-    "groups, reducers, thresholds, calibration, baselines, lengths, timelines, and comparisons of "
-    "outputs"
+    "groups, reducers, thresholds, calibration, baselines, lengths, timelines, contrasts, and "
+    "comparisons of outputs"
 )
 """The parts of an evaluation that a draw does not have."""
 
@@ -122,6 +122,7 @@ def mark_selection(
         length=LengthBias(bands=(), rank_correlation=None, of_labels=None),
         timeline=None,
         baselines=None,
+        contrasts=(),
     )
 
 

@@ -8,21 +8,22 @@ from rich.console import Console
 
 from ah_ray.cli.screen import print_table, say
 from ah_ray.study.evaluation.schema import Analysis, Gate, Planned
-from ah_ray.study.evaluation.view_tables import MEASURES
-from ah_ray.study.evaluation.view_text import format_estimate, format_number
+from ah_ray.study.evaluation.view.text import format_estimate, format_number, name_measures
 
 _SUPPORTED = {True: "supported", False: "not supported", None: "not decided: no interval"}
 
 
-def print_analysis(console: Console, analysis: Analysis) -> None:
+def print_analysis(
+    console: Console, analysis: Analysis, construct: str, question: str | None = None
+) -> None:
     """Print the plan, the looks, and the figures and hypotheses that the plan asked for."""
-    say(console, *analysis_lines(analysis))
+    say(console, *analysis_lines(analysis, question))
     for planned in analysis.planned:
-        _print_planned(console, planned)
+        _print_planned(console, planned, name_measures(construct))
 
 
-def analysis_lines(analysis: Analysis) -> Iterator[str]:
-    """Yield one sentence on the plan, and one on the looks at test."""
+def analysis_lines(analysis: Analysis, question: str | None = None) -> Iterator[str]:
+    """Yield one sentence on the plan, and one on the looks at test; None: of the verdicts."""
     if analysis.kind == "locked":
         yield (
             f"Plan {analysis.plan_hash}, locked on {analysis.locked_at} before the first look at "
@@ -32,10 +33,11 @@ def analysis_lines(analysis: Analysis) -> Iterator[str]:
         yield f"EXPLORATORY: {analysis.reason}. Plan {analysis.plan_hash}."
     if analysis.look is not None:
         planned = "" if analysis.plan_hash else "; no plan was locked (--plan)"
-        yield f"This is look {analysis.look} at test{planned}."
+        of = f", at the answers to {question}" if question else ""
+        yield f"This is look {analysis.look} at test{of}{planned}."
 
 
-def _print_planned(console: Console, planned: Planned) -> None:
+def _print_planned(console: Console, planned: Planned, names: dict[str, str]) -> None:
     say(
         console,
         "",
@@ -43,17 +45,17 @@ def _print_planned(console: Console, planned: Planned) -> None:
         f"({planned.threshold!r})",
     )
     rows = [
-        [MEASURES[name], format_estimate(getattr(planned.measures, name))] for name in planned.asked
+        [names[name], format_estimate(getattr(planned.measures, name))] for name in planned.asked
     ]
     for group in planned.groups:
         for name in planned.asked:
             found = None if group.measures is None else getattr(group.measures, name)
-            rows.append([f"{MEASURES[name]}, {group.by} {group.group}", format_estimate(found)])
+            rows.append([f"{names[name]}, {group.by} {group.group}", format_estimate(found)])
     print_table(console, ("<", "planned"), rows)
     for one in planned.hypotheses:
         say(
             console,
-            f"Hypothesis: {one.text} ({MEASURES[one.measure]} against {one.limit:g}: "
+            f"Hypothesis: {one.text} ({names[one.measure]} against {one.limit:g}: "
             f"{format_number(one.value)}): {_SUPPORTED[one.is_supported]}.",
         )
 

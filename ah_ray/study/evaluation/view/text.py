@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from ah_ray.profile import DEFAULT_CONSTRUCT
 from ah_ray.study.evaluation.figures.estimate import Estimate
 
 TOO_FEW = "too few to tell"
+
+
+def name_measures(construct: str = DEFAULT_CONSTRUCT) -> dict[str, str]:
+    """Return the fields of Measures as they are read: `recall of A/H (sensitivity)`."""
+    return {
+        "accuracy": "accuracy",
+        "macro_f1": "macro-F1",
+        "weighted_f1": "weighted F1",
+        "f1_ah": f"F1 of {construct}",
+        "f1_not_ah": f"F1 of not {construct}",
+        "recall_ah": f"recall of {construct} (sensitivity)",
+        "specificity": "specificity",
+        "precision_ah": f"precision of {construct} (PPV)",
+        "npv": "NPV",
+        "balanced_accuracy": "balanced accuracy",
+        "auroc": "AUROC",
+        "average_precision": "average precision",
+        "average_precision_1000": "area over 1,000 thresholds",
+        "rate_of_yes": "rate of Yes",
+    }
 
 
 def format_estimate(found: Estimate | None, form: str = ".3f") -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ah_ray.study.evaluation.evaluate import FIT_ON
 from ah_ray.study.evaluation.figures.slices import MIN_PARTICIPANTS
+from ah_ray.study.evaluation.reported_videos import FIT_ON
 from ah_ray.study.evaluation.schema import (
     Baselines,
     Calibrated,
@@ -13,58 +13,43 @@ from ah_ray.study.evaluation.schema import (
     OutputEvaluation,
     Slice,
 )
-from ah_ray.study.evaluation.view_text import (
+from ah_ray.study.evaluation.view.text import (
     format_counts,
     format_estimate,
     format_number,
     format_threshold,
+    name_measures,
 )
 
-MEASURES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "weighted_f1": "weighted F1",
-    "f1_ah": "F1 of A/H",
-    "f1_not_ah": "F1 of not A/H",
-    "recall_ah": "recall of A/H (sensitivity)",
-    "specificity": "specificity",
-    "precision_ah": "precision of A/H (PPV)",
-    "npv": "NPV",
-    "balanced_accuracy": "balanced accuracy",
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "average_precision_1000": "area over 1,000 thresholds",
-    "rate_of_yes": "rate of Yes",
-}
 _FEW = f"under {MIN_PARTICIPANTS}: too few"
 Table = tuple[str, tuple[str, ...], list[list[str]]]
 
 
-def list_tables(output: OutputEvaluation) -> Iterator[Table]:
+def list_tables(output: OutputEvaluation, construct: str) -> Iterator[Table]:
     """Yield all tables of one output, in the order in which they are read."""
-    yield _verdicts(output)
+    yield _verdicts(output, construct)
     if output.baselines is not None:
         yield _baselines(output, output.baselines)
     yield _reducers(output)
     yield _thresholds(output)
     if output.calibration:  # there is none of a draw
         yield _calibration("Calibration of videos", output.calibration)
-        yield _calibration_curve(output)
+        yield _calibration_curve(output, construct)
     if output.timeline is not None and output.timeline.calibration:
         yield _calibration("Calibration of clips", output.timeline.calibration)
-    yield _groups(output)
-    yield _group_values(output)
+    yield _groups(output, construct)
+    yield _group_values(output, construct)
     yield _group_differences(output)
-    yield _lengths(output)
+    yield _lengths(output, construct)
 
 
-def _verdicts(output: OutputEvaluation) -> Table:
+def _verdicts(output: OutputEvaluation, construct: str) -> Table:
     columns = ["<", "of scored videos"]
     if output.unscored.n_videos:
         columns.append("unscored counted wrong")
     columns.append("<videos")
     rows = []
-    for name, text in MEASURES.items():
+    for name, text in name_measures(construct).items():
         found = getattr(output.scored, name)
         row = [text, format_estimate(found)]
         if output.unscored.n_videos:
@@ -163,7 +148,7 @@ def _calibration(title: str, found: Iterable[Calibrated]) -> Table:
     return f"{title}, as they are{fitted}", columns, rows
 
 
-def _calibration_curve(output: OutputEvaluation) -> Table:
+def _calibration_curve(output: OutputEvaluation, construct: str) -> Table:
     rows = []
     for each in output.calibration[0].reliability:
         interval = ""
@@ -177,21 +162,21 @@ def _calibration_curve(output: OutputEvaluation) -> Table:
                 f"{each.share_ah:.3f}{interval}",
             ]
         )
-    return "Calibration curve of scores as they are", ("<p_ah", "videos", "mean", "A/H"), rows
+    return "Calibration curve of scores as they are", ("<p_ah", "videos", "mean", construct), rows
 
 
 def _fitted_words(fitted_on: Iterable[str | None]) -> str:
     return f" and fitted on {FIT_ON}" if any(fitted_on) else ""
 
 
-def _groups(output: OutputEvaluation) -> Table:
+def _groups(output: OutputEvaluation, construct: str) -> Table:
     names = ("recall_ah", "specificity", "rate_of_yes")
     rows = [[*_group_counts(each), *_group_figures(each, names)] for each in output.slices]
-    columns = ("<", "<", "people", "A/H", "others", "sensitivity", "specificity", "rate of Yes")
+    columns = ("<", "<", "people", construct, "others", "sensitivity", "specificity", "rate of Yes")
     return "Groups", columns, rows
 
 
-def _group_values(output: OutputEvaluation) -> Table:
+def _group_values(output: OutputEvaluation, construct: str) -> Table:
     rows = [
         [
             each.by,
@@ -203,7 +188,7 @@ def _group_values(output: OutputEvaluation) -> Table:
         if each.measures is not None
     ]
     columns = ("<", "<", "PPV", "NPV", "in the large")
-    return "Groups: predictive values, and mean p_ah less the share of A/H", columns, rows
+    return f"Groups: predictive values, and mean p_ah less the share of {construct}", columns, rows
 
 
 def _group_counts(group: Slice) -> list[str]:
@@ -234,7 +219,7 @@ def _group_differences(output: OutputEvaluation) -> Table:
     return "Groups less all other videos", columns, rows
 
 
-def _lengths(output: OutputEvaluation) -> Table:
+def _lengths(output: OutputEvaluation, construct: str) -> Table:
     rows = [
         [
             _span(each.low, each.high),
@@ -245,14 +230,14 @@ def _lengths(output: OutputEvaluation) -> Table:
         ]
         for each in output.length.bands
     ]
-    columns = ("clips", "videos", "A/H", "share of Yes", "of those not A/H")
+    columns = ("clips", "videos", construct, "share of Yes", f"of those not {construct}")
     return "Length of videos, in clips", columns, rows
 
 
 def differences(found: Comparison) -> tuple[tuple[str, ...], list[list[str]]]:
     """Return columns and rows of the differences between two outputs."""
     rows = [
-        [MEASURES[name], format_estimate(getattr(found, name), "+.3f")]
+        [name_measures()[name], format_estimate(getattr(found, name), "+.3f")]
         for name in ("accuracy", "macro_f1", "average_precision")
     ]
     return ("<", "difference"), rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -15,9 +15,16 @@ from ah_ray.study.evaluation.schema import (
     Labels,
     OutputEvaluation,
 )
+from ah_ray.study.evaluation.validity.leaks import Leak
 from ah_ray.study.evaluation.validity.view import print_analysis
-from ah_ray.study.evaluation.view_tables import differences, list_tables
-from ah_ray.study.evaluation.view_text import (
+from ah_ray.study.evaluation.view.answers import (
+    print_answers,
+    print_clips,
+    print_contrasts,
+    print_gain_of_answers,
+)
+from ah_ray.study.evaluation.view.tables import differences, list_tables
+from ah_ray.study.evaluation.view.text import (
     TOO_FEW,
     format_counts,
     format_estimate,
@@ -30,9 +37,18 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     """Print what fits into words and short tables; the rest is in metrics.json."""
     say(console, _labels(evaluation))
     if evaluation.analysis is not None:
-        print_analysis(console, evaluation.analysis)
+        asked = None if evaluation.question is None else evaluation.question.name
+        print_analysis(console, evaluation.analysis, evaluation.construct, asked)
     for output in evaluation.outputs:
-        _print_output(console, output, mark_of(evaluation.labels, output))
+        _print_output(console, output, mark_of(evaluation.labels, output.leaks), evaluation)
+        if evaluation.question is not None and output.clips is not None:
+            print_clips(console, output.clips, evaluation.question)
+    if evaluation.question is not None:
+        for answers in evaluation.answers:
+            mark = mark_of(evaluation.labels, answers.leaks)
+            print_answers(console, answers, evaluation.question, mark)
+        for gain in evaluation.answer_comparisons:
+            print_gain_of_answers(console, gain, _mark(evaluation.labels))
     for comparison in evaluation.comparisons:
         _print_comparison(console, comparison, _mark(evaluation.labels))
     say(console, "")
@@ -43,8 +59,13 @@ def _labels(evaluation: Evaluation) -> str:
     labels, bootstrap = evaluation.labels, evaluation.bootstrap
     text = (
         f"{labels.split}: {format_count(labels.n_videos, 'labelled video')} of "
-        f"{format_count(labels.n_participants, 'participant')}, {labels.n_ah:,} of them A/H."
+        f"{format_count(labels.n_participants, 'participant')}"
     )
+    if evaluation.question is not None and not evaluation.outputs:
+        text += f". {evaluation.question.name}: "
+        text += ", ".join(f"{n:,} {answer}" for answer, n in (labels.by_answer or {}).items()) + "."
+    else:
+        text += f", {labels.n_ah or 0:,} of them {evaluation.construct}."
     if not labels.participants_known:
         text += " Their participants are unknown, so each video counts as a person."
     if labels.n_participants >= FEWEST_PEOPLE:
@@ -55,9 +76,9 @@ def _labels(evaluation: Evaluation) -> str:
     return text
 
 
-def mark_of(labels: Labels, output: OutputEvaluation) -> str:
+def mark_of(labels: Labels, leaks: Sequence[Leak]) -> str:
     """Return what stands behind every title: the videos or people that the figures describe."""
-    return _mark(labels, *(["of people that it knows"] if output.leaks else []))
+    return _mark(labels, *(["of people that it knows"] if leaks else []))
 
 
 def _mark(labels: Labels, *more: str) -> str:
@@ -66,19 +87,26 @@ def _mark(labels: Labels, *more: str) -> str:
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def _print_output(console: Console, output: OutputEvaluation, mark: str) -> None:
+def _print_output(
+    console: Console, output: OutputEvaluation, mark: str, evaluation: Evaluation
+) -> None:
+    construct, question = evaluation.construct, evaluation.question
     calibrated = output.calibration_fingerprint
     say(console, "", output.out)
     say(
         console,
-        f"model {output.model}, profile {output.profile}; {output.reducer}, "
-        f"threshold {output.threshold:g}" + (f", calibration {calibrated}" if calibrated else ""),
+        f"model {output.model}, profile {output.profile}; "
+        + (f"question {question.name}, " if question else "")
+        + f"{output.reducer}, threshold {output.threshold:g}"
+        + (f", calibration {calibrated}" if calibrated else ""),
         *(f"Note: {note}." for note in output.notes),
-        *_unscored(output, mark),
+        *_unscored(output, mark, construct),
     )
-    for title, columns, rows in list_tables(output):
+    for title, columns, rows in list_tables(output, construct):
         if not rows:
             continue
+        if question is not None:
+            title = title.replace("Verdicts", "Answers")
         say(console, "", title + mark)
         print_table(console, columns, rows)
     if not output.slices:
@@ -86,22 +114,27 @@ def _print_output(console: Console, output: OutputEvaluation, mark: str) -> None
     say(
         console,
         "Compare groups by sensitivity and specificity: macro-F1, PPV and NPV also differ where "
-        "only the share of A/H does, so they are no measures of fairness.",
+        f"only the share of {construct} does, so they are no measures of fairness.",
     )
-    say(console, *_length(output), *_timeline(output))
+    say(console, *_length(output, construct), *_timeline(output, construct))
+    if output.contrasts:
+        print_contrasts(console, output.contrasts, mark)
     if output.baselines is not None:
         _print_gain(console, output.baselines)
 
 
-def _unscored(output: OutputEvaluation, mark: str) -> Iterator[str]:
+def _unscored(output: OutputEvaluation, mark: str, construct: str) -> Iterator[str]:
     unscored = output.unscored
     if unscored.n_videos:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in unscored.by_reason.items())
         has = "has" if unscored.n_videos == 1 else "have"
-        yield f"{unscored.n_videos:,} {has} no verdict, {unscored.n_ah:,} of them A/H: {reasons}."
+        yield (
+            f"{unscored.n_videos:,} {has} no verdict, {unscored.n_ah:,} of them {construct}: "
+            f"{reasons}."
+        )
     found = output.scored.confusion
     yield (
-        f"Of {format_count(output.scored.n_ah, 'A/H video')} {found.tp:,} "
+        f"Of {format_count(output.scored.n_ah, f'{construct} video')} {found.tp:,} "
         f"{_is(found.tp)} a Yes and {found.fn:,} a No; of "
         f"{format_count(found.fp + found.tn, 'other')} "
         f"{found.fp:,} {_is(found.fp)} a Yes and {found.tn:,} a No{mark}."
@@ -136,23 +169,24 @@ def _print_gain(console: Console, found: Baselines) -> None:
         )
 
 
-def _length(output: OutputEvaluation) -> Iterator[str]:
+def _length(output: OutputEvaluation, construct: str) -> Iterator[str]:
     yield (
-        "Rank correlation of the number of clips with p_ah over videos that are not A/H: "
+        f"Rank correlation of the number of clips with p_ah over videos that are not {construct}: "
         f"{format_number(output.length.rank_correlation)} (0 is no bias); with the label over all: "
         f"{format_number(output.length.of_labels)}."
     )
     yield ""
 
 
-def _timeline(output: OutputEvaluation) -> Iterator[str]:
+def _timeline(output: OutputEvaluation, construct: str) -> Iterator[str]:
     found = output.timeline
     if found is None:
-        yield "Timelines: no label says when in a video A/H occurs."
+        if output.clips is None:
+            yield f"Timelines: no label says when in a video {construct} occurs."
         return
     yield (
         f"Timelines of {format_count(found.n_videos, 'video')}, {found.n_ah_clips:,} of "
-        f"{format_count(found.n_clips, 'clip')} A/H: average precision "
+        f"{format_count(found.n_clips, 'clip')} {construct}: average precision "
         f"{format_estimate(found.average_precision)}; of {found.marked_s:,.0f} s "
         f"marked and {found.yes_s:,.0f} s of Yes, {found.both_s:,.0f} s are both: overlap (IoU) "
         f"{format_estimate(found.iou)}, precision {format_estimate(found.precision_s)}, recall "

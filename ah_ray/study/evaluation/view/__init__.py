@@ -1,0 +1,1 @@
+"""Print an evaluation on a terminal."""
