@@ -16,7 +16,7 @@ def score_commands(text: str) -> list[list[str]]:
     """The arguments of each `python …jobs/score.py …`, in comments, code blocks or YAML."""
     text = re.sub(r"^[ \t]*#+ ?", "", text, flags=re.MULTILINE)
     text = text.replace("\\\n", " ")
-    return [shlex.split(found) for found in re.findall(r"python \S*jobs/score\.py(.*)", text)]
+    return [shlex.split(found) for found in re.findall(r"python \S*jobs/score\.py([^;\n]*)", text)]
 
 
 def parsed(arguments: list[str]) -> ScoreSettings:

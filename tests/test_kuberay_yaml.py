@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -17,6 +19,7 @@ from score_commands import ROOT, parsed, pinned, score_commands
 
 TEXT = (ROOT / "jobs" / "kuberay.yaml").read_text()
 SCHEMA = json.loads((ROOT / "tests" / "goldens" / "kuberay_1.7.0.json").read_text())
+JOIN = 'python3 -c "import shlex, sys; print(shlex.join(sys.argv[1:]))"'
 GROUPS = ("cpu-worker", "gpu-worker")
 UNITS = {"Gi": 2**30, "Mi": 2**20}
 
@@ -162,13 +165,32 @@ def test_the_command_fits_the_cluster(run, pods):
     assert settings.model_cache in [mount["mountPath"] for mount in mounts]
 
 
+@pytest.mark.parametrize(
+    "submit",
+    [
+        "{}",
+        f'if true ; then run "$({JOIN} {{}})" ; fi',
+    ],
+    ids=["HTTPMode", "K8sJobMode"],
+)
+@pytest.mark.parametrize(("status", "ends"), [(0, 0), (2, 2), (3, 3), (4, 0), (5, 5)])
+def test_a_second_start_at_one_tick_is_no_failed_job(run, tmp_path, submit, status, ends):
+    """Ray's driver runs the entrypoint in a shell; K8sJobMode reads it in one of its own first."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = /app/jobs/score.py ] && exit {status}\n')
+    python.chmod(0o755)
+    line = 'run() { sh -c "$1"; }; ' + submit.format(run["entrypoint"])
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert subprocess.run(["bash", "-ec", line], env=variables, check=False).returncode == ends
+
+
 def test_the_image_has_what_the_command_names(run):
     recipe = (ROOT / "docs" / "Dockerfile").read_text()
     for source in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE):
         assert all((ROOT / name).exists() for name in source.split())
     (granted,) = re.findall(r"NVIDIA_DRIVER_CAPABILITIES=(\S+)", recipe)
     assert set(granted.split(",")) == {"compute", "utility", "video"}
-    assert "WORKDIR /app" in recipe and run["entrypoint"].startswith("python /app/jobs/score.py ")
+    assert "WORKDIR /app" in recipe and "python /app/jobs/score.py " in run["entrypoint"]
 
 
 def test_commands_of_the_guide_are_commands_of_ours():

@@ -74,7 +74,8 @@ def test_long_tests_have_a_schedule_that_contributors_can_read():
 
 def test_heavy_tests_run_every_night():
     steps = workflow("heavy.yml")["jobs"]["heavy"]["steps"]
-    heavy, properties = [step["run"] for step in steps if "run" in step]
+    servers, heavy, properties = [step["run"] for step in steps if "run" in step]
+    assert servers.startswith("bash .ci/servers")
     assert heavy.startswith(f'{TEST_COMMAND} -n 0 -m "heavy and not long"')
     assert properties.endswith("--hypothesis-profile nightly")
     assert workflow("heavy.yml")[True]["schedule"] == [{"cron": "0 1 * * *"}]
