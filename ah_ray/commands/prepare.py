@@ -2,6 +2,7 @@
 
 ah-ray prepare --bah /data/BAH --out s3://study/labels --id-key key.txt
 ah-ray prepare --table labels.csv --out labels --id-key key.txt --split 0.7,0.1,0.2
+ah-ray prepare --elan annotations --vocabulary words.yaml --out labels --id-key key.txt
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from ah_ray.exit_status import ExitStatus
 def prepare(given: Given) -> int:
     """Turn labels into a labelled manifest: one row per training window, one per video.
 
-    Give --out; one of --bah, --table and --import-swift; and --id-key (or --plain-participants).
+    Give --out; one source: --bah, --table, --import-swift, --elan, --boris or --label-studio; and
+    --id-key (or --plain-participants).
     If there are errors in the labels, all of them are listed with file and line, and nothing is
     written.
 

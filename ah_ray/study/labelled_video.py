@@ -46,6 +46,7 @@ class MarkedInterval:
     end_s: float
     certainty: str | None = None
     cues: tuple[tuple[str, str | None], ...] = ()  # one of CUES, and the annotator's words
+    place: Place | None = None  # where it is written, if that is not in `marked` too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any
 
 from ah_ray.study.exchange.clean_text import clean_text
@@ -42,18 +43,16 @@ def boris_files(cohort: ExportedCohort) -> Iterator[tuple[str, bytes]]:
 
 def project_of(cohort: ExportedCohort) -> Fields:
     """Return the project as BORIS writes it."""
-    observations: dict[str, Fields] = {}
+    observations: dict[tuple[str, str, int], Fields] = {}
     tiers: dict[str, Tier] = {}
     for recording in cohort.recordings:
         for tier, layered in _observed(recording, cohort):
             tiers.setdefault(tier.kind, tier)
             for number, events in enumerate(layered):
-                whose = _observer(tier)
-                name = layer_name(f"{recording.name}{whose}", number)
-                observation = observations.setdefault(
-                    clean_text(name), _observation(recording, cohort, tier.annotator)
-                )
-                observation["events"] += events
+                key = (recording.name, _observer(tier), number)
+                if key not in observations:
+                    observations[key] = _observation(recording, cohort, tier.annotator)
+                observations[key]["events"] += events
     for observation in observations.values():
         observation["events"].sort(key=lambda event: event[:5])
     people = sorted({one.participant for one in cohort.recordings if one.participant})
@@ -70,7 +69,7 @@ def project_of(cohort: ExportedCohort) -> Fields:
         "behaviors_conf": {
             str(number): _behaviour(tier) for number, tier in enumerate(tiers.values())
         },
-        "observations": observations,
+        "observations": dict(zip(_name_all(observations), observations.values(), strict=True)),
         "behavioral_categories": [],
         "independent_variables": {
             str(number): {
@@ -86,6 +85,15 @@ def project_of(cohort: ExportedCohort) -> Fields:
         "behaviors_coding_map": [],
         "converters": {},
     }
+
+
+def _name_all(keys: Iterable[tuple[str, str, int]]) -> Iterator[str]:
+    """Yield a name for each observation, which no other has."""
+    taken: set[str] = set()
+    for recording, observer, layer in keys:
+        names = (clean_text(layer_name(recording + observer, n)) for n in count(layer))
+        taken.add(name := next(name for name in names if name not in taken))
+        yield name
 
 
 _VARIABLES = {ANNOTATOR: "who annotated the recording", VIDEO_ID: "pseudonym of the recording"}

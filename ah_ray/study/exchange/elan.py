@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import count
 from mimetypes import guess_type
 from xml.etree import ElementTree
 
@@ -111,18 +112,18 @@ class _Document:
     def _add_tiers(
         self, root: ElementTree.Element, slots: dict[tuple[int, int, int, int], str]
     ) -> None:
-        n_before = 0
+        n_before, names = 0, list(_name_layers(self._tiers))
         for number, (tier, spans) in enumerate(self._tiers):
             kind = self._vocabularies.get(tier.values, _TEXT_TYPE)
-            names = {
+            people = {
                 "ANNOTATOR": MADE_BY if tier.is_model else tier.annotator,
                 "PARTICIPANT": self._recording.participant,
             }
-            known = {name: clean_text(text) for name, text in names.items() if text}
+            known = {name: clean_text(text) for name, text in people.items() if text}
             element = _add(
                 root,
                 "TIER",
-                {**known, "LINGUISTIC_TYPE_REF": kind, "TIER_ID": clean_text(self._name(number))},
+                {**known, "LINGUISTIC_TYPE_REF": kind, "TIER_ID": names[number]},
             )
             for place, span in enumerate(spans):
                 n_before += 1
@@ -138,12 +139,6 @@ class _Document:
                     },
                 )
                 _add(aligned, "ANNOTATION_VALUE", {}).text = clean_text(span.text)
-
-    def _name(self, number: int) -> str:
-        """Return the name of a tier, which no other tier has."""
-        tier = self._tiers[number][0]
-        layer = sum(before is tier for before, _ in self._tiers[:number])
-        return layer_name(tier.name, layer)
 
     def _entry(self, tier: Tier, span: Span) -> Fields:
         """Return the reference of a value to its entry in the controlled vocabulary."""
@@ -182,6 +177,15 @@ def _layers(
     for tier in (*label_tiers(recording, cohort), *model_tiers(recording, cohort)):
         for spans in split_layers(tier.spans) or [()]:
             yield tier, spans
+
+
+def _name_layers(tiers: Sequence[tuple[Tier, tuple[Span, ...]]]) -> Iterator[str]:
+    """Yield a name for each layer, which no other has."""
+    taken: set[str] = set()
+    for tier, _ in tiers:
+        names = (clean_text(layer_name(tier.name, number)) for number in count())
+        taken.add(name := next(name for name in names if name not in taken))
+        yield name
 
 
 def _add(parent: ElementTree.Element, name: str, fields: Fields) -> ElementTree.Element:

@@ -25,7 +25,12 @@ from ah_ray.study.exchange.tiers import (
     milliseconds,
     model_tiers,
 )
-from ah_ray.study.exchange.vocabulary import ANNOTATOR_CONTROL, LABEL_CONTROL, VIDEO_CONTROL
+from ah_ray.study.exchange.vocabulary import (
+    AGREED,
+    ANNOTATOR_CONTROL,
+    LABEL_CONTROL,
+    VIDEO_CONTROL,
+)
 from ah_ray.study.links import recording_url
 
 TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
@@ -94,7 +99,7 @@ def task_of(recording: Recording, cohort: ExportedCohort) -> Fields:
         "data": {name: _clean(value) for name, value in data.items() if value is not None},
         "predictions": [prediction] if prediction["result"] else [],
         "annotations": [
-            {"result": [*results, *_whose(annotator)]}
+            {"result": [*results, _whose(annotator)]}
             for annotator, results in annotations.items()
             if results
         ],
@@ -142,18 +147,14 @@ def _choice(tier: Tier, span: Span) -> Fields:
     }
 
 
-def _whose(annotator: str | None) -> list[Fields]:
-    if annotator is None:
-        return []
-    return [
-        {
-            "id": ANNOTATOR_CONTROL,
-            "from_name": ANNOTATOR_CONTROL,
-            "to_name": VIDEO,
-            "type": "textarea",
-            "value": {"text": [clean_text(annotator)]},
-        }
-    ]
+def _whose(annotator: str | None) -> Fields:
+    return {
+        "id": ANNOTATOR_CONTROL,
+        "from_name": ANNOTATOR_CONTROL,
+        "to_name": VIDEO,
+        "type": "textarea",
+        "value": {"text": [clean_text(annotator or AGREED)]},
+    }
 
 
 def _control(tier: Tier) -> str:

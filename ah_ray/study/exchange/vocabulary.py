@@ -36,6 +36,8 @@ VOCABULARY_FILE = "vocabulary.yaml"
 LABEL_CONTROL, VIDEO_CONTROL = "label", "label_of_video"
 """Controls of Label Studio: of a stretch, and of a whole video."""
 ANNOTATOR_CONTROL = "annotator"
+AGREED = "all annotators"
+"""What Label Studio's field of the annotator has where all agreed: it would name a user else."""
 _IGNORED = "ignored"
 
 
@@ -67,8 +69,11 @@ class Entry(FrozenModel):
     @field_validator("label", mode="before")
     @classmethod
     def _as_meaning(cls, value: object) -> object:
-        label = label_of(str(value))
-        return value if label is None else (Meaning.NO, Meaning.YES)[label]
+        if (label := _label_of(value)) is not None:
+            return (Meaning.NO, Meaning.YES)[label]
+        if value == _IGNORED:
+            return Meaning.IGNORED
+        raise ValueError("write yes, no or ignored")  # the value may be endless: it is not shown
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -78,7 +83,11 @@ class Entry(FrozenModel):
 
     def fits(self, tier: str, value: str) -> bool:
         """Return whether an annotation is meant."""
-        return bool(self._tier.fullmatch(_plain(tier)) and self._value.fullmatch(_plain(value)))
+        return self.fits_tier(tier) and bool(self._value.fullmatch(_plain(value)))
+
+    def fits_tier(self, tier: str) -> bool:
+        """Return whether annotations in a tier may be meant."""
+        return bool(self._tier.fullmatch(_plain(tier)))
 
     @cached_property
     def _tier(self) -> re.Pattern[str]:
@@ -100,13 +109,20 @@ class Vocabulary(FrozenModel):
     @field_validator("unmarked", mode="before")
     @classmethod
     def _as_no(cls, value: object) -> object:
-        if value is None or label_of(str(value)) == 0:
+        if value is None or _label_of(value) == 0:
             return None if value is None else False
         raise ValueError("write `unmarked: no`, or leave it out")
 
     def find(self, tier: str, value: str) -> Entry | None:
         """Return the first entry that fits an annotation; None if none does."""
         return next((entry for entry in self.annotations if entry.fits(tier, value)), None)
+
+    def may_label(self, tier: str) -> bool:
+        """Return whether annotations in a tier can be labels: an entry for it says Yes or No."""
+        entries = [entry for entry in self.annotations if entry.fits_tier(tier)]
+        return bool(entries) and not (
+            entries[0].value == ANY and entries[0].label is Meaning.IGNORED
+        )
 
     def extended(self, other: Vocabulary) -> Vocabulary:
         """Return this vocabulary with the entries of another behind its own."""
@@ -156,6 +172,11 @@ def read_vocabulary(place: str | None, tool: Tool) -> Vocabulary:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
         text = " ".join(str(error).split())
         raise ConfigError(f"--vocabulary {place}: not valid YAML: {text}") from None
+
+
+def _label_of(value: object) -> int | None:
+    """Return the label that YAML's Yes, No, 1, 0 or a text is. Aliases are not expanded for it."""
+    return label_of(str(value)) if isinstance(value, str | bool | int) else None
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -25,7 +25,7 @@ from ah_ray.media.file_check import check_file
 from ah_ray.media.local_video import open_video
 from ah_ray.media.probe import probe
 from ah_ray.study.label_errors import Faults
-from ah_ray.study.labelled_video import LabelledVideo, Marked, MarkedAnswer
+from ah_ray.study.labelled_video import LabelledVideo, Marked, MarkedAnswer, MarkedInterval
 from ah_ray.study.parallel import in_threads, progress
 from ah_ray.study.prepare.content import check_contents, content_of
 
@@ -105,13 +105,14 @@ def _contains_its_marks(
     video: LabelledVideo, duration_s: float, faults: Faults, slack_s: float
 ) -> bool:
     is_valid = True
-    marks: list[Marked | MarkedAnswer] = [*video.marked, *video.answers]
+    marks: list[Marked | MarkedAnswer | MarkedInterval] = [*video.marked, *video.answers]
+    marks += [one for each in video.annotations for one in each.intervals if one.place]
     for one in marks:
         end_s = one.start_s if one.end_s is None else one.end_s
         if end_s > duration_s + slack_s or one.start_s >= duration_s:
             shown = f"{one.start_s:g} – {end_s:g} s"
             faults.add(
-                one.place,
+                one.place or video.place,
                 f"the interval {shown} is outside the video, which has {duration_s:.2f} s",
                 "correct the interval, or check that the video is whole",
                 video=video.uri,

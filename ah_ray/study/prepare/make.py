@@ -9,7 +9,7 @@ is any, nothing is written.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ from ah_ray.study.labelled_manifest import (
 from ah_ray.study.labelled_video import LabelledVideo
 from ah_ray.study.participants import draw_splits
 from ah_ray.study.prepare import swift_back, swift_export, swift_import
+from ah_ray.study.prepare.annotated.read_annotated import read_annotated
 from ah_ray.study.prepare.annotation_columns import annotation_columns, annotator_agreement
 from ah_ray.study.prepare.bah.cue_answers import add_cue_answers
 from ah_ray.study.prepare.bah.dataset import read_bah
@@ -47,6 +48,7 @@ from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
 
 FAULTY = "faulty videos"
 _Timed = Sequence[tuple[LabelledVideo, float]]
+_Read = Callable[[PrepareSettings, bytes | None, Faults, LeftOut], list[LabelledVideo]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +161,14 @@ def _read(
             raise ConfigError(f"this JSONL says who is in the videos, and {NO_PSEUDONYMS}")
         videos = swift_import.as_videos(lines, settings, id_key, faults)
     else:
-        read = read_bah if settings.bah else read_table
-        videos = read(settings, id_key, faults, left_out)
+        videos = _reader(settings)(settings, id_key, faults, left_out)
     return durations_of(videos, console, faults, settings.slack_s)
+
+
+def _reader(settings: PrepareSettings) -> _Read:
+    if settings.bah:
+        return read_bah
+    return read_table if settings.table else read_annotated
 
 
 def _tables(

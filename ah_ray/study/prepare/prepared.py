@@ -154,7 +154,13 @@ def left_out_texts(left_out: Mapping[str, float]) -> list[str]:
         reason: _PLURAL.sub(r"\1", reason, count=1) if n == 1 else reason
         for reason, n in left_out.items()
     }
-    return [f"{round(n, 1):,} {words[reason]}" for reason, n in left_out.items() if n]
+    return [f"{_plain_number(n)} {words[reason]}" for reason, n in left_out.items() if n]
+
+
+def _plain_number(n: float) -> str:
+    """Return `2` for 2.0, and `6.5`."""
+    shown = round(n, 1)
+    return f"{round(shown):,}" if shown == round(shown) else f"{shown:,}"
 
 
 def _cells(label: Mapping[str, Any]) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from ah_ray.errors import ConfigError
 from ah_ray.flag import flag
 from ah_ray.omni.weights.swift_record import load_profile_of_version
 from ah_ray.profile.question import QUESTION_NAME
+from ah_ray.study.exchange.settings import Tool
 from ah_ray.study.pseudonym_rule import NO_PSEUDONYMS
 from ah_ray.study.split_settings import SplitSettings
 from ah_ray.validation import JobSettings, validate_settings
@@ -173,8 +174,47 @@ class SwiftSettings(JobSettings):
     )
 
 
+class AnnotatedSettings(JobSettings):
+    """Annotations that were made with another tool."""
+
+    PANEL: ClassVar[str | None] = "Annotations of other tools"
+
+    elan: str | None = Field(
+        None,
+        description="File of ELAN (.eaf), or a folder with one or several for each recording.",
+        json_schema_extra=flag(metavar="PATH"),
+    )
+    boris: str | None = Field(
+        None,
+        description="Project of BORIS (.boris), or a folder with several.",
+        json_schema_extra=flag(metavar="PATH"),
+    )
+    label_studio: str | None = Field(
+        None,
+        description="Export of Label Studio (format JSON), or a folder with several.",
+        json_schema_extra=flag(metavar="PATH"),
+    )
+    vocabulary: str | None = Field(
+        None,
+        description="YAML file that says what tiers, behaviours and values mean.",
+        json_schema_extra=flag(metavar="FILE", default="the words of export.py"),
+    )
+
+    @property
+    def annotated(self) -> tuple[Tool, str]:
+        """Return the tool whose annotations are read, and where they are."""
+        given = {Tool.ELAN: self.elan, Tool.BORIS: self.boris, Tool.LABEL_STUDIO: self.label_studio}
+        return next((tool, place) for tool, place in given.items() if place is not None)
+
+
 class PrepareSettings(
-    SwiftSettings, DrawSettings, WindowSettings, PeopleSettings, BahSettings, JobSettings
+    AnnotatedSettings,
+    SwiftSettings,
+    DrawSettings,
+    WindowSettings,
+    PeopleSettings,
+    BahSettings,
+    JobSettings,
 ):
     """How labels become windows. Defaults are the published rules."""
 
@@ -237,7 +277,17 @@ class PrepareSettings(
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        sources = {"--bah": self.bah, "--table": self.table, "--import-swift": self.import_swift}
+        annotated = {
+            "--elan": self.elan,
+            "--boris": self.boris,
+            "--label-studio": self.label_studio,
+        }
+        sources = {
+            "--bah": self.bah,
+            "--table": self.table,
+            "--import-swift": self.import_swift,
+            **annotated,
+        }
         given = [name for name, value in sources.items() if value is not None]
         if len(given) != 1:
             raise ValueError(f"give one of {', '.join(sources)}: where the labels are")
@@ -252,6 +302,10 @@ class PrepareSettings(
             raise ValueError("--split draws splits, and BAH brings its own: leave one out")
         if self.consent and self.import_swift:
             raise ValueError("--consent needs what a JSONL does not tell: filter before exporting")
+        if self.consent and any(annotated.values()):
+            raise ValueError("--consent needs what annotations do not tell: leave such files out")
+        if self.vocabulary and not any(annotated.values()):
+            raise ValueError("--vocabulary goes with --elan, --boris or --label-studio")
         if self.cut_clips and not self.export_swift:
             raise ValueError("--cut-clips goes with --export-swift FILE, which names the clips")
         if self.swift_version is not None:
@@ -337,5 +391,5 @@ class PrepareSettings(
 
 def prepare_settings(**values: object) -> PrepareSettings:
     """Validated settings; raises ConfigError with one sentence that names the flag."""
-    needed = "--out, one of --bah, --table and --import-swift, and --id-key"
+    needed = "--out, a source such as --bah, --table or --elan, and --id-key"
     return validate_settings(PrepareSettings, values, needed)

@@ -33,7 +33,10 @@ def test_shares_and_consent_in_several_forms():
         ({"out": None}, "--out"),
         ({"bah": " "}, "--bah: is empty: give a value, or leave it out"),
         ({"consent": ["challenges", ""]}, "--consent: is empty"),
-        ({"bah": None}, "give one of --bah, --table, --import-swift: where the labels are"),
+        (
+            {"bah": None},
+            "give one of --bah, --table, --import-swift, --elan, --boris, --label-studio: ",
+        ),
         ({"table": "t.csv"}, "give one of --bah, --table"),
         ({"id_key": None}, "participants need pseudonyms: give --id-key FILE .* or --plain-part"),
         ({"plain_participants": True}, "--id-key hides who it is and --plain-participants shows"),

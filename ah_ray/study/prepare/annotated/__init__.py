@@ -1,0 +1,1 @@
+"""Annotations of other tools as labels: ELAN, BORIS and Label Studio."""
