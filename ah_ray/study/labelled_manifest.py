@@ -40,7 +40,7 @@ WINDOWS = pa.schema(
         ("window_index", pa.int32()),  # within the video, in the order of time
         ("start_s", pa.float64()),
         ("end_s", pa.float64()),
-        ("label", pa.int32()),  # 1: the answer is Yes
+        ("label", pa.int32()),  # 1: the answer is Yes; null: ANSWERS alone has labels of it
         ("question", pa.string()),  # null: is it A/H; else the text of a simpler question
         ("participant_id", pa.string()),
         ("split", pa.string()),  # one of SPLITS

@@ -279,7 +279,7 @@ def test_the_balance_loss_counts_the_shared_beginning_once(thinker, tiny):
         balance=1.0,
     )
     found = step.add_gradients([label(0, ALL, Sees.BOTH, first=True)], 0)
-    assert found.balance == pytest.approx(balance, rel=1e-6)
+    assert found.balance_loss == pytest.approx(balance, rel=1e-6)
     assert (found.n_windows, found.n_tokens) == (1, look.layout.n_tokens)
 
 

@@ -20,7 +20,7 @@ class StepLoss:
     """Losses of a step over all workers."""
 
     loss: float  # of the answers' tokens
-    balance: float | None  # of the experts; null where it is not part of the loss
+    balance_loss: float | None  # of the experts; null where it is not part of the loss
     n_windows: int
     n_tokens: int
 
@@ -78,7 +78,7 @@ class SupervisedStep:
         total_loss, total_balance = sum_over_workers(*mine, device=device)
         return StepLoss(
             loss=total_loss,
-            balance=total_balance if self._balance else None,
+            balance_loss=total_balance if self._balance else None,
             n_windows=int(n_windows),
             n_tokens=int(tokens),
         )

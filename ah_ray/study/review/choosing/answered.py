@@ -42,8 +42,9 @@ def read_answered(places: Sequence[str]) -> Answered:
     for labels in places:
         if labels in sheets:
             continue
-        for row in read_windows(labels).select(["video_id", "start_s", "end_s"]).to_pylist():
-            spans[row["video_id"]].append((row["start_s"], row["end_s"]))
+        for row in read_windows(labels).to_pylist():
+            if row["label"] is not None:  # else it is judged by other questions alone
+                spans[row["video_id"]].append((row["start_s"], row["end_s"]))
         for row in read_labelled_videos(labels).select(["video_id", "split"]).to_pylist():
             if row["split"] != _LEARNED_FROM:
                 held_out.add(row["video_id"])
