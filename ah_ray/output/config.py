@@ -86,7 +86,7 @@ class OutputConfig(FrozenModel):
         """Return in a few words what scored the output."""
         if self.scoring is None:
             return f"{self.reduction.ensemble} of {len(self.members)} outputs"
-        return f"model {self.scoring.model}, profile {self.scoring.profile.name}"
+        return f"model {self.scoring.model}, profile {self.scoring.profile.title}"
 
 
 def make_config(

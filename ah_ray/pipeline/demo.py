@@ -19,6 +19,7 @@ from ah_ray.escaping import escape_text
 from ah_ray.exit_status import ExitStatus
 from ah_ray.media.ffmpeg.demo_cohort import make_cohort, scene_answers
 from ah_ray.omni.weights.checkpoint import TINY
+from ah_ray.output.config import require_config
 from ah_ray.output.read import read_clips, read_verdicts
 from ah_ray.pipeline.reporting.summary_view import print_summary
 from ah_ray.pipeline.run import score
@@ -69,7 +70,7 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     )
     verdicts, clips = read_verdicts(outcome.out), read_clips(outcome.out)
     console.print()
-    console.print(verdict_table(verdicts))
+    console.print(verdict_table(verdicts, require_config(outcome.out).construct_name))
     console.print()
     for failures_first in ("descending", "ascending"):
         order = [("n_failed_clips", failures_first), ("n_clips", "descending")]
@@ -91,10 +92,10 @@ def run_demo(settings: dict[str, Any], console: Console | None = None) -> ExitSt
     return outcome.summary.exit_status
 
 
-def verdict_table(verdicts: pa.Table) -> Table:
-    """Return a table with one line per video."""
+def verdict_table(verdicts: pa.Table, construct: str) -> Table:
+    """Return a table with one line per video; `construct` is what the answers are about."""
     view = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for title in ("video", "status", "A/H", "p_ah", "clips", "length", "remark"):
+    for title in ("video", "status", construct, "p_ah", "clips", "length", "remark"):
         justify: Literal["left", "right"] = (
             "right" if title in ("p_ah", "clips", "length") else "left"
         )
@@ -137,7 +138,7 @@ def accuracy(verdicts: pa.Table, clips: pa.Table) -> str:
 
 
 def timeline(row: Row, clips: pa.Table) -> list[Text]:
-    """Return a line for each clip of one video, with a bar for P(A/H).
+    """Return a line for each clip of one video, with a bar for p_ah.
 
     A second line has the answers to further questions, where any were asked.
     """

@@ -181,6 +181,13 @@ class Profile(FrozenModel):
             completed["positive"] = YES
         return (first.model_copy(update=completed), *others)
 
+    @property
+    def title(self) -> str:
+        """Return the name for people, and the construct unless it is A/H: `mine (engagement)`."""
+        if self.construct_name == DEFAULT_CONSTRUCT:
+            return self.name
+        return f"{self.name} ({self.construct_name})"
+
     def user_text(self, question: Question) -> str:
         """Return the user's turn of the prompt for one of `complete_questions`.
 

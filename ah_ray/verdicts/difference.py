@@ -13,7 +13,7 @@ ENOUGH_CLIPS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The absolute difference of P(A/H), over clips that both ways scored."""
+    """The absolute difference of p_ah, over clips that both ways scored."""
 
     n_clips: int
     mean: float
@@ -24,7 +24,7 @@ class Difference:
     def __str__(self) -> str:
         few = "" if self.n_clips >= ENOUGH_CLIPS else f", under {ENOUGH_CLIPS}: too few to rely on"
         return (
-            f"P(A/H) differs by {self.mean:.4f} on average, {self.p99:.4f} at the 99th percentile, "
+            f"p_ah differs by {self.mean:.4f} on average, {self.p99:.4f} at the 99th percentile, "
             f"{self.max:.4f} at most ({self.n_clips} clips{few}; {self.answers_changed:.1%} of "
             "answers changed)"
         )

@@ -55,4 +55,4 @@ def test_it_runs_and_packing_is_not_slower():
             if (s, a) == (size, "float32") and "packs" in way
         )
         assert packed >= alone
-    assert "fp8 against float32 on random weights: P(A/H) differs by" in ran.stdout
+    assert "fp8 against float32 on random weights: p_ah differs by" in ran.stdout

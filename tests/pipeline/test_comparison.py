@@ -26,7 +26,7 @@ def test_fp8_is_compared_with_bf16_once(scored, small_cohort, tmp_path, fp8_on_a
     n_scored = sum(clip["p_ah"] is not None for clip in clips(out))
     assert found.n_clips == n_scored > 0
     assert 0 < found.mean <= found.p99 <= found.max < 0.5
-    assert any("beside bf16, P(A/H) differs by" in line for line in _lines(out, first))
+    assert any("beside bf16, p_ah differs by" in line for line in _lines(out, first))
 
     second = scored(small_cohort, out, max_failed=1.0).summary
     assert second.difference_from_bf16 == found, "later runs show what the first one found"

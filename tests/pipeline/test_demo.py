@@ -8,10 +8,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from invented_rows import make_output, scoring
 from outputs import ROOT, verdicts
 from rich.console import Console
 
-from ah_ray.pipeline.demo import run_demo
+from ah_ray.output.config import require_config
+from ah_ray.output.read import read_verdicts
+from ah_ray.pipeline.demo import run_demo, verdict_table
+from ah_ray.profile import load_profile
 
 
 def demo_output(folder: Path, monkeypatch) -> str:
@@ -27,6 +31,15 @@ def without_p(line: str) -> list[str]:
 
 def p_of(line: str) -> list[float]:
     return [float(p) for p in re.findall(r"0\.\d{3}", line)]
+
+
+def test_the_table_names_what_the_profile_is_about(tmp_path):
+    profile = load_profile("tiny").model_copy(update={"construct_name": "engagement"})
+    make_output(str(tmp_path), {"a": [0.1]}, by=scoring(profile=profile))
+    config = require_config(str(tmp_path))
+    table = verdict_table(read_verdicts(str(tmp_path)), config.construct_name)
+    assert table.columns[2].header == "engagement"
+    assert config.describe() == "model model-a, profile tiny (engagement)"
 
 
 def test_verdicts_a_timeline_and_failures(ray_session, whole_cohort, tmp_path, monkeypatch):

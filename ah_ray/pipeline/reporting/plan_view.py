@@ -49,7 +49,7 @@ def plan_lines(resolved: Resolved, plan: Plan, known: Experience) -> list[str]:
     scoring = resolved.scoring
     lines = [
         f"Cohort      {len(plan.cohort):,} videos, {format_bytes(plan.cohort.size_bytes)}",
-        f"Scored by   {scoring.model}, profile {scoring.profile.name}, {scoring.arithmetic}",
+        f"Scored by   {scoring.model}, profile {scoring.profile.title}, {scoring.arithmetic}",
         *([f"Profile     {resolved.profile_reason}"] if resolved.profile_reason else []),
         f"Done        {count[State.DONE]:,} scored, {count[State.FAILED]:,} failed for good",
         f"Pending     {len(plan):,}: {count[State.NEW]:,} new, {count[State.CHANGED]:,} changed, "

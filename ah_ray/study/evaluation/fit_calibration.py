@@ -113,8 +113,9 @@ def _fit_clips(kind: ScalingKind, output: ScoredOutput, videos: Sequence[Row]) -
     marked = marked_clips(videos, rows, whose)
     if marked is None or not marked.clips.has_both_labels:
         raise ConfigError(
-            f"--clip-scaling {kind}: no label of {FIT_ON} says when in a video A/H occurs, or all "
-            "clips have the same label, so there is nothing to fit clips to; leave it out"
+            f"--clip-scaling {kind}: no label of {FIT_ON} says when in a video "
+            f"{output.config.construct_name} occurs, or all clips have the same label, so there is "
+            "nothing to fit clips to; leave it out"
         )
     clips = marked.clips
     return {
@@ -136,6 +137,6 @@ def _scaling(kind: ScalingKind, fit: Predictions, unit: str) -> Scaling | Isoton
         flag = "--scaling" if unit == "video" else "--clip-scaling"
         raise ConfigError(
             f"no {kind} can be fitted: over {format_count(len(fit), unit)} of {FIT_ON}, p_ah "
-            f"does not rise with A/H; look at the model first, or give {flag} none"
+            f"does not rise with the labels; look at the model first, or give {flag} none"
         )
     return found

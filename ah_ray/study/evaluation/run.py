@@ -43,9 +43,11 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     """
     for out in settings.measured:  # first, so that a mistyped name creates no folder
         require_config(storage.normalise(out))
+    plan = None if settings.plan is None else read_plan(settings.plan)
+    if plan is not None and settings.question is None:
+        settings = settings.model_copy(update={"question": plan.question})
     _check_replaceable(settings)
     _check_writable(settings.folder)
-    plan = None if settings.plan is None else read_plan(settings.plan)
     split = _split(settings, plan)
     question = _find_question(settings, plan)
     trained_on = _trained_on(settings)
@@ -84,7 +86,8 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
     if gate is not None:
         print_gate(console, gate)
     if calibration is not None:
-        say(console, _calibration_line(settings.write_calibration or "", calibration))
+        file = settings.write_calibration or ""
+        say(console, _calibration_line(file, calibration, evaluation.construct))
         if split in (FIT_ON, ALL):
             say(
                 console,
@@ -110,12 +113,10 @@ def _find_question(settings: EvaluateSettings, plan: Plan | None) -> JudgedQuest
     Raise ConfigError if the plan is about another one, which it does not cover.
     """
     found, planned = (
-        None if name is None else find_question(name, settings.outs)
+        None if name is None else find_question(name, settings.measured)
         for name in (settings.question, None if plan is None else plan.question)
     )
-    if plan is None or (settings.question is None and planned is not None):
-        found = planned or found
-    elif found != planned:
+    if plan is not None and found != planned:
         about = f"the question {planned.name}" if planned else "verdicts"
         remedy = f"give --question {planned.name}" if planned else "leave --question out"
         raise ConfigError(
@@ -177,7 +178,7 @@ def _scaling_words(scaling: Scaling | IsotonicScaling | None, by: str) -> str:
     return how + (f", intercept {scaling.intercept:.3f}" if scaling.intercept else "")
 
 
-def _calibration_line(file: str, calibration: Calibration) -> str:
+def _calibration_line(file: str, calibration: Calibration, construct: str) -> str:
     """Return what was fitted, with a threshold that can be given to another run as it stands."""
     fitted_on, clips = calibration.fitted_on, calibration.clips_fitted_on
     how = _scaling_words(calibration.scaling, calibration.scaling_by)
@@ -185,7 +186,8 @@ def _calibration_line(file: str, calibration: Calibration) -> str:
     if clips is not None:
         of_clips = (
             f"clips by {_scaling_words(calibration.clip_scaling, calibration.clip_scaling_by)} "
-            f"(fitted to {format_count(clips.n_clips, 'clip')}, {clips.n_ah_clips:,} of them A/H), "
+            f"(fitted to {format_count(clips.n_clips, 'clip')}, {clips.n_ah_clips:,} of them "
+            f"{construct}), "
         )
     return (
         f"Calibration {calibration.fingerprint} in {file}: {of_clips}{calibration.reducer}, {how}, "

@@ -125,7 +125,7 @@ def test_what_cannot_be_fitted(study, scores, tmp_path):
 def test_scores_that_fall_with_ah(study, tmp_path):
     against = {v["video_id"]: [0.2 if v["label"] else 0.8] for v in study.videos}
     make_output(str(tmp_path / "against"), against)
-    with pytest.raises(ConfigError, match="p_ah does not rise with A/H"):
+    with pytest.raises(ConfigError, match="p_ah does not rise with the labels"):
         fit_calibration(str(tmp_path / "against"), study.labels)
     one = {v["video_id"]: [0.2] for v in study.videos if v["label"]}
     make_output(str(tmp_path / "one"), one)

@@ -28,6 +28,8 @@ from ah_ray.profile import load_profile
 from ah_ray.provenance.learned_from import Use, learned_from
 from ah_ray.results.calibration import write_calibration
 from ah_ray.results.reduce import reduce_outputs
+from ah_ray.results.status import read_status
+from ah_ray.results.status_view import status_lines
 from ah_ray.study.evaluation.answers.labels import LabelledInterval, find_answer
 from ah_ray.study.evaluation.answers.question_evaluation import evaluate_question
 from ah_ray.study.evaluation.answers.question_lookup import find_question
@@ -312,6 +314,7 @@ def test_the_first_question_with_several_answers(tmp_path):
     said = console.file.getvalue()
     assert "A/H" not in said and "recall of engagement (sensitivity)" in said
     assert " of them engagement." in said and "videos that are not engagement" in said
+    assert any("profile engagement (engagement)" in line for line in status_lines(read_status(out)))
 
 
 class TestMistakes:
@@ -326,8 +329,8 @@ class TestMistakes:
 
     def test_no_label_of_the_question(self, answered_study, out):
         words = (
-            r"has no label of the question voice \(it has \d+ of .*\): give jobs/prepare.py a "
-            "column of its answers"
+            r"has no label of the question voice \(it has \d+ of .*\): give them to "
+            "jobs/prepare.py --table, or with --label-columns voice=COLUMN"
         )
         with pytest.raises(ConfigError, match=words):
             judge("voice", out, answered_study[0].labels)
@@ -466,8 +469,9 @@ class TestPlans:
         assert (analysis["kind"], analysis["look"]) == ("locked", 1)
         assert analysis["planned"][0]["hypotheses"][0]["is_supported"] is True
         assert "This is look 1 at test, at the answers to seen." in said
-        _, analysis = look("seen")
+        said, analysis = look("seen")
         assert (analysis["kind"], analysis["look"]) == ("locked", 2), "the plan names the question"
+        assert "/evaluation-seen: metrics.json" in said
         _, analysis = look("null")
         assert (analysis["kind"], analysis["look"]) == ("locked", 1), (
             "verdicts are another question"

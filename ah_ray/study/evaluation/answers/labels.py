@@ -141,5 +141,5 @@ def _no_labels_error(labels: str, question: JudgedQuestion, table: pa.Table) -> 
     return ConfigError(
         f"--labels {labels} has no label of the question {question.name}"
         + (f" (it has {there})" if there else "")
-        + ": give jobs/prepare.py a column of its answers"
+        + f": give them to jobs/prepare.py --table, or with --label-columns {question.name}=COLUMN"
     )
