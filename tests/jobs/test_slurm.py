@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -50,7 +49,7 @@ def script(tmp_path: Path) -> Callable[..., Path]:
 
 
 SMALL = "--ntasks-per-node=1 --cpus-per-task=2 --mem=2G"
-CPU_AND_GPU = (f"cpu --nodes=1 {SMALL}", f"gpu --nodes=1 {SMALL}")
+CPU_AND_GPU = (f"cpu --nodes=1 {SMALL}", f"gpu --nodes=1 {SMALL.replace('2', '3')}")
 BOTH_NODES = (f"all --nodes=2 {SMALL}",)
 
 
@@ -80,9 +79,14 @@ class Job:
 
     def wait_for_end(self, limit_s: float = 240) -> str:
         """Return Slurm's exit code of a job that has left the queue."""
-        self.wait_for(
-            lambda: not self.slurm.ask("squeue", "-h", "-j", self.number, check=False), limit_s
-        )
+
+        def has_left() -> bool:
+            # Slurm's backfill looks at jobs again when anything has changed, which is all the time
+            # on other clusters. A heterogeneous job that was queued again waits for that.
+            self.slurm.ask("scontrol", "update", "nodename=a", f"comment={time.monotonic()}")
+            return not self.slurm.ask("squeue", "-h", "-j", self.number, check=False)
+
+        self.wait_for(has_left, limit_s)
         return self.slurm.facts(self.number)["ExitCode"]
 
     def wait_for_rows(self, out: Path, n_rows: int = 5) -> None:
@@ -173,16 +177,55 @@ def test_a_wrong_partition_is_one_sentence_of_slurm(slurm, script):
         ({"AH_RAY_ENV": "/nowhere.env"}, "AH_RAY_ENV: there is no file /nowhere.env"),
         ({"AH_RAY_ENV": "open.env"}, "open.env must be yours: chmod 600 "),
         ({"AH_RAY_TMP": "/nowhere"}, "node [ab]: set AH_RAY_TMP to a folder of its own with room"),
+        (
+            {"AH_RAY_TMP": "small disk"},
+            "node [ab]: set AH_RAY_TMP to a folder of its own with room",
+        ),
+        (
+            {"AH_RAY_ENV": "private.env"},
+            "node [ab]: set AH_RAY_TMP to a folder of its own with room",
+        ),
     ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+    ids=lambda value: "-".join(value.values()).strip("/") if isinstance(value, dict) else "",
 )
 def test_a_wrong_setting_is_one_sentence_and_no_second_start(
-    env, message, script, submit, tmp_path
+    env, message, script, submit, tmp_path, request
 ):
     (tmp_path / "open.env").touch(mode=0o644)
+    (tmp_path / "private.env").touch(mode=0o600)
+    (tmp_path / "private.env").write_text("AH_RAY_TMP=/nowhere\n")  # so that it is seen to be read
+    if "small disk" in env.values():
+        env = {"AH_RAY_TMP": str(request.getfixturevalue("small_disk"))}
     job = submit(script(*BOTH_NODES), "--demo", **env)
     assert job.wait_for_end() == f"{ExitStatus.CONFIG}:0", job.log
     assert re.search(f"slurm.sbatch: error: .*{message}", job.log)
+    assert "queued again" not in job.log
+    job.assert_nothing_is_left()
+
+
+def test_a_node_on_which_ray_does_not_start_is_named(script, submit, tmp_path):
+    programs = tmp_path / "venv" / "bin"
+    programs.mkdir(parents=True)
+    scripts = {
+        "python": f'exec {sys.executable} "$@"',
+        "ray": "echo No Ray on $SLURMD_NODENAME; false",
+    }
+    for name, text in scripts.items():
+        (programs / name).write_text(f"#!/bin/bash\n{text}\n")
+        (programs / name).chmod(0o755)
+    job = submit(script(*BOTH_NODES), "--demo", AH_RAY_VENV=str(programs.parent))
+    assert job.wait_for_end() == f"{ExitStatus.CONFIG}:0", job.log
+    assert "slurm.sbatch: error: node a: Ray ended: No Ray on a" in job.log
+    assert "error: the cluster did not start: a node of the cluster is lost" in job.log
+    job.assert_nothing_is_left()
+
+
+def test_a_limit_that_ends_before_the_start_is_an_error(slurm, script, submit):
+    job = submit(script(*CPU_AND_GPU), "--demo")
+    job.wait_for(lambda: f"job {job.number}, restart 0" in job.log)
+    slurm.ask("scancel", "--batch", "--signal=TERM", job.number)
+    assert job.wait_for_end() == f"{ExitStatus.CONFIG}:0", job.log
+    assert "error: the cluster did not start: Slurm ends the job soon" in job.log
     assert "queued again" not in job.log
     job.assert_nothing_is_left()
 
@@ -216,9 +259,10 @@ def test_a_job_at_its_time_limit_goes_on_to_the_same_tables(
 @pytest.mark.parametrize("node", ["a", "b"])
 def test_a_lost_raylet_ends_the_run_which_starts_again(node, script, submit, cohort, tmp_path):
     out = tmp_path / "out"
-    job = submit(script(*BOTH_NODES), "--videos", cohort, "--out", out, "--model", "tiny")
+    job = submit(script(*CPU_AND_GPU), "--videos", cohort, "--out", out, "--model", "tiny")
     job.wait_for_rows(out)
-    kill_raylet(job, node)
+    assert {name: store_mb(find_raylets(job, name)[0]) for name in "ab"} == {"a": 614, "b": 921}
+    find_raylets(job, node)[0].kill()
     job.wait_for(lambda: "queued again" in job.log, 120)
     assert f"error: node {node}: Ray ended: raylet [exit code=-9]" in job.log
     assert "a node of the cluster is lost: the run stops, and what is complete is kept" in job.log
@@ -227,15 +271,20 @@ def test_a_lost_raylet_ends_the_run_which_starts_again(node, script, submit, coh
     job.assert_nothing_is_left()
 
 
-def kill_raylet(job: Job, node: str) -> None:
+def store_mb(raylet: psutil.Process) -> int:
+    """Return the size of a node's object store: 0.3 of the 2 or 3 GB that its group has."""
+    (option,) = (part for part in raylet.cmdline() if part.startswith("--object_store_memory="))
+    return int(option.partition("=")[2]) >> 20
+
+
+def find_raylets(job: Job, node: str) -> list[psutil.Process]:
     socket = f"--raylet_socket_name=/tmp/ah_ray-{job.number}-{node}/"
-    (raylet,) = (
+    return [
         process
         for process in psutil.process_iter(["cmdline"])
         if any(part.startswith(socket) for part in process.info["cmdline"] or ())
         and process.info["cmdline"][0].endswith("/raylet")
-    )
-    raylet.send_signal(signal.SIGKILL)
+    ]
 
 
 @pytest.mark.heavy
@@ -253,31 +302,48 @@ def test_a_cancelled_job_leaves_nothing_and_is_not_started_again(
 
 
 @pytest.mark.heavy
-def test_a_job_that_is_stopped_by_hand_keeps_its_rows_and_ends(
-    slurm, script, submit, cohort, tmp_path
+@pytest.mark.parametrize(
+    ("signal", "restarts", "message"),
+    [
+        ("INT", "20", "stopped by hand: the run stops"),
+        ("TERM", "0", "error: started again 0 times (AH_RAY_RESTARTS) and not complete"),
+    ],
+)
+def test_a_job_that_is_not_to_go_on_keeps_its_rows_and_ends(
+    signal, restarts, message, slurm, script, submit, cohort, tmp_path
 ):
     out = tmp_path / "out"
-    job = submit(script(*CPU_AND_GPU), "--videos", cohort, "--out", out, "--model", "tiny")
+    settings = ("--videos", cohort, "--out", out, "--model", "tiny")
+    job = submit(script(*CPU_AND_GPU), *settings, AH_RAY_RESTARTS=restarts)
     job.wait_for_rows(out)
-    slurm.ask("scancel", "--batch", "--signal=INT", job.number)
+    slurm.ask("scancel", "--batch", f"--signal={signal}", job.number)
     assert job.wait_for_end() == f"{ExitStatus.MISSING_ROWS}:0", job.log
-    assert "stopped by hand" in job.log and "queued again" not in job.log
+    assert message in job.log and "queued again" not in job.log
     assert verdicts(out)
     job.assert_nothing_is_left()
 
 
 @pytest.mark.heavy
-def test_two_jobs_share_their_nodes_and_not_their_output(script, submit, cohort, tmp_path):
-    """The first one scores; the second one waits for the lease, and ends with 4."""
+def test_two_jobs_share_their_nodes_and_nothing_else(script, submit, cohort, tmp_path):
+    """The first one scores; the second one waits for the lease of its output, and ends with 4."""
     settings = ("--videos", cohort, "--out", tmp_path / "out", "--model", "tiny", "--decoders", 1)
-    first, second = (submit(script(*BOTH_NODES), *settings) for _ in range(2))
-    assert sorted([first.wait_for_end(600), second.wait_for_end(600)]) == [
-        "0:0",
-        f"{ExitStatus.BUSY}:0",
-    ]
+    first = submit(script(*BOTH_NODES), *settings)
+    first.wait_for_rows(tmp_path / "out", 1)
+    second = submit(script(*BOTH_NODES), *settings)
+    second.wait_for(lambda: find_raylets(second, "a") and find_raylets(second, "b"))
+    tokens = {find_raylets(job, "a")[0].environ()["RAY_AUTH_TOKEN"] for job in (first, second)}
+    assert len(tokens) == 2
+    assert not [line for line in command_lines() if any(token in line for token in tokens)]
+    assert second.wait_for_end(600) == f"{ExitStatus.BUSY}:0", second.log
+    second.assert_nothing_is_left()
+    assert first.wait_for_end(600) == "0:0", first.log
     assert len(verdicts(tmp_path / "out")) == N_VIDEOS
     first.assert_nothing_is_left()
-    second.assert_nothing_is_left()
+
+
+def command_lines() -> list[str]:
+    """Return what every user of this machine sees of its processes."""
+    return [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
 
 
 APPTAINER = """\
