@@ -4,6 +4,7 @@
       - {tier: "AMB*", value: "ambivalent", label: yes}
       - {tier: "AMB*", value: "clear", label: no}
       - {tier: "overall", value: "1", label: yes, whole: true}
+      - {tier: "face", question: face, answer: "*"}
       - {tier: "gaze", label: ignored}
     unmarked: no
 
@@ -25,6 +26,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ah_ray import storage
 from ah_ray.errors import ConfigError, StorageError
 from ah_ray.profile import DEFAULT_CONSTRUCT, NO, YES
+from ah_ray.profile.question import QUESTION_NAME
 from ah_ray.study.exchange.settings import Tool
 from ah_ray.study.exchange.tiers import BY_MODEL, OF_VIDEO
 from ah_ray.study.label_values import label_of
@@ -54,11 +56,12 @@ class Entry(FrozenModel):
 
     tier: str = ANY
     value: str = ANY
-    label: Meaning
-    whole: bool = False  # the label is of the whole video, at any time it is written
-    question: str | None = None  # text of a simpler question; None: is it A/H
+    label: Meaning | None = None
+    whole: bool = False  # it is about the whole video, at any time it is written
+    question: str | None = None  # with a label: text of a simpler question; None: is it A/H
+    answer: str | None = None  # instead of a label: to the profile's question of this name
 
-    @field_validator("tier", "value", mode="before")
+    @field_validator("tier", "value", "answer", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
         """YAML reads an unquoted 1, Yes or No as a number or a truth value."""
@@ -77,9 +80,17 @@ class Entry(FrozenModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if (self.label is None) == (self.answer is None):
+            raise ValueError("give `label`, or `question` and `answer`")
         if self.label is Meaning.IGNORED and (self.whole or self.question):
             raise ValueError("what is ignored has neither `whole` nor `question`")
+        if self.answer is not None and not re.fullmatch(QUESTION_NAME, self.question or ""):
+            raise ValueError("`question`: name the question of the profile that is answered")
         return self
+
+    def answer_of(self, value: str) -> str | None:
+        """Return the answer that an annotation with this value gives; None if it is a label."""
+        return value if self.answer == ANY else self.answer
 
     def fits(self, tier: str, value: str) -> bool:
         """Return whether an annotation is meant."""
@@ -119,7 +130,11 @@ class Vocabulary(FrozenModel):
 
     def may_label(self, tier: str) -> bool:
         """Return whether annotations in a tier can be labels: an entry for it says Yes or No."""
-        entries = [entry for entry in self.annotations if entry.fits_tier(tier)]
+        entries = [
+            entry
+            for entry in self.annotations
+            if entry.fits_tier(tier) and entry.label is not None and entry.question is None
+        ]
         return bool(entries) and not (
             entries[0].value == ANY and entries[0].label is Meaning.IGNORED
         )

@@ -17,6 +17,8 @@ annotations:
   - {tier: overall, value: 1, label: yes, whole: true}
   - {tier: overall, value: 0, label: no, whole: true}
   - {tier: "smile*", label: yes, question: "Is there a smile?"}
+  - {tier: "tone*", question: tone, answer: "*"}
+  - {tier: mood, value: "-", question: mood, answer: low, whole: true}
   - {tier: gaze, label: ignored}
 """
 
@@ -112,6 +114,29 @@ def test_a_question_of_its_own(elan, vocabulary, prepared):
     assert asked == {"Is there a smile?": 1, None: 0}
 
 
+def test_answers_to_questions_of_the_profile(elan, vocabulary, prepared):
+    source = elan(
+        tier("tone", ("warm", "t0", "t2"), ("cold", "t2", "t3"), who="ann"),
+        tier("tone@bob", ("warm", "t1", "t3"), who="bob"),
+        tier("mood", ("-", "t0", "t1"), who="ann"),
+        tier("overall", ("0", "t0", "t3"), who="ann"),
+    )
+    found = prepared(elan=source, vocabulary=vocabulary, split="1,0,0")
+    answers = [
+        (row["question"], row["answer"], row["start_s"], row["end_s"])
+        for row in found.answers.to_pylist()
+    ]
+    assert answers == [("mood", "low", None, None), ("tone", "warm", 1.5, 6.0)]
+    assert found.videos["label"].to_pylist() == [0]
+
+
+def test_answers_alone_are_labels(elan, vocabulary, prepared):
+    source = elan(tier("tone", ("warm", "t0", "t1"), ("cold", "t1", "t2")))
+    found = prepared(elan=source, vocabulary=vocabulary, split="1,0,0")
+    assert found.answers["answer"].to_pylist() == ["warm", "cold"]
+    assert found.videos["label"].to_pylist() == [None]
+
+
 def test_what_is_not_marked_is_a_no_if_the_vocabulary_says_so(elan, vocabulary, prepared):
     source = elan(tier("AMB"), tier("gaze", ("left", "t0", "t1")))
     with pytest.raises(FaultyInput, match="1 video without an annotation"):
@@ -139,6 +164,10 @@ def test_what_is_not_marked_is_a_no_if_the_vocabulary_says_so(elan, vocabulary, 
         (
             [tier("AMB", ("ambivalent", "t0", "t2")), tier("overall", ("0", "t0", "t3"))],
             "a stretch of it is a Yes",
+        ),
+        (
+            [tier("tone", ("warm", "t0", "t2")), tier("tone 2", ("cold", "t1", "t3"))],
+            "'tone': it is a warm and a cold at 1.5 s",
         ),
         (
             [tier("overall", ("0", "t0", "t2")), tier("overall2@x", ("1", "t0", "t3"))],
@@ -321,6 +350,8 @@ ALIASES = (
     [
         ("annotations: [{tier: x, label: perhaps}]", "annotations.0.label"),
         ("annotations: [{tier: x, label: ignored, whole: true}]", "neither `whole` nor `question`"),
+        ("annotations: [{tier: x}]", "give `label`, or `question` and `answer`"),
+        ("annotations: [{tier: x, answer: y}]", "name the question of the profile"),
         ("unmarked: yes", "unmarked: no"),
         ("- x", "it has no list `annotations`"),
         ("a: [", "not valid YAML"),

@@ -6,13 +6,14 @@ than half of them marked it; who gave the whole recording a No has marked all of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ah_ray.study.agreement import majority
 from ah_ray.study.label_errors import Place
-from ah_ray.study.labelled_video import Annotated, Marked, MarkedInterval
+from ah_ray.study.labelled_video import Annotated, Marked, MarkedAnswer, MarkedInterval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,43 @@ def agree(judged: Sequence[Judged]) -> Agreed:
         )
         return Agreed(label=0, marked=(whole,))
     return Agreed(label=label, marked=tuple(_majority_spans(chosen)))
+
+
+def agree_answers(
+    by_annotator: Sequence[tuple[str | None, Sequence[MarkedAnswer]]],
+) -> tuple[MarkedAnswer, ...]:
+    """Return the answers to one question that more than half of those who answered it give.
+
+    `by_annotator` holds each annotator's answers, or, for None, what all agreed on, which wins.
+    """
+    agreed = [answers for who, answers in by_annotator if who is None]
+    given = agreed or [answers for _, answers in by_annotator]
+    if len(given) == 1:
+        return tuple(sorted(given[0], key=lambda one: (one.start_s, one.answer)))
+    found = _most(len(given), [next((a for a in one if a.is_whole), None) for one in given])
+    parts = [[one for one in answers if not one.is_whole] for answers in given]
+    edges = sorted({t for part in parts for one in part for t in (one.start_s, one.end_s or 0.0)})
+    for start_s, end_s in pairwise(edges):
+        covering = [next((a for a in part if _covers(a, start_s, end_s)), None) for part in parts]
+        for one in _most(len(given), covering):
+            before = found[-1] if found else None
+            joins = before is not None and not before.is_whole and before.end_s == start_s
+            if before is not None and joins and before.answer == one.answer:
+                found[-1] = replace(before, end_s=end_s)
+            else:
+                found.append(replace(one, start_s=start_s, end_s=end_s))
+    return tuple(found)
+
+
+def _most(n_people: int, answers: Iterable[MarkedAnswer | None]) -> list[MarkedAnswer]:
+    """Return the answer that more than half of the people give, if there is one."""
+    given = [one for one in answers if one is not None]
+    counts = Counter(one.answer for one in given)
+    return [
+        next(one for one in given if one.answer == answer)
+        for answer, n in counts.items()
+        if 2 * n > n_people
+    ]
 
 
 def annotated(judged: Sequence[Judged]) -> tuple[Annotated, ...]:
@@ -111,7 +149,7 @@ def _majority_spans(judged: Sequence[Judged]) -> list[Marked]:
     return _joined(found, touching=True)
 
 
-def _covers(one: Marked, start_s: float, end_s: float) -> bool:
+def _covers(one: Marked | MarkedAnswer, start_s: float, end_s: float) -> bool:
     return one.end_s is not None and one.start_s <= start_s and end_s <= one.end_s
 
 

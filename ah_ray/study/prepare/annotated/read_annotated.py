@@ -15,19 +15,21 @@ from dataclasses import dataclass, field
 from ah_ray import storage
 from ah_ray.cohort.participant_names import normal_form
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
+from ah_ray.profile import answer_word
 from ah_ray.study.exchange.settings import Tool
 from ah_ray.study.exchange.vocabulary import Meaning, Vocabulary, read_vocabulary
 from ah_ray.study.label_errors import Faults, Place
-from ah_ray.study.labelled_video import LabelledVideo, Marked
+from ah_ray.study.labelled_video import LabelledVideo, Marked, MarkedAnswer
 from ah_ray.study.participants import compiled, participant_in
 from ah_ray.study.prepare.annotated import boris_file, elan_file, label_studio_file
-from ah_ray.study.prepare.annotated.agreed import Judged, agree, annotated
+from ah_ray.study.prepare.annotated.agreed import Judged, agree, agree_answers, annotated
 from ah_ray.study.prepare.annotated.coded import Coded, CodedVideo
 from ah_ray.study.prepare.annotated.media_places import MediaPlace, MediaPlaces
 from ah_ray.study.prepare.settings import LeftOut, PrepareSettings
 from ah_ray.study.source_files import read_source
 
 TIES, NOT_ANNOTATED = "ties between annotators", "videos without an annotation"
+_CORRECT = "correct one of them"
 _READ_AGAIN = "give --vocabulary an entry for it (`label: ignored` leaves it out)"
 
 
@@ -132,11 +134,12 @@ class _Labels:
         self._vocabulary, self._faults, self._left_out = vocabulary, faults, left_out
         self._pattern = compiled(settings.participant_pattern)
         self._first = video.said[0].place
+        self._answers: dict[str, dict[str | None, list[MarkedAnswer]]] = {}
 
     def make(self) -> LabelledVideo | None:
         """Return the labelled video; None if it was not annotated, or is left out."""
         by_question = self._judge()
-        if not by_question:
+        if not by_question and not self._answers:
             self._left_out[NOT_ANNOTATED] += not self._faults.concern(self._place.uri)
             return None
         agreed = {question: agree(judged) for question, judged in by_question.items()}
@@ -156,6 +159,11 @@ class _Labels:
             marked=tuple(one for each in agreed.values() for one in each.marked),
             place=self._first,
             annotations=annotated(by_question.get(None, [])),
+            answers=tuple(
+                answer
+                for given in self._answers.values()
+                for answer in agree_answers(list(given.items()))
+            ),
         )
 
     def _judge(self) -> dict[str | None, list[Judged]]:
@@ -182,6 +190,10 @@ class _Labels:
                     n = unknown[one.tier, one.value] = unknown.get((one.tier, one.value), 0) + 1
                     if n == 1:
                         self._report_unknown(coded, one)
+                elif (answer := entry.answer_of(one.value)) is not None:
+                    whole = entry.whole or not one.has_times
+                    if whole or self._has_length(coded, one):
+                        self._add_answer(annotator, entry.question or "", answer, one, whole)
                 elif entry.label is Meaning.IGNORED:
                     continue
                 elif entry.whole or not one.has_times:
@@ -197,6 +209,8 @@ class _Labels:
                             place=one.place,
                         )
                     )
+        for question, by_annotator in self._answers.items():
+            self._check_overlaps(said[0], by_annotator.get(annotator, []), question)
         if self._vocabulary.unmarked is False and any(map(self._could_mark, said)):
             wholes.setdefault(None, [])
             marked.setdefault(None, [])
@@ -231,25 +245,47 @@ class _Labels:
             self._report(coded, given[-1][1], problem, "keep one of them")
         elif labels == {0} and yes:
             problem = "the recording as a whole is a No, but a stretch of it is a Yes"
-            self._report(coded, yes[0].place, problem, "correct one of them")
-        self._check_overlaps(coded, marked)
+            self._report(coded, yes[0].place, problem, _CORRECT)
+        self._check_overlaps(coded, marked, question)
         if labels:
             return min(labels)
         is_no = question is None and self._vocabulary.unmarked is False and not yes
         return 0 if is_no else None
 
-    def _check_overlaps(self, coded: CodedVideo, marked: Sequence[Marked]) -> None:
-        """Report the first place at which an annotator says both Yes and No."""
-        latest: dict[int, Marked] = {}  # the mark of each label that ends last so far
-        for one in sorted(marked, key=lambda each: each.start_s):
-            other = latest.get(1 - one.label)
-            if other is not None and one.start_s < (other.end_s or 0.0):
-                problem = f"it is a Yes and a No at {one.start_s:g} s"
-                self._report(coded, max(one.place, other.place), problem, "correct one of them")
-                return
-            before = latest.get(one.label)
-            if before is None or (one.end_s or 0.0) > (before.end_s or 0.0):
-                latest[one.label] = one
+    def _add_answer(
+        self, annotator: str | None, question: str, answer: str, one: Coded, whole: bool
+    ) -> None:
+        given = self._answers.setdefault(question, {}).setdefault(annotator, [])
+        given.append(
+            MarkedAnswer(
+                start_s=0.0 if whole else one.start_s,
+                end_s=None if whole else one.end_s,
+                question=question,
+                answer=answer,
+                place=one.place,
+            )
+        )
+
+    def _check_overlaps(
+        self, coded: CodedVideo, marked: Sequence[Marked | MarkedAnswer], question: str | None
+    ) -> None:
+        """Report the first moment for which an annotator says two different things."""
+        latest: dict[str, Marked | MarkedAnswer] = {}  # what ends last so far, by what it says
+        for one in sorted((each for each in marked if each.end_s), key=lambda each: each.start_s):
+            says = one.answer if isinstance(one, MarkedAnswer) else answer_word(bool(one.label))
+            for other_says, other in latest.items():
+                if other_says != says and one.start_s < (other.end_s or 0.0):
+                    problem = f"it is a {other_says} and a {says} at {one.start_s:g} s"
+                    if question is not None:
+                        problem = f"{question!r}: {problem}"
+                    self._report(coded, max(one.place, other.place), problem, _CORRECT)
+                    return
+            if says not in latest or (one.end_s or 0.0) > (latest[says].end_s or 0.0):
+                latest[says] = one
+        wholes = {one.answer for one in marked if isinstance(one, MarkedAnswer) and one.is_whole}
+        if len(wholes) > 1:
+            problem = f"{question!r}: the recording as a whole is {' and '.join(sorted(wholes))}"
+            self._report(coded, marked[-1].place, problem, _CORRECT)
 
     def _has_length(self, coded: CodedVideo, one: Coded) -> bool:
         if one.end_s > one.start_s >= 0:
