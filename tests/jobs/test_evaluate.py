@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from in_process import said_by
+from invented_rows import TONES, make_output, scoring, why_profile
 from study.invented_answers import make_answered_scores, make_answers
 from study.invented_study import make_scores, make_study
+from videos import make_plain
 
 from ah_ray import storage
 from ah_ray.config import Reduction
@@ -261,7 +263,7 @@ def test_a_question_of_several_answers(answered, tmp_path):
         "With unanswered videos counted as wrong: accuracy ",
         "Confusion: labels in rows, answers in columns",
         "the most frequent label of val",
-        "whose labels have times",
+        " labelled clips in ",
         "This is look 1 at test, at the answers to effort",
     ):
         assert words in said, words
@@ -297,3 +299,40 @@ def test_contrasts_beside_the_score(answered, tmp_path):
     assert "Contrasts as scores of clips, clip by clip" in said
     assert "in a logistic model of both, fitted on val." in said
     assert said.count("face-voice") == 2 and "less p_ah" in said
+
+
+def test_from_a_table_of_labels_to_figures(tmp_path):
+    """Columns of answers in a CSV file, prepared, are what the answers of an output meet."""
+    recording = make_plain(tmp_path / "one.mp4", "testsrc", seconds=10)
+    lines, wanted = ["uri,start_s,end_s,label,face,look,participant"], {}
+    for number in range(12):
+        name = f"{number}.mp4"
+        free = b"\0\0\0\x08free" * number  # boxes that hold nothing, so that no two are the same
+        (tmp_path / name).write_bytes(recording.read_bytes() + free)
+        wanted[name] = TONES[number % 3], ("No", "Yes")[number % 2]
+        tone, look = wanted[name]
+        lines.append(f"{name},0,5,{number % 2},{tone},{look},P{number // 2}")
+        lines.append(f"{name},5,10,{number % 2},{tone},No,P{number // 2}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    labels = tmp_path / "labels"
+    said_by(
+        "prepare", "--table", tmp_path / "labels.csv", "--out", labels, "--plain-participants",
+        "--label-columns", "face", "--label-columns", "seen=look", "--split", "1,0,0",
+    )  # fmt: skip
+    p_ah, answers = {}, {}
+    for video in read_labelled_videos(str(labels)).to_pylist():
+        tone, look = wanted[Path(video["uri"]).name]
+        p_ah[video["video_id"]] = [0.9 if look == "Yes" else 0.2, 0.1]
+        of_face = [0.8 if one == tone else 0.1 for one in TONES]
+        first, second = ([0.95, 0.05] if look == "Yes" else [0.2, 0.8]), [0.1, 0.9]
+        answers[video["video_id"]] = {"face": [of_face, of_face], "seen": [first, second]}
+    out = str(tmp_path / "scores")
+    make_output(out, p_ah, by=scoring(profile=why_profile()), answered=answers)
+    how = ("--labels", labels, "--split", "train")
+    said = evaluate(out, *how, "--question", "face")
+    assert "No label is about a whole video: only clips are measured." in said
+    assert re.search(r"accuracy +1\.000 .* 24 of 24, of 6 people", said)
+    said = evaluate(out, *how, "--question", "seen")
+    assert "12 videos with labels of intervals alone: seen if an interval is" in said
+    assert "Of 6 seen videos 6 are a Yes and 0 a No; of 6 others 0 are a Yes" in said
+    assert re.search(r"AUROC +1\.000", said)

@@ -153,12 +153,15 @@ def test_clips_where_labels_have_times(answered_study, out):
     for row in read_answers(out).to_pylist():
         if row["question"] == "face":
             p.setdefault((row["video_id"], row["start_s"]), {})[row["answer"]] = row["p"]
-    both = sorted(marked.keys() & p.keys())
-    right = [marked[one] == max(p[one], key=p[one].get) for one in both]
+    whole = labels_of("face", answered_study)
+    label = {one: marked.get(one, whole.get(one[0])) for one in p}
+    both = [one for one in p if label[one] is not None]
+    right = [label[one] == max(p[one], key=p[one].get) for one in both]
+    assert marked.keys() & p.keys() < set(both), "whole videos label their clips, too"
     figures = found.clips.figures
     assert (figures.n, figures.n_right) == (len(both), sum(right)) and figures.n > 30
     assert found.clips.scores is None
-    assert found.clips.n_videos == len({video_id for video_id, _ in marked})
+    assert found.clips.n_videos == len({video_id for video_id, _ in both})
 
 
 def test_two_answers_have_all_measures_of_verdicts(answered_study, out):
@@ -192,15 +195,21 @@ def test_two_answers_have_all_measures_of_verdicts(answered_study, out):
 
 
 def test_labels_of_intervals_alone(answered_study, out, labels):
-    """Of two answers and of several: there are clips, and no videos."""
+    """Of several answers there are clips; of two, a video is Yes where an interval is."""
     change_answers(labels, lambda row: row if row["start_s"] is not None else None)
-    for name in ("seen", "face"):
-        evaluation = judge(name, out, labels)
-        (found,) = evaluation.answers
-        whole = judge(name, out, answered_study[0].labels)
-        (before,) = (each.clips for each in (*whole.outputs, *whole.answers))
-        assert found.scored is None and found.counted_wrong is None and found.groups == ()
-        assert found.clips == before
+    (found,) = judge("face", out, labels).answers
+    assert found.scored is None and found.counted_wrong is None and found.groups == ()
+    assert found.clips.figures.n > 30
+    (found,) = judge("seen", out, labels).outputs
+    answers = {}
+    for row in answered_study[1]:
+        if (row["question"], row["split"]) == ("seen", "test") and row["start_s"] is not None:
+            answers.setdefault(row["video_id"], set()).add(row["answer"])
+    given = answers_of("seen", out)
+    label = ["Yes" in said for video_id, said in answers.items() if video_id in given]
+    assert (found.scored.n_videos, found.scored.n_ah) == (len(label), sum(label))
+    assert any(f"{len(answers)} videos with labels of intervals alone" in n for n in found.notes)
+    assert found.clips.figures.n > 30
     change_answers(labels, lambda row: row | {"end_s": None} if row["start_s"] == 0 else None)
     (found,) = judge("face", out, labels).answers
     assert found.clips.figures.n > 30, "to the video's end"

@@ -14,7 +14,7 @@ from ah_ray.study.evaluation.answers.class_figures import (
     answer_figures,
     count_answers,
 )
-from ah_ray.study.evaluation.answers.labels import LabelledInterval, find_answer
+from ah_ray.study.evaluation.answers.labels import QuestionLabels, find_answer
 from ah_ray.study.evaluation.answers.scale_figures import scale_figures
 from ah_ray.study.evaluation.answers.schema import AnswerFigures, JudgedQuestion
 from ah_ray.study.evaluation.answers.yes_no import forget_calibrations
@@ -100,18 +100,25 @@ class AnsweredOutput:
         )
 
     def answer_clips(
-        self, videos: Sequence[Row], intervals: Mapping[str, Sequence[LabelledInterval]]
-    ) -> GivenAnswers:
-        """Return the answers of the clips that intervals label; clips that failed are left out."""
-        found = []
+        self, videos: Sequence[Row], labels: QuestionLabels
+    ) -> tuple[GivenAnswers, int]:
+        """Return the answers of the clips that are labelled, and the number of their videos.
+
+        A label of a whole video is about all clips that no interval is about. Clips that failed are
+        left out.
+        """
+        found, video_ids = [], set()
         for video in videos:
-            row, marked = self.scored.rows.get(video["video_id"]), intervals.get(video["video_id"])
-            for clip in row["clips"] if row and marked else ():
+            video_id = video["video_id"]
+            row, intervals = self.scored.rows.get(video_id), labels.intervals.get(video_id, ())
+            whole = None if video_id in labels.derived else labels.answer.get(video_id)
+            for clip in row["clips"] if row else ():
                 p = find_probabilities(clip["answers"], self.question)
-                label = find_answer((clip["start_s"], clip["end_s"]), marked or ())
+                label = find_answer((clip["start_s"], clip["end_s"]), intervals) or whole
                 if p is not None and label is not None:
                     found.append((p, label, video["participant_id"]))
-        return self._collect(found)
+                    video_ids.add(video_id)
+        return self._collect(found), len(video_ids)
 
     def _collect(self, found: Sequence[tuple[Sequence[float] | None, str, str]]) -> GivenAnswers:
         answers, scale = self.question.answers, self.question.scale

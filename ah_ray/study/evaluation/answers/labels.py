@@ -37,14 +37,17 @@ class QuestionLabels:
     question: JudgedQuestion
     videos: pa.Table  # LABELLED_VIDEOS of the videos that have any of them; see `label_videos`
     answer: Mapping[str, str]  # video_id → the answer about the whole video
+    derived: frozenset[str]  # video_ids of those whose answer follows from their intervals
     intervals: Mapping[str, Sequence[LabelledInterval]]  # video_id → its intervals
 
 
 def read_question_labels(labels: str, question: JudgedQuestion) -> QuestionLabels:
     """Return the labels of a question in a labelled manifest.
 
-    Raise ConfigError if there are none, if an answer is none of the question's, or if a video has
-    two answers.
+    Of two answers, a video that is labelled in intervals has the positive one if an interval has
+    it, and the other one if none has, as a video is A/H if a segment is marked in it. Raise
+    ConfigError if there are no labels, if an answer is none of the question's, or if a video has
+    two answers as a whole.
     """
     table = read_labelled_answers(labels)
     rows = [row for row in table.to_pylist() if row["question"] == question.name]
@@ -72,13 +75,34 @@ def read_question_labels(labels: str, question: JudgedQuestion) -> QuestionLabel
         end_s = float("inf") if row["end_s"] is None else row["end_s"]
         one = LabelledInterval(start_s=row["start_s"], end_s=end_s, answer=row["answer"])
         intervals.setdefault(video_id, []).append(one)
+    derived = _derive_answers(intervals, question, answer)
+    answer |= derived
     videos = _videos_of(labels, answer.keys() | intervals.keys())
     return QuestionLabels(
         question=question,
         videos=label_videos(videos, answer, question),
         answer=answer,
+        derived=frozenset(derived),
         intervals=intervals,
     )
+
+
+def _derive_answers(
+    intervals: Mapping[str, Sequence[LabelledInterval]],
+    question: JudgedQuestion,
+    known: Mapping[str, str],
+) -> dict[str, str]:
+    """Return video_id → answer of the videos that are labelled in intervals alone."""
+    if question.positive is None:
+        return {}
+    (other,) = (answer for answer in question.answers if answer != question.positive)
+    return {
+        video_id: question.positive
+        if any(one.answer == question.positive for one in some)
+        else other
+        for video_id, some in intervals.items()
+        if video_id not in known
+    }
 
 
 def label_videos(videos: pa.Table, answer: Mapping[str, str], question: JudgedQuestion) -> pa.Table:

@@ -63,6 +63,7 @@ from ah_ray.study.evaluation.validity.selection import (
     without_intervals,
 )
 from ah_ray.study.labelled_manifest import DRAWN, LABELLED_VIDEOS
+from ah_ray.units import format_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ def evaluate_question(
         notes=tuple(selection_notes(selection, len(reported))),
         level=bootstrap.level,
     )
-    if question.kind == YES_NO and labelled.whole:
+    if question.kind == YES_NO:
         evaluation = evaluate(
             outs,
             labels,
@@ -227,11 +228,13 @@ def _count_people(given: GivenAnswers, labelled: _Labelled) -> int:
 def measure_clips(
     output: AnsweredOutput, videos: Sequence[Row], labels: QuestionLabels, level: float
 ) -> AnsweredClips | None:
-    """Return the figures of the clips that labels of intervals are about; None if there are none.
+    """Return the figures of labelled clips; None if no label of these videos has times.
 
     Scores of a question with two answers are measured as those of verdicts are.
     """
-    given = output.answer_clips(videos, labels.intervals)
+    if not any(video["video_id"] in labels.intervals for video in videos):
+        return None
+    given, n_videos = output.answer_clips(videos, labels)
     if not len(given):
         return None
     question = output.question
@@ -239,7 +242,7 @@ def measure_clips(
     if question.kind == YES_NO:
         scores = measure(given.predictions(question), level, CLIP_CORRELATION)
     return AnsweredClips(
-        n_videos=sum(video["video_id"] in labels.intervals for video in videos),
+        n_videos=n_videos,
         figures=measure_answers(given, question, level, CLIP_CORRELATION),
         scores=scores,
     )
@@ -248,6 +251,11 @@ def measure_clips(
 def _add_clips(evaluation: Evaluation, question: JudgedQuestion, labelled: _Labelled) -> Evaluation:
     """Return the evaluation of a question with two answers, with its clips."""
     selection = evaluation.labels.selection
+    derived = sum(video["video_id"] in labelled.labels.derived for video in labelled.reported)
+    note = (
+        f"{format_count(derived, 'video')} with labels of intervals alone: {question.construct} if "
+        "an interval is"
+    )
     outputs = []
     for one in evaluation.outputs:
         clips = None
@@ -260,7 +268,8 @@ def _add_clips(evaluation: Evaluation, question: JudgedQuestion, labelled: _Labe
             clips = measure_clips(output, labelled.reported, labelled.labels, labelled.level)
         if selection is not None and clips is not None:
             clips = without_intervals(clips)
-        outputs.append(replace(one, clips=clips))
+        notes = (*one.notes, *([note] if derived else []))
+        outputs.append(replace(one, clips=clips, notes=notes))
     return replace(evaluation, question=question, outputs=tuple(outputs))
 
 

@@ -120,9 +120,9 @@ class AnswerGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredClips:
-    """Clips that labels of intervals are about. Intervals of figures are over participants."""
+    """Labelled clips, where labels have times. Intervals of figures are over participants."""
 
-    n_videos: int  # with such labels
+    n_videos: int  # that they are of
     figures: AnswerFigures
     scores: Measures | None  # of a question with two answers: of clips, in place of videos
 

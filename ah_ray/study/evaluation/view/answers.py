@@ -134,10 +134,10 @@ def _print_groups(console: Console, found: AnswersEvaluation, mark: str) -> None
 
 
 def print_clips(console: Console, found: AnsweredClips, question: JudgedQuestion) -> None:
-    """Print the figures of clips that labels of intervals are about."""
+    """Print the figures of labelled clips."""
     title = (
-        f"Answers of {format_count(found.figures.n, 'clip')} in "
-        f"{format_count(found.n_videos, 'video')} whose labels have times"
+        f"Answers of {format_count(found.figures.n, 'labelled clip')} in "
+        f"{format_count(found.n_videos, 'video')}"
     )
     if found.scores is None:
         _print_figures(console, title, found.figures, question, what="clips")
