@@ -1,10 +1,10 @@
 """Score every video of a cohort for ambivalence/hesitancy (A/H): Qwen3-Omni on Ray.
 
-from ah_ray import score, read_verdicts, read_clips, read_answers
-from ah_ray import read_embeddings, read_expected_values
+    from ah_ray import score, read_verdicts, read_clips, read_answers
+    from ah_ray import read_embeddings, read_expected_values
 
-summary = score(videos="s3://bucket/cohort", out="s3://bucket/scores", model="/models/omni")
-table = read_verdicts("s3://bucket/scores").to_pandas()
+    summary = score(videos="s3://bucket/cohort", out="s3://bucket/scores", model="/models/omni")
+    table = read_verdicts("s3://bucket/scores").to_pandas()
 
 `Scorer` is the protocol of a model: `Clip`s in, `ClipScore`s out. They are imported when they are
 first used, so `import ah_ray` stays quick.
