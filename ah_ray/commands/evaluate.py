@@ -2,6 +2,7 @@
 
 ah-ray evaluate scores --labels labels
 ah-ray evaluate scores-a scores-b --labels labels --to comparison
+ah-ray evaluate scores --labels labels --question face
 ah-ray evaluate scores --labels labels --write-calibration calibration.json
 ah-ray evaluate scores-new --labels labels --gate scores
 """
@@ -18,6 +19,9 @@ def evaluate(given: Given) -> int:
 
     Give OUT and --labels. Thresholds and scalings are fitted on val and baselines on train; all are
     reported on another split. Videos without a verdict are left out, and also counted as wrong.
+
+    With --question NAME, the answers to this question of the profile are judged in place of the
+    verdicts, against labels of it.
 
     With --gate OLD, OUT is the output of a new model, and OLD that of the one in use.
 

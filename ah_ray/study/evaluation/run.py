@@ -16,7 +16,7 @@ from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.results.calibration import Calibration, is_calibration, write_calibration
 from ah_ray.study.evaluation.answers.question_evaluation import evaluate_question
 from ah_ray.study.evaluation.answers.question_lookup import find_question
-from ah_ray.study.evaluation.answers.schema import YES_NO, JudgedQuestion
+from ah_ray.study.evaluation.answers.schema import JudgedQuestion
 from ah_ray.study.evaluation.evaluate import evaluate
 from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.files import JSON_FILE, TABLE_FILE, write_evaluation
@@ -27,7 +27,7 @@ from ah_ray.study.evaluation.schema import Evaluation
 from ah_ray.study.evaluation.settings import ALL, EvaluateSettings
 from ah_ray.study.evaluation.validity.gate import judge
 from ah_ray.study.evaluation.validity.leaks import read_trained_on
-from ah_ray.study.evaluation.validity.locked_plan import Plan, open_split, read_plan
+from ah_ray.study.evaluation.validity.locked_plan import Plan, check_plan, open_split, read_plan
 from ah_ray.study.evaluation.validity.planned import measure_plan
 from ah_ray.study.evaluation.validity.view import print_analysis, print_gate
 from ah_ray.study.evaluation.view.page import print_evaluation
@@ -123,11 +123,8 @@ def _find_question(settings: EvaluateSettings, plan: Plan | None) -> JudgedQuest
             f"--plan is about {about}, and covers no other question: {remedy}, or write a plan "
             f"with `question: {settings.question}`"
         )
-    if plan is not None and found is not None and found.kind != YES_NO:
-        raise ConfigError(
-            f"--plan: {found.name} has several answers, and plans are about two: judge it without "
-            "a plan, on val before test"
-        )
+    if plan is not None:
+        check_plan(plan, found)
     return found
 
 

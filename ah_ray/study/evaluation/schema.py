@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from ah_ray.profile import DEFAULT_CONSTRUCT
 from ah_ray.study.evaluation.answers.schema import (
     AnsweredClips,
+    AnswerFigures,
     AnswerGain,
     AnswersEvaluation,
     ContrastFigures,
@@ -333,9 +334,9 @@ class Planned:
     out: str
     reducer: str
     threshold_rule: str
-    threshold: float
+    threshold: float | None  # null where the likeliest of several answers counts
     asked: tuple[str, ...]  # the measures that the plan names
-    measures: Measures
+    measures: Measures | AnswerFigures
     groups: tuple[Slice, ...]
     hypotheses: tuple[Hypothesis, ...]
 

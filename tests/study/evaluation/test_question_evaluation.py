@@ -452,7 +452,7 @@ class TestTrust:
 
 class TestPlans:
     PLAN = "split: test\nquestion: {}\nmeasures: [macro_f1]\nhypotheses:\n" + (
-        "  - {{text: better than chance, measure: auroc, above: 0.5}}\n"
+        "  - {{text: better than chance, measure: {}, above: 0.5}}\n"
     )
 
     @pytest.fixture
@@ -460,9 +460,10 @@ class TestPlans:
         """Evaluates a copy of the scores; gives what the terminal shows, and the analysis."""
         scores = str(shutil.copytree(out, tmp_path / "scores"))
 
-        def run(about: str | None = None, **settings):
+        def run(about: str | None = None, measure: str = "auroc", **settings):
             if about is not None:
-                (tmp_path / "plan.yaml").write_text(self.PLAN.format(about))
+                plan = self.PLAN.format(about, measure)
+                (tmp_path / "plan.yaml").write_text(plan)
                 settings["plan"] = str(tmp_path / "plan.yaml")
             console = Console(file=io.StringIO(), width=200)
             settings |= {"outs": [scores], "labels": answered_study[0].labels, "draws": 100}
@@ -494,9 +495,28 @@ class TestPlans:
             look("seen", question="face")
         with pytest.raises(ConfigError, match=r"--plan is about verdicts.*leave --question out"):
             look("null", question="seen")
-        with pytest.raises(ConfigError, match="face has several answers, and plans are about two"):
+        words = "auroc is no measure of the question face; there are accuracy, macro_f1$"
+        with pytest.raises(ConfigError, match=words):
             look("face", question="face")
+        with pytest.raises(ConfigError, match="has several answers, so leave out groups, reducer"):
+            look("face\ngroups: [age]\nreducer: any", measure="accuracy")
+        with pytest.raises(
+            ConfigError, match="kappa is no measure of verdicts; there are accuracy"
+        ):
+            look("null", measure="kappa")
         assert not (tmp_path / "scores/analysis").exists(), "nothing was looked at"
+
+    def test_a_plan_of_several_answers(self, look):
+        said, analysis = look("effort", measure="kappa")
+        assert (analysis["kind"], analysis["look"]) == ("locked", 1)
+        (planned,) = analysis["planned"]
+        assert planned["threshold"] is None and planned["reducer"] == "mean"
+        (hypothesis,) = planned["hypotheses"]
+        found = planned["measures"]["scale"]["kappa"]
+        assert (hypothesis["value"], hypothesis["low"]) == (found["value"], found["low"])
+        assert hypothesis["is_supported"] == (found["low"] > 0.5)
+        assert "as planned: mean, the likeliest answer" in said
+        assert "better than chance (kappa, quadratic weights against 0.5: " in said
 
     def test_looks_at_one_question_leave_the_plan_of_another(self, look):
         look(question="seen")

@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ah_ray import storage
 from ah_ray.errors import ConfigError, ObjectMissing, StorageError
+from ah_ray.study.evaluation.answers.schema import SCALE, YES_NO, JudgedQuestion
 from ah_ray.study.evaluation.schema import Analysis
 from ah_ray.study.evaluation.settings import Threshold
 from ah_ray.study.labelled_manifest import read_about
@@ -36,6 +37,11 @@ MEASURES = (
     *("specificity", "npv", "balanced_accuracy", "auroc", "average_precision"),
     *("average_precision_1000", "rate_of_yes"),
 )
+"""What is measured of verdicts, and of a question with two answers."""
+ANSWER_MEASURES = ("accuracy", "macro_f1")
+SCALE_MEASURES = ("mean_absolute_error", "rank_correlation", "kappa")
+"""What is measured of a question with several answers, and besides of one with a scale."""
+_KNOWN_MEASURES = (*MEASURES, *SCALE_MEASURES)
 
 
 class PlannedHypothesis(FrozenModel):
@@ -48,9 +54,9 @@ class PlannedHypothesis(FrozenModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.measure not in MEASURES:
+        if self.measure not in _KNOWN_MEASURES:
             raise ValueError(
-                f"the measure {self.measure!r} is unknown; there are {', '.join(MEASURES)}"
+                f"the measure {self.measure!r} is unknown; there are {', '.join(_KNOWN_MEASURES)}"
             )
         if (self.above is None) == (self.below is None):
             raise ValueError("give `above` or `below`, one of them")
@@ -96,8 +102,8 @@ class Plan(FrozenModel):
     @field_validator("measures")
     @classmethod
     def _known_measures(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [name for name in value if name not in MEASURES]:
-            raise ValueError(f"{unknown[0]!r} is unknown; there are {', '.join(MEASURES)}")
+        if unknown := [name for name in value if name not in _KNOWN_MEASURES]:
+            raise ValueError(f"{unknown[0]!r} is unknown; there are {', '.join(_KNOWN_MEASURES)}")
         return value
 
     @property
@@ -108,6 +114,27 @@ class Plan(FrozenModel):
             fields.pop("question")
         text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_plan(plan: Plan, question: JudgedQuestion | None) -> None:
+    """Raise ConfigError if a plan asks for what is not measured of this kind of question."""
+    several = question is not None and question.kind != YES_NO
+    measures = MEASURES
+    if several:
+        has_scale = question is not None and question.kind == SCALE
+        measures = (*ANSWER_MEASURES, *(SCALE_MEASURES if has_scale else ()))
+    about = "verdicts" if question is None else f"the question {question.name}"
+    for name in (*plan.measures, *(one.measure for one in plan.hypotheses)):
+        if name not in measures:
+            raise ConfigError(
+                f"--plan: {name} is no measure of {about}; there are {', '.join(measures)}"
+            )
+    set_fields = {"reducer", "threshold", "groups"} & plan.model_fields_set
+    if several and set_fields:
+        raise ConfigError(
+            f"--plan: {about} has several answers, so leave out {', '.join(sorted(set_fields))}: "
+            "the likeliest answer counts, and groups are not planned"
+        )
 
 
 def read_plan(uri: str) -> Plan:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ah_ray.errors import ConfigError
-from ah_ray.study.evaluation.answers.labels import read_question_labels
-from ah_ray.study.evaluation.answers.schema import JudgedQuestion
+from ah_ray.study.evaluation.answers.given_answers import answer_output, measure_answers
+from ah_ray.study.evaluation.answers.labels import QuestionLabels, read_question_labels
+from ah_ray.study.evaluation.answers.schema import YES_NO, AnswerFigures, JudgedQuestion
 from ah_ray.study.evaluation.answers.yes_no import judge_question
 from ah_ray.study.evaluation.figures.estimate import Estimate
 from ah_ray.study.evaluation.figures.slices import measure_slices
@@ -17,7 +18,7 @@ from ah_ray.study.evaluation.reported_videos import split_videos
 from ah_ray.study.evaluation.schema import Hypothesis, Measures, Planned
 from ah_ray.study.evaluation.scored_output import Row, ScoredOutput, read_output
 from ah_ray.study.evaluation.settings import Threshold
-from ah_ray.study.evaluation.validity.locked_plan import Plan, PlannedHypothesis
+from ah_ray.study.evaluation.validity.locked_plan import SCALE_MEASURES, Plan, PlannedHypothesis
 from ah_ray.study.evaluation.validity.selection import (
     selection_of,
     weigh,
@@ -36,8 +37,10 @@ def measure_plan(
 ) -> tuple[Planned, ...]:
     """Return the figures that a plan asked for, of each output. Raise ConfigError.
 
-    `question` is a further question with two answers, if the plan is about one.
+    `question` is that of the profile which the plan is about; None: the verdicts.
     """
+    if question is not None and question.kind != YES_NO:
+        return _measure_answers(plan, outs, read_question_labels(labels, question), level)
     if question is None:
         table = read_labelled_videos(labels)
     else:
@@ -86,6 +89,43 @@ def _measure_output(
     )
 
 
+def _measure_answers(
+    plan: Plan, outs: Sequence[str], labels: QuestionLabels, level: float
+) -> tuple[Planned, ...]:
+    """Return the figures of several answers."""
+    reported, _ = split_videos(labels.videos, plan.split)
+    selection = selection_of(reported, reported)
+    found = []
+    for out in outs:
+        output = answer_output(out, {video["video_id"] for video in reported}, labels.question)
+        given = output.answer_videos(reported, labels.answer).without_unanswered()
+        figures = measure_answers(given, labels.question, level)
+        figures = figures if selection is None else without_intervals(figures)
+        found.append(
+            Planned(
+                out=output.scored.out,
+                reducer=output.reducer,
+                threshold_rule="the likeliest answer",
+                threshold=None,
+                asked=plan.measures,
+                measures=figures,
+                groups=(),
+                hypotheses=tuple(_judge(one, figures) for one in plan.hypotheses),
+            )
+        )
+    return tuple(found)
+
+
+def planned_estimate(measures: Measures | AnswerFigures, name: str) -> Estimate:
+    """Return a measure that a plan names."""
+    scale = measures.scale if isinstance(measures, AnswerFigures) else None
+    if scale is not None and name in SCALE_MEASURES:
+        of_scale: Estimate = getattr(scale, name)
+        return of_scale
+    found: Estimate = getattr(measures, name)
+    return found
+
+
 def _threshold(plan: Plan, output: ScoredOutput, of_val: Predictions) -> float:
     if not isinstance(plan.threshold, Threshold):
         return plan.threshold
@@ -100,9 +140,9 @@ def _threshold(plan: Plan, output: ScoredOutput, of_val: Predictions) -> float:
     return fit_threshold(plan.threshold, fit.label, fit.p_ah)
 
 
-def _judge(one: PlannedHypothesis, measures: Measures) -> Hypothesis:
+def _judge(one: PlannedHypothesis, measures: Measures | AnswerFigures) -> Hypothesis:
     """Return whether the whole interval is on the side of the limit that the plan says."""
-    found: Estimate = getattr(measures, one.measure)
+    found = planned_estimate(measures, one.measure)
     supported = None
     if found.low is not None and found.high is not None:
         above = one.above is not None

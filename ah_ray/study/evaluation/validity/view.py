@@ -8,7 +8,13 @@ from rich.console import Console
 
 from ah_ray.cli.screen import print_table, say
 from ah_ray.study.evaluation.schema import Analysis, Gate, Planned
-from ah_ray.study.evaluation.view.text import format_estimate, format_number, name_measures
+from ah_ray.study.evaluation.validity.planned import planned_estimate
+from ah_ray.study.evaluation.view.text import (
+    SCALE_NAMES,
+    format_estimate,
+    format_number,
+    name_measures,
+)
 
 _SUPPORTED = {True: "supported", False: "not supported", None: "not decided: no interval"}
 
@@ -19,7 +25,7 @@ def print_analysis(
     """Print the plan, the looks, and the figures and hypotheses that the plan asked for."""
     say(console, *analysis_lines(analysis, question))
     for planned in analysis.planned:
-        _print_planned(console, planned, name_measures(construct))
+        _print_planned(console, planned, name_measures(construct) | SCALE_NAMES)
 
 
 def analysis_lines(analysis: Analysis, question: str | None = None) -> Iterator[str]:
@@ -41,11 +47,11 @@ def _print_planned(console: Console, planned: Planned, names: dict[str, str]) ->
     say(
         console,
         "",
-        f"{planned.out}, as planned: {planned.reducer}, threshold {planned.threshold_rule} "
-        f"({planned.threshold!r})",
+        f"{planned.out}, as planned: {planned.reducer}, {_describe_answers(planned)}",
     )
     rows = [
-        [names[name], format_estimate(getattr(planned.measures, name))] for name in planned.asked
+        [names[name], format_estimate(planned_estimate(planned.measures, name))]
+        for name in planned.asked
     ]
     for group in planned.groups:
         for name in planned.asked:
@@ -58,6 +64,12 @@ def _print_planned(console: Console, planned: Planned, names: dict[str, str]) ->
             f"Hypothesis: {one.text} ({names[one.measure]} against {one.limit:g}: "
             f"{format_number(one.value)}): {_SUPPORTED[one.is_supported]}.",
         )
+
+
+def _describe_answers(planned: Planned) -> str:
+    if planned.threshold is None:
+        return planned.threshold_rule
+    return f"threshold {planned.threshold_rule} ({planned.threshold!r})"
 
 
 def print_gate(console: Console, gate: Gate) -> None:

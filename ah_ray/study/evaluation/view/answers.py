@@ -19,17 +19,12 @@ from ah_ray.study.evaluation.answers.schema import (
 )
 from ah_ray.study.evaluation.figures.slices import MIN_PARTICIPANTS
 from ah_ray.study.evaluation.view.text import (
+    SCALE_NAMES,
     format_counts,
     format_estimate,
     name_measures,
 )
 from ah_ray.units import format_count
-
-_OF_SCALE = {
-    "mean_absolute_error": "mean absolute error",
-    "rank_correlation": "rank correlation (Spearman)",
-    "kappa": "kappa, quadratic weights",
-}
 
 
 def print_answers(
@@ -69,7 +64,7 @@ def _print_figures(
 ) -> None:
     say(console, "", title)
     estimates = {"accuracy": found.accuracy, "macro-F1": found.macro_f1}
-    for name, text in _OF_SCALE.items() if found.scale is not None else ():
+    for name, text in SCALE_NAMES.items() if found.scale is not None else ():
         estimates[text] = getattr(found.scale, name)
     rows = [[text, format_estimate(one), format_counts(one)] for text, one in estimates.items()]
     print_table(console, ("<", f"of answered {what}", f"<{what}"), rows)

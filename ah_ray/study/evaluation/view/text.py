@@ -6,6 +6,12 @@ from ah_ray.profile import DEFAULT_CONSTRUCT
 from ah_ray.study.evaluation.figures.estimate import Estimate
 
 TOO_FEW = "too few to tell"
+SCALE_NAMES = {
+    "mean_absolute_error": "mean absolute error",
+    "rank_correlation": "rank correlation (Spearman)",
+    "kappa": "kappa, quadratic weights",
+}
+"""The fields of ScaleFigures as they are read."""
 
 
 def name_measures(construct: str = DEFAULT_CONSTRUCT) -> dict[str, str]:
