@@ -46,8 +46,11 @@ Fields = dict[str, Any]
 
 def label_studio_files(cohort: ExportedCohort) -> Iterator[tuple[str, bytes]]:
     """Yield the name and content of the tasks and of the labelling configuration."""
-    tasks = [task_of(recording, cohort) for recording in cohort.recordings]
-    yield TASKS_FILE, json.dumps(tasks, indent=1, ensure_ascii=False).encode()
+    tasks = (
+        json.dumps(task_of(recording, cohort), ensure_ascii=False)
+        for recording in cohort.recordings
+    )
+    yield TASKS_FILE, ("[\n" + ",\n".join(tasks) + "\n]\n").encode()
     yield CONFIG_FILE, config_of(cohort)
 
 

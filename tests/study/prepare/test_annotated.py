@@ -218,8 +218,21 @@ def test_files_that_are_none_of_elan(folder, faults_of, content, expected):
 
 
 def test_a_recording_that_is_not_there(elan, vocabulary, faults_of):
-    (fault,) = faults_of(elan=elan(tier("AMB"), media="zz.mp4"), vocabulary=vocabulary)
+    source = elan(
+        tier("overall", ("0", "t0", "t1"), who="ann"),
+        tier("overall@bob", ("0", "t0", "t1"), who="bob"),
+        media="zz.mp4",
+    )
+    (fault,) = faults_of(elan=source, vocabulary=vocabulary)
     assert "the recording 'file:///C:/Users/x/zz.mp4' is not there" in fault
+
+
+def test_a_recording_that_nobody_annotated_need_not_be_there(elan, vocabulary, prepared):
+    elan(tier("gaze", ("left", "t0", "t1")), media="zz.mp4", name="z")
+    source = elan(tier("overall", ("0", "t0", "t3")))
+    found = prepared(elan=source, vocabulary=vocabulary, split="1,0,0")
+    assert len(found.videos) == 1
+    assert found.about["left_out"]["videos without an annotation"] == 1
 
 
 def test_recordings_elsewhere_are_found_by_the_cohort(elan, vocabulary, prepared, folder, tmp_path):

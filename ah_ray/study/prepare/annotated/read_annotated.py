@@ -53,13 +53,19 @@ def read_annotated(
     folder, files = _files(tool, source)
     places = MediaPlaces(folder, settings.videos, id_key)
     found: dict[str, _Video] = {}
+    names: dict[tuple[str, ...], bool] = {}  # of recordings; False: nobody annotated it
     for file in files:
         for coded in _read_file(tool, file, vocabulary, faults):
+            before = names.setdefault(coded.media, False)
+            if not _is_annotated(coded, vocabulary):
+                continue
+            names[coded.media] = True
             place = places.find(coded.media, storage.parent(file), coded.video_id)
-            if place is None:
-                _report_missing(coded, settings.videos, faults)
-            else:
+            if place is not None:
                 found.setdefault(place.uri, _Video(place=place)).said.append(coded)
+            elif not before:
+                _report_missing(coded, settings.videos, faults)
+    left_out[NOT_ANNOTATED] += sum(not is_annotated for is_annotated in names.values())
     labelled = [
         _Labels(video, settings, vocabulary, faults, left_out).make() for video in found.values()
     ]
@@ -107,6 +113,19 @@ def _read_file(
         yield from label_studio_file.read_label_studio(file, data, vocabulary, faults)
 
 
+def _is_annotated(coded: CodedVideo, vocabulary: Vocabulary) -> bool:
+    """Return whether there is more than annotations that the vocabulary ignores."""
+    entries = (vocabulary.find(one.tier, one.value) for one in coded.annotations)
+    if any(entry is None or entry.label is not Meaning.IGNORED for entry in entries):
+        return True
+    return vocabulary.unmarked is False and _could_mark(coded, vocabulary)
+
+
+def _could_mark(coded: CodedVideo, vocabulary: Vocabulary) -> bool:
+    """Return whether somebody looked here for A/H: in a tier that the vocabulary knows."""
+    return not coded.tiers or any(map(vocabulary.may_label, coded.tiers))
+
+
 def _report_missing(coded: CodedVideo, videos: str | None, faults: Faults) -> None:
     where = f"among --videos {videos}" if videos else "there, nor beside the file"
     remedy = "give --videos that has it (and --id-key of score.py), or put it beside the file"
@@ -140,8 +159,7 @@ class _Labels:
         """Return the labelled video; None if it was not annotated, or is left out."""
         by_question = self._judge()
         if not by_question and not self._answers:
-            self._left_out[NOT_ANNOTATED] += not self._faults.concern(self._place.uri)
-            return None
+            return None  # all that was found is faulty
         agreed = {question: agree(judged) for question, judged in by_question.items()}
         first = agreed.get(None)
         if first is not None and first.is_tie:
@@ -211,7 +229,9 @@ class _Labels:
                     )
         for question, by_annotator in self._answers.items():
             self._check_overlaps(said[0], by_annotator.get(annotator, []), question)
-        if self._vocabulary.unmarked is False and any(map(self._could_mark, said)):
+        if self._vocabulary.unmarked is False and any(
+            _could_mark(coded, self._vocabulary) for coded in said
+        ):
             wholes.setdefault(None, [])
             marked.setdefault(None, [])
         return {
@@ -225,10 +245,6 @@ class _Labels:
             )
             for question in {**wholes, **marked}
         }
-
-    def _could_mark(self, coded: CodedVideo) -> bool:
-        """Return whether somebody looked here for A/H: in a tier that the vocabulary knows."""
-        return not coded.tiers or any(map(self._vocabulary.may_label, coded.tiers))
 
     def _whole(
         self,
