@@ -291,3 +291,16 @@ def test_gradients_of_shared_keys_are_summed_in_float32():
     gradient[1] = 1
     attention.take_rows(tensor, rows).backward(gradient)
     assert tensor.grad.flatten().tolist() == [2.0**-9, 1.125, 2.0**-9]
+
+
+@pytest.mark.parametrize("sees", [Sees.SOUND, Sees.PICTURE])
+def test_both_towers_have_gradients_where_one_of_them_is_not_asked(thinker, tiny, sees):
+    """Workers share the towers: one without gradients for them would keep the others waiting."""
+    _, gradients = learn(thinker, tiny, MEDIA[0], [label(0, {}, sees, first=True)])
+    idle = "model.visual." if sees is Sees.SOUND else "model.audio_tower."
+    towers = {"model.visual.", "model.audio_tower."}
+    for tower in towers:
+        found = {name: g for name, g in gradients.items() if name.startswith(tower)}
+        parameters = dict(thinker.thinker.named_parameters())
+        assert len(found) == sum(name.startswith(tower) for name in parameters)
+        assert any(g.any() for g in found.values()) is (tower != idle)
