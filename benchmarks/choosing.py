@@ -35,8 +35,8 @@ from ah_ray.study.review.choosing.doubt import measure_doubt
 from ah_ray.study.review.choosing.spread import Pool, choose, rank_by_worth
 
 ROUNDS = (25, 50, 100, 200)
-POOL_PEOPLE, POOL_CLIPS = 60, 24  # clips that may be answered: of so many people, of each so many
-TEST_PEOPLE, TEST_CLIPS = 60, 10  # that figures are measured on
+POOL_PEOPLE, POOL_CLIPS = 48, 20  # clips that may be answered: of so many people, of each so many
+TEST_PEOPLE, TEST_CLIPS = 40, 10  # that figures are measured on
 WAYS = ("at random", "doubtful", "doubtful, diverse")
 PENALTIES = (3.0, 10.0, 30.0, 100.0)
 FOLDS = 5
@@ -203,7 +203,7 @@ def interval(differences: Floats) -> tuple[float, float, float]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    options.add_argument("--draws", type=int, default=10, help="random draws that a seed averages")
+    options.add_argument("--draws", type=int, default=4, help="random draws that a seed averages")
     options.add_argument("--cohorts", type=Path, help="folder that keeps the scored cohorts")
     given = options.parse_args()
     torch.set_num_threads(1)

@@ -93,6 +93,11 @@ def choose_clips(out: str, wish: Wish) -> Choice:
             rows, kept = found.rows, None
             if vectors is not None:
                 rows = [row for row, one in zip(rows, vectors, strict=True) if one is not None]
+                if not rows:
+                    raise ConfigError(
+                        f"none of the {len(found.rows):,} clips that may be chosen has an "
+                        f"embedding in {out}: run its score.py again with --keep-embeddings"
+                    )
                 kept = np.stack([one for one in vectors if one is not None])
             videos = {
                 row["video_id"]: row for row in _videos(tables, {row["video_id"] for row in rows})

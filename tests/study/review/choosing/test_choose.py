@@ -153,6 +153,13 @@ def test_clips_without_an_embedding_are_counted(out):
     assert len(found.moments) == 5 and found.n_without_embedding == 4
 
 
+def test_embeddings_of_others_are_of_no_use(out, tmp_path):
+    keep(out, {"a1": [0, 0, 0]})
+    made = labels(tmp_path / "labels", [("a1", 0.0, 15.0)], {"a1": "train"})
+    with pytest.raises(ConfigError, match="none of the 6 clips that may be chosen has an embed"):
+        choose_keys(out, diverse=True, answered=(made,))
+
+
 def test_what_is_labelled_is_not_asked_again_nor_who_is_held_out(out, tmp_path):
     """B is in val, so none of B's clips is of use; a1 was judged from 3 to 8 s."""
     made = labels(tmp_path / "labels", [("a1", 3.0, 8.0)], {"a1": "train", "b1": "val"})
