@@ -57,6 +57,7 @@ def test_more_answers_teach_more_in_each_way(monkeypatch, capsys):
         assert (curve[:, -1] > curve[:, 0] + 0.1).all(), way
     print_tables([2, 3], cohorts, curves)
     printed = capsys.readouterr().out
+    assert "With every clip of the pool answered: 0." in printed
     assert "| 120 |" in printed and "At 120 answers, by seed: 2: " in printed
 
 
