@@ -19,6 +19,7 @@ import boto3
 import pytest
 import requests
 from azure.storage.blob import BlobServiceClient
+from ceph_gateway import run_ceph
 from ports import free_port, wait_for_port
 
 SERVERS = Path(__file__).parents[1] / ".servers"
@@ -28,7 +29,9 @@ AZURE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
-AT_SERVERS = [pytest.param(name, marks=pytest.mark.servers) for name in ("azurite", "fake-gcs")]
+AT_SERVERS = [
+    pytest.param(name, marks=pytest.mark.servers) for name in ("azurite", "fake-gcs", "ceph")
+]
 """Parameters of tests for what every store promises that keeps two runs apart."""
 
 
@@ -100,6 +103,13 @@ def s3rver(tmp_path_factory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[tuple[str, str, str]]:
+    """The address of Ceph's gateway, and a user's key and secret."""
+    with run_ceph() as user:
+        yield user
+
+
 @pytest.fixture
 def make_bucket(request, monkeypatch) -> Callable[[str], str]:
     """Returns `make_bucket(store)`: the URI of a fresh bucket, at a server that the environment
@@ -128,7 +138,7 @@ def make_bucket(request, monkeypatch) -> Callable[[str], str]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
-        boto3.client("s3").create_bucket(Bucket=name)
+        boto3.session.Session().client("s3").create_bucket(Bucket=name)
         return f"s3://{name}"
 
     return make

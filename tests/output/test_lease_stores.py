@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 from lease_race import acquire_together
+from store_servers import AT_SERVERS
 
 from ah_ray import storage
 from ah_ray.errors import (
@@ -38,15 +39,42 @@ lease.release()
 """
 
 
+COUNT = """
+import sys
+from ah_ray import storage
+from ah_ray.errors import PreconditionFailed
+uri, name, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
+sys.stdin.readline()
+while times:
+    data, etag = storage.read_versioned(uri)
+    count = int(data.split()[0]) + 1
+    try:
+        storage.replace_if(uri, f"{count} {name} {times}".encode(), etag)
+        times -= 1
+    except PreconditionFailed:
+        pass
+"""
+
+
 HEAVY_STORES = [pytest.param(one, marks=pytest.mark.heavy) for one in ("literal etags", "late")]
 
 
 @pytest.fixture(params=["as S3", *HEAVY_STORES])
 def out(request, bucket, proxy) -> str:
-    """An output in a store of this kind."""
+    """An output in a store of this kind, behind the proxy."""
     proxy.etags_are_literal = request.param == "literal etags"
     proxy.delay_s = 0.1 if request.param == "late" else 0.0
     return f"s3://{bucket}/out"
+
+
+@pytest.fixture(params=["as S3", *HEAVY_STORES, *AT_SERVERS])
+def any_out(request, make_bucket) -> str:
+    """An output in a store of any kind."""
+    if request.param in ("as S3", "literal etags", "late"):
+        proxy = request.getfixturevalue("proxy")
+        proxy.etags_are_literal = request.param == "literal etags"
+        proxy.delay_s = 0.1 if request.param == "late" else 0.0
+    return f"{make_bucket(request.param)}/out"
 
 
 @pytest.fixture(autouse=True)
@@ -57,11 +85,11 @@ def patience(monkeypatch):
 
 
 @pytest.fixture
-def holding(out):
+def holding():
     """Starts a process that holds the lease, and confirms it when it is sent a line."""
     started = []
 
-    def start(stale_s: float = 60) -> subprocess.Popen:
+    def start(out: str, stale_s: float = 60) -> subprocess.Popen:
         process = subprocess.Popen(
             [sys.executable, "-c", HOLD, out, "other", str(stale_s)],
             stdin=subprocess.PIPE,
@@ -78,7 +106,11 @@ def holding(out):
         process.communicate()
 
 
-def test_taken_renewed_and_given_back(out):
+def test_taken_renewed_and_given_back(any_out):
+    check_taken_renewed_and_given_back(any_out)
+
+
+def check_taken_renewed_and_given_back(out: str) -> None:
     with Lease.acquire(out, "mine", stale_s=4) as lease:
         first = read_holder(out).renewed_at
         time.sleep(1.5)
@@ -87,25 +119,46 @@ def test_taken_renewed_and_given_back(out):
     assert read_holder(out) is None
 
 
-def test_of_two_at_once_one_wins(out, proxy):
-    won, busy = acquire_together(out, 2, stale_s=10)
+def test_of_two_at_once_one_wins(any_out):
+    won, busy = acquire_together(any_out, 2, stale_s=10)
     assert (len(won), len(busy)) == (1, 1)
-    assert read_holder(out).run_id == won[0].holder.run_id
+    assert read_holder(any_out).run_id == won[0].holder.run_id
     won[0].release()
 
 
-def test_a_killed_holder_is_taken_over_at_once(out, proxy, holding):
-    holder = holding()
-    holder.send_signal(signal.SIGKILL)
-    began, before = time.monotonic(), len(proxy.requests)
-    with Lease.acquire(out, "mine"):
-        assert read_holder(out).run_id == "mine"
+def test_two_processes_that_replace_one_object_lose_no_write(any_out):
+    """Each raises a number 10 times, on the condition that nobody else did since it was read."""
+    uri = storage.join(any_out, "count.txt")
+    storage.create_exclusive(uri, b"0 nobody")
+    counting = [
+        subprocess.Popen([sys.executable, "-c", COUNT, uri, name, "10"], stdin=subprocess.PIPE)
+        for name in ("one", "other")
+    ]
+    for process in counting:
+        process.stdin.write(b"\n")
+        process.stdin.close()
+    assert [process.wait(timeout=120) for process in counting] == [0, 0]
+    assert storage.read_bytes(uri).split()[0] == b"20"
+
+
+def test_a_killed_holder_is_taken_over_at_once(any_out, holding):
+    holding(any_out).send_signal(signal.SIGKILL)
+    began = time.monotonic()
+    with Lease.acquire(any_out, "mine"):
+        assert read_holder(any_out).run_id == "mine"
     assert time.monotonic() - began < 20
+
+
+def test_a_takeover_takes_few_requests(out, proxy, holding):
+    holding(out).send_signal(signal.SIGKILL)
+    before = len(proxy.requests)
+    Lease.acquire(out, "mine").release()
     assert len(proxy.requests) - before < 60
 
 
-def test_a_holder_that_was_stalled_learns_that_it_has_lost(out, holding):
-    holder = holding(stale_s=2)
+def test_a_holder_that_was_stalled_learns_that_it_has_lost(any_out, holding):
+    out = any_out
+    holder = holding(out, stale_s=2)
     holder.send_signal(signal.SIGSTOP)
     with Lease.acquire(out, "mine", stale_s=20):
         holder.send_signal(signal.SIGCONT)
@@ -117,7 +170,7 @@ def test_a_holder_that_was_stalled_learns_that_it_has_lost(out, holding):
 
 
 def test_a_holder_that_was_stalled_and_not_missed_goes_on(out, holding):
-    holder = holding(stale_s=2)
+    holder = holding(out, stale_s=2)
     holder.send_signal(signal.SIGSTOP)
     time.sleep(3)
     holder.send_signal(signal.SIGCONT)
@@ -149,7 +202,7 @@ def test_a_renewal_without_a_response_still_names_the_run_that_took_over(out, pr
 
 def test_a_lease_that_its_store_will_not_replace_ends_in_one_sentence(out, proxy, holding):
     """It was thousands of requests, in a loop that said nothing and did not end."""
-    holding().kill()
+    holding(out).kill()
     before = len(proxy.requests)
 
     def rule(method: str, path: str, _count: int) -> int | None:
@@ -179,6 +232,13 @@ def test_a_store_that_ignores_conditions_is_refused(bucket, proxy):
         list(storage.list_pages(f"s3://{bucket}"))
     with Lease.without(f"s3://{bucket}/out", "mine") as lease:
         lease.confirm()
+
+
+@pytest.mark.servers
+def test_a_server_that_ignores_conditions_is_refused(make_bucket):
+    out = f"{make_bucket('s3rver')}/out"
+    with pytest.raises(ConfigError, match=r"kept apart .*created an object twice.*--no-lease"):
+        Lease.acquire(out, "mine")
 
 
 def test_a_store_that_ignores_if_match_alone_is_refused(bucket, proxy, monkeypatch):
@@ -241,7 +301,7 @@ class TestEtags:
             etag = storage.replace_if(uri, b"again", etag)
 
     def test_a_lease_is_taken_renewed_and_given_back(self, bucket):
-        test_taken_renewed_and_given_back(f"s3://{bucket}/out")
+        check_taken_renewed_and_given_back(f"s3://{bucket}/out")
 
     def test_the_form_is_learnt_once(self, bucket, proxy):
         uri = f"s3://{bucket}/x"
