@@ -82,7 +82,7 @@ def run_ceph() -> Iterator[tuple[str, str, str]]:
         started.append(subprocess.Popen(["ceph-mon", "-i", "a", "-f"], **quiet))
         wait_for_port(monitor_port, started[-1])
         run("ceph-osd", "-i", "0", "--mkfs")
-        started.append(subprocess.Popen(["ceph-osd", "-i", "0", "-f"], **quiet))
+        started.append(_start_store(quiet))
         user = ("user", "create", "--uid=test", "--display-name=test")
         run("radosgw-admin", *user, f"--access-key={KEY}", f"--secret-key={SECRET}")
         started.append(subprocess.Popen(["radosgw", "-n", "client.rgw", "-f"], **quiet))
@@ -93,3 +93,14 @@ def run_ceph() -> Iterator[tuple[str, str, str]]:
             process.kill()  # its data are of no use to anybody
             process.wait(timeout=30)
         shutil.rmtree(folder)
+
+
+def _start_store(options: dict) -> subprocess.Popen:
+    """It ends at once if it asks the monitor for its number before it knows the cluster's."""
+    for _ in range(20):
+        store = subprocess.Popen(["ceph-osd", "-i", "0", "-f"], **options)
+        try:
+            store.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            return store
+    raise RuntimeError("ceph-osd does not stay up")

@@ -28,7 +28,8 @@ from ah_ray.pipeline.stopping import next_time
 
 _FORWARDED = (
     "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE",
-    "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "AZURE_STORAGE_ACCOUNT_NAME",
+    "API_ENDPOINT_OVERRIDE",
 )  # fmt: skip
 """Where the store is; who may use it is the cluster's own affair (instance roles)."""
 

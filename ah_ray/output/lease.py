@@ -148,7 +148,13 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._stop.wait(self._renewal_s) and not self.lost.is_set():
-            self._renew_once()
+            try:
+                self._renew_once()
+            except Exception as error:  # without this thread, nobody would notice a loss
+                with self._turn:
+                    self._lose(
+                        StorageError(f"{lease_uri(self.out)} could not be renewed: {error!r}")
+                    )
 
     def _renew_once(self) -> None:
         """Renew the lease. Set `lost` if it was taken, removed, or is too old."""

@@ -8,8 +8,9 @@ from contextlib import suppress
 from ah_ray.errors import ConfigError, ObjectMissing, PreconditionFailed, StorageError
 from ah_ray.naming import name_in_message
 from ah_ray.storage import objects, retry
-from ah_ray.storage.uri import join, local_path, normalise
+from ah_ray.storage.uri import join, local_path, normalise, scheme
 
+_KEEP_RUNS_APART = ("s3", "gs", "az", "memory")  # memory: has one process
 _FALSE_ETAG = "1" * 16  # in the form of every store: an etag, or a generation of Google's
 
 
@@ -50,6 +51,12 @@ def check_conditions(out: str) -> bool:
     """
     if local_path(out) is not None:
         return True  # by file locks; a file system without them raises an error
+    if scheme(out) not in _KEEP_RUNS_APART:
+        raise ConfigError(
+            f"{_unguarded_message(out)} (its driver looks first, and then writes); give a path, "
+            "s3://, gs:// or az://, or --no-lease, and make sure that only one run at a time "
+            "writes to this OUT"
+        )
     probe = _probe_uri(out)
     with retry.patience(retry.HASTY):
         try:

@@ -41,6 +41,9 @@ _NOT_STORES = {
 }  # fmt: skip
 """fsspec protocols that open other URLs or archives, or hold content in the URL itself."""
 
+_TO_MOUNT = {"ftp", "sftp", "smb", "ssh"}
+"""Servers of files that tell no version of a file, and that a machine can mount as a folder."""
+
 _OF_HOSTS = {
     "arrow_hdfs", "ftp", "gist", "git", "github", "hdfs", "http", "https", "root", "sftp", "smb",
     "ssh", "webdav", "webhdfs",
@@ -61,6 +64,11 @@ def scheme(uri: str) -> str:
     name = match[1].lower() if match else "file"
     if name in _ONE_NAME:
         return _ONE_NAME[name]
+    if name in _TO_MOUNT:
+        raise ConfigError(
+            f"'{escape_text(uri)}': {name}:// is not read; mount the folder, for example with "
+            "sshfs or `rclone mount`, and give its path, or copy it into a bucket"
+        )
     if name in _NOT_STORES or name not in fsspec.available_protocols():
         raise ConfigError(
             f"'{escape_text(uri)}': no storage is known by {name}://; use a path, s3://, gs:// "

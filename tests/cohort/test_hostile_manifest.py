@@ -35,8 +35,8 @@ def write_manifest(path: Path, *entries: str) -> Path:
         "http://169.254.169.254/latest/meta-data/x.mp4",
         "https://intranet/x.mp4",
         "HTTPS://intranet/x.mp4",
-        "ftp://10.0.0.1/x.mp4",
-        "sftp://10.0.0.1/x.mp4",
+        "abfs://box@thief.dfs.core.windows.net/x.mp4",
+        "az://box@thief.example/x.mp4",
         "webhdfs://10.0.0.1/x.mp4",
         "github://owner:repository@main/x.mp4",
     ],
@@ -45,6 +45,13 @@ def test_a_manifest_does_not_choose_which_host_is_asked(tmp_path, entry):
     message = error_of(write_manifest(tmp_path / "m.csv", "a.mp4", entry))
     assert "m.csv: line 3: " in message
     assert "asks a host that the manifest chooses; give a bucket" in message
+
+
+@pytest.mark.parametrize("entry", ["ftp://10.0.0.1/x.mp4", "sftp://10.0.0.1/x.mp4"])
+def test_a_server_of_files_is_not_asked_either(tmp_path, entry):
+    entries = read_manifest(str(write_manifest(tmp_path / "m.csv", "a.mp4", entry)), video_id_of)
+    assert entries[0].problem is None
+    assert "is not read; mount the folder" in entries[1].problem
 
 
 def test_terminal_sequences_in_an_entry_are_shown_not_obeyed(tmp_path):

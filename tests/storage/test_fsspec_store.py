@@ -89,13 +89,14 @@ def test_an_unknown_error_names_itself():
         storage.stat("failing://bucket/a.mp4")
 
 
-def test_a_host_in_the_uri_reaches_the_driver():
-    """`ftp://` was a TypeError, since its driver was made without its host."""
-    with retry.patience(retry.HASTY), pytest.raises(StorageError, match=r"127\.0\.0\.1"):
-        storage.stat("ftp://127.0.0.1:9/recordings/a.mp4")
+@pytest.mark.parametrize("scheme", ["ftp", "sftp", "ssh", "smb"])
+def test_servers_of_files_are_refused_in_one_sentence(scheme):
+    with pytest.raises(ConfigError, match=rf"{scheme}:// is not read; mount the folder, .* sshfs"):
+        storage.check_readable(f"{scheme}://host/recordings")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of its driver
-def test_a_uri_without_the_host_that_its_driver_needs_is_one_sentence():
-    with pytest.raises(ConfigError, match="ftp:// needs an account or a host"):
-        storage.stat("ftp:///recordings/a.mp4")
+def test_an_output_that_a_driver_cannot_guard_is_refused_before_any_request():
+    Failing.errors = [RuntimeError("no request is expected")]
+    with pytest.raises(ConfigError, match=r"failing://bucket/out \(its driver looks first.*--no-"):
+        storage.check_conditions("failing://bucket/out")
+    assert Failing.errors

@@ -9,6 +9,7 @@ Azure's default chain: a service principal in AZURE_*, a workload or managed ide
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from typing import Any
 
@@ -22,6 +23,9 @@ from ah_ray.errors import ConfigError, ObjectMissing
 from ah_ray.naming import name_in_message
 from ah_ray.storage import retry
 from ah_ray.storage.uri import bucket_and_key
+
+# Where no credentials are found it logs a page of advice, which errors.py puts into one sentence.
+logging.getLogger("azure").setLevel(logging.ERROR)
 
 _CONNECTIONS = 32
 _READ_TIMEOUT_S = 20.0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import requests
 from azure.core import exceptions as azure
+from urllib3.exceptions import HTTPError
 
 from ah_ray.errors import (
     ObjectChanged,
@@ -44,7 +45,7 @@ def translate_errors(doing: str, uri: str) -> Iterator[None]:
         raise Transient(
             f"{_describe(error)} (check the network, and the account's name)"
         ) from error
-    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+    except (requests.RequestException, HTTPError, ConnectionError, TimeoutError) as error:
         raise Transient(_describe(error)) from error
     except UnicodeEncodeError as error:
         raise ObjectMissing(f"{what}: Azure allows no such name") from error
@@ -57,8 +58,12 @@ def _translate_response(what: str, error: azure.HttpResponseError) -> Exception:
     code = getattr(error, "error_code", None)  # text, or a value of Azure's list of these
     code = str(getattr(code, "value", code) or status or "")
     text = f"{code} {_describe(error)}".strip()
-    if status is None:  # no response of the store: the credentials' own
+    if isinstance(error, azure.DecodeError):  # of a body that was cut short, for one
+        return Transient(text)
+    if status is None and isinstance(error, azure.ClientAuthenticationError):  # no store was asked
         return StorageError(f"{what}: no credentials were found; {_CREDENTIALS}")
+    if status is None:
+        return StorageError(f"{what}: {text}")
     if status in _PASSING_STATUS or (status >= 500 and status != 501):
         return Transient(text)
     if code in ("BlobArchived", "BlobBeingRehydrated"):

@@ -9,6 +9,7 @@ import requests
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth import exceptions as auth
 from google.cloud.storage.exceptions import DataCorruption
+from urllib3.exceptions import HTTPError
 
 from ah_ray.errors import (
     ObjectChanged,
@@ -21,6 +22,13 @@ from ah_ray.escaping import escape_text
 from ah_ray.naming import hide_paths, name_in_message
 from ah_ray.storage.retry import Transient
 
+_PASSING = (
+    requests.RequestException,
+    HTTPError,  # of urllib3, which reads the bodies
+    DataCorruption,
+    ConnectionError,
+    TimeoutError,
+)
 _PASSING_STATUS = {408, 429}
 _CREDENTIALS = (
     "give the machine a service account, run `gcloud auth application-default login`, or set "
@@ -42,7 +50,7 @@ def translate_errors(doing: str, uri: str) -> Iterator[None]:
         if error.retryable or isinstance(error, auth.TransportError):
             raise Transient(_describe(error)) from error
         raise StorageError(f"{what}: {_describe(error)}; {_CREDENTIALS}") from error
-    except (requests.RequestException, DataCorruption, ConnectionError, TimeoutError) as error:
+    except _PASSING as error:
         raise Transient(_describe(error)) from error
     except UnicodeEncodeError as error:
         raise ObjectMissing(f"{what}: Google allows no such name") from error

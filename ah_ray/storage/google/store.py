@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from google.cloud.storage import Blob
 
-from ah_ray.errors import ObjectMissing, PreconditionFailed
+from ah_ray.errors import ObjectChanged, ObjectMissing, PreconditionFailed
 from ah_ray.naming import name_in_message
 from ah_ray.storage import retry
 from ah_ray.storage.entry import Entry
@@ -114,7 +114,10 @@ def read_versioned(uri: str) -> tuple[bytes, str]:
 
 
 def read_range(uri: str, start: int, stop: int, *, etag: str | None) -> bytes:
-    return _read(uri, object_at(uri), start=start, end=stop - 1, **_matching(etag))
+    handle = object_at(uri)
+    data = _read(uri, handle, start=start, end=stop - 1, **_matching(etag))
+    _check_version(uri, handle, etag)  # some servers with this protocol ignore the condition
+    return data
 
 
 def _read(uri: str, handle: Blob, **wanted: Any) -> bytes:
@@ -124,6 +127,14 @@ def _read(uri: str, handle: Blob, **wanted: Any) -> bytes:
         "reading", uri, lambda: handle.download_as_bytes(**options, **one_request())
     )
     return data
+
+
+def _check_version(uri: str, handle: Blob, etag: str | None) -> None:
+    """Raise ObjectChanged if a response was of another generation than this one."""
+    if etag is not None and str(handle.generation) != etag:
+        raise ObjectChanged(
+            f"reading {name_in_message(uri)}: it is no longer the object that was listed"
+        )
 
 
 def _matching(etag: str | None) -> dict[str, int]:
@@ -154,7 +165,17 @@ def write_file(uri: str, path: Path) -> None:
 
 
 def replace_file(uri: str, path: Path, etag: str | None) -> None:
+    _check_present(uri, etag)  # some servers ignore the condition of a large upload
     _upload(uri, path, **_matching(_ABSENT if etag is None else etag))
+
+
+def _check_present(uri: str, etag: str | None) -> None:
+    try:
+        now = stat(uri).etag
+    except ObjectMissing:
+        now = None
+    if now != etag:
+        raise PreconditionFailed(f"writing {name_in_message(uri)}: another writer was first")
 
 
 def create_exclusive(uri: str, data: bytes) -> str:
