@@ -93,6 +93,12 @@ def test_all_extras_together_are_what_the_whole_brings():
     assert with_others("train") == set(FULL["project"]["dependencies"])
 
 
+def test_both_take_the_same_extras():
+    ours = FULL["project"]["optional-dependencies"]
+    assert EXTRAS.keys() <= ours.keys()
+    assert {extra for extra in EXTRAS if not ours[extra]} == EXTRAS.keys() - _STORES.keys()
+
+
 def test_both_are_one_package_under_two_names():
     same = ("version", "requires-python", "license", "license-files", "scripts")
     assert {name: LIGHT["project"][name] for name in same} == {
