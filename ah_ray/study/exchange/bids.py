@@ -112,6 +112,8 @@ def _sidecar(cohort: ExportedCohort) -> Fields:
     what = {
         cohort.construct: "Whether there is any in this stretch.",
         cohort.construct + OF_VIDEO: "Whether there is any in the recording.",
+        **{one.name: "A question." for one in cohort.labelled_questions},
+        **{one.name + OF_VIDEO: "In the recording." for one in cohort.labelled_questions},
         **{one.name: f"A question, answered {_list(one.answers)}." for one in cohort.questions},
         **dict.fromkeys(cohort.contrasts, "How differently two questions were answered."),
     }

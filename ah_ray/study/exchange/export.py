@@ -73,7 +73,9 @@ def export(settings: ExportSettings) -> Exported:
 def _files(tool: Tool, cohort: ExportedCohort) -> Iterator[tuple[str, bytes]]:
     yield from WRITERS[tool](cohort)
     if tool in READ_BACK:
-        yield VOCABULARY_FILE, write_vocabulary(own_vocabulary(tool, cohort.construct))
+        questions = [one.name for one in cohort.labelled_questions]
+        vocabulary = own_vocabulary(tool, cohort.construct, questions)
+        yield VOCABULARY_FILE, write_vocabulary(vocabulary)
 
 
 def _check_empty(out: str) -> None:

@@ -23,10 +23,16 @@ from ah_ray.study.exchange.recording import (
     AskedQuestion,
     ExportedClip,
     ExportedCohort,
+    GivenAnswer,
     Recording,
 )
 from ah_ray.study.exchange.settings import ExportSettings
-from ah_ray.study.labelled_manifest import REVIEW, read_about, read_labelled_videos
+from ah_ray.study.labelled_manifest import (
+    REVIEW,
+    read_about,
+    read_labelled_answers,
+    read_labelled_videos,
+)
 from ah_ray.study.report.finite import replace_not_finite
 from ah_ray.study.report.people import Person, participant_name, read_people
 from ah_ray.study.report.videos import calibrate_clips
@@ -53,6 +59,7 @@ def gather(settings: ExportSettings, id_key: bytes | None) -> ExportedCohort:
     clips = replace_not_finite(read_clips(out, list(_CLIP_COLUMNS)))
     clips = calibrate_clips(clips, config.reduction)
     labels, about = _read_labels(settings.labels)
+    given = _read_given(settings.labels)
     if settings.labels and not labels.keys() & set(verdicts["video_id"].to_pylist()):
         raise ConfigError(
             f"--labels {settings.labels} has none of the videos of {settings.scores}: their ids "
@@ -71,6 +78,7 @@ def gather(settings: ExportSettings, id_key: bytes | None) -> ExportedCohort:
                 timelines.get(row["video_id"], ()),
                 people.get(row["video_id"]),
                 _labels_of(labels.get(row["video_id"]), was_reviewed=REVIEW in about),
+                given.get(row["video_id"], ()),
                 links=settings.link_videos,
             )
             for row in verdicts.to_pylist()
@@ -78,6 +86,7 @@ def gather(settings: ExportSettings, id_key: bytes | None) -> ExportedCohort:
         construct=" + ".join(dict.fromkeys(one.construct_name for one in config.profiles)),
         questions=questions,
         contrasts=contrasts,
+        labelled_questions=_labelled_questions(given, questions),
         model=", ".join(_names(verdicts["model"])),
         made_by=f"ah_ray {ah_ray_version()}",
         scored_at=pc.max(verdicts["scored_at"]).as_py(),
@@ -94,6 +103,34 @@ def _read_labels(place: str | None) -> tuple[dict[str, Row], Row]:
         return {}, {}
     table = read_labelled_videos(place)
     return {row["video_id"]: row for row in table.to_pylist()}, read_about(place)
+
+
+def _read_given(place: str | None) -> dict[str, tuple[GivenAnswer, ...]]:
+    """Return people's answers to further questions by video_id; none without labels."""
+    if place is None:
+        return {}
+    rows = read_labelled_answers(place).to_pylist()  # sorted by video_id
+    return {
+        video_id: tuple(
+            GivenAnswer(**{name: row[name] for name in ("question", "answer", "start_s", "end_s")})
+            for row in some
+        )
+        for video_id, some in groupby(rows, itemgetter("video_id"))
+    }
+
+
+def _labelled_questions(
+    given: Mapping[str, tuple[GivenAnswer, ...]], asked: Iterable[AskedQuestion]
+) -> tuple[AskedQuestion, ...]:
+    """Return the questions that people answered; their answers are also those of the profile."""
+    answers: dict[str, dict[str, None]] = {}
+    known = {one.name: one.answers for one in asked}
+    for one in (one for some in given.values() for one in some):
+        listed = answers.setdefault(one.question, dict.fromkeys(known.get(one.question, ())))
+        listed[one.answer] = None
+    return tuple(
+        AskedQuestion(name=name, answers=tuple(listed)) for name, listed in sorted(answers.items())
+    )
 
 
 def _list_questions(config: OutputConfig) -> tuple[tuple[AskedQuestion, ...], tuple[str, ...]]:
@@ -197,6 +234,7 @@ def _recording(
     clips: tuple[ExportedClip, ...],
     person: Person | None,
     labels: tuple[AnnotatorLabels, ...],
+    given: tuple[GivenAnswer, ...],
     *,
     links: bool,
 ) -> Recording:
@@ -214,6 +252,7 @@ def _recording(
         answer=row["answer"],
         clips=clips,
         labels=labels,
+        given=given,
     )
 
 

@@ -30,6 +30,7 @@ from ah_ray.study.exchange.vocabulary import (
     ANNOTATOR_CONTROL,
     LABEL_CONTROL,
     VIDEO_CONTROL,
+    given_control,
 )
 from ah_ray.study.links import recording_url
 
@@ -37,6 +38,7 @@ TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
 VIDEO = "video"
 LOCAL_FILES = "/data/local-files/?d="
 """How Label Studio names files below its LOCAL_FILES_DOCUMENT_ROOT."""
+_OF_VIDEO = VIDEO_CONTROL.removeprefix(LABEL_CONTROL)
 _DEFAULT_FPS = 25.0
 _OF_MODEL = BY_MODEL.strip()
 _CONTRASTS = f"{_OF_MODEL}_contrasts"
@@ -60,11 +62,14 @@ def config_of(cohort: ExportedCohort) -> bytes:
     _add(view, "Header", value=f"{cohort.construct}: when, and in the video as a whole?")
     _add(view, "Video", name=VIDEO, value=f"${VIDEO}", framerate="$fps")
     _add_labels(view, LABEL_CONTROL, (YES, NO))
-    whole = _add(view, "Choices", name=VIDEO_CONTROL, toName=VIDEO, choice="single")
-    for value in (YES, NO):
-        _add(whole, "Choice", value=value)
+    _add_choices(view, VIDEO_CONTROL, (YES, NO))
+    for question in cohort.labelled_questions:
+        control = given_control(question.name)
+        _add(view, "Header", value=f"{question.name}: when, and in the video as a whole?")
+        _add_labels(view, control, question.answers)
+        _add_choices(view, control + _OF_VIDEO, question.answers)
     for question in cohort.questions:
-        _add(view, "Header", value=question.name)
+        _add(view, "Header", value=f"{question.name} (model)")
         _add_labels(view, question_control(question.name), question.answers)
     if cohort.contrasts:
         _add(view, "Header", value="contrasts")
@@ -141,9 +146,10 @@ def _region(tier: Tier, span: Span, number: int, fps: float) -> Fields:
 
 
 def _choice(tier: Tier, span: Span) -> Fields:
+    control = _control(tier) + _OF_VIDEO
     return {
-        "id": VIDEO_CONTROL,
-        "from_name": VIDEO_CONTROL,
+        "id": control,
+        "from_name": control,
         "to_name": VIDEO,
         "type": "choices",
         "value": {"choices": [span.text]},
@@ -164,7 +170,9 @@ def _control(tier: Tier) -> str:
     """Return the name of the control that shows a tier. Predictions are made in people's own."""
     if tier.contrast is not None:
         return _CONTRASTS
-    return LABEL_CONTROL if tier.question is None else question_control(tier.question)
+    if tier.question is None:
+        return LABEL_CONTROL
+    return question_control(tier.question) if tier.is_model else given_control(tier.question)
 
 
 def question_control(question: str) -> str:
@@ -191,3 +199,9 @@ def _add_labels(view: ElementTree.Element, name: str, values: Iterable[str]) -> 
     control = _add(view, "TimelineLabels", name=name, toName=VIDEO)
     for place, value in enumerate(values):
         _add(control, "Label", value=value, background=_COLOURS[place % len(_COLOURS)])
+
+
+def _add_choices(view: ElementTree.Element, name: str, values: Iterable[str]) -> None:
+    control = _add(view, "Choices", name=name, toName=VIDEO, choice="single")
+    for value in values:
+        _add(control, "Choice", value=value)

@@ -15,7 +15,7 @@ _RECORDINGS = (
 _CLIPS = ("video_id", "clip", "start_s", "end_s", "p", "answer", "error_kind")
 _ANSWERS = ("video_id", "clip", "start_s", "end_s", "question", "answer", "p")
 _CONTRASTS = ("video_id", "clip", "start_s", "end_s", "contrast", "distance")
-_LABELS = ("video_id", "participant", "annotator", "start_s", "end_s", "answer")
+_LABELS = ("video_id", "participant", "annotator", "question", "start_s", "end_s", "answer")
 
 
 def csv_files(cohort: ExportedCohort) -> Iterator[tuple[str, bytes]]:
@@ -26,7 +26,7 @@ def csv_files(cohort: ExportedCohort) -> Iterator[tuple[str, bytes]]:
         yield "answers.csv", write_csv(_ANSWERS, _answers(cohort), mark=True)
     if cohort.contrasts:
         yield "contrasts.csv", write_csv(_CONTRASTS, _contrasts(cohort), mark=True)
-    if any(each.labels for each in cohort.recordings):
+    if any(each.labels or each.given for each in cohort.recordings):
         yield "labels.csv", write_csv(_LABELS, _labels(cohort), mark=True)
 
 
@@ -67,6 +67,9 @@ def _labels(cohort: ExportedCohort) -> Iterator[tuple[Cell, ...]]:
         for one in each.labels:
             who = (each.name, each.participant, one.annotator)
             if one.label is not None:
-                yield (*who, None, None, answer_word(bool(one.label)))
+                yield (*who, None, None, None, answer_word(bool(one.label)))
             for start_s, end_s in one.marks:
-                yield (*who, start_s, end_s, YES)
+                yield (*who, None, start_s, end_s, YES)
+        for given in each.given:
+            times = (given.start_s, given.end_s)
+            yield (each.name, each.participant, None, given.question, *times, given.answer)

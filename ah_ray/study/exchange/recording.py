@@ -41,6 +41,16 @@ class AnnotatorLabels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAnswer:
+    """What people answered to a further question; without times, about the whole recording."""
+
+    question: str
+    answer: str
+    start_s: float | None
+    end_s: float | None  # None with a start: to the end of the recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """A recording under its pseudonym, or with its place if that was asked for."""
 
@@ -57,6 +67,7 @@ class Recording:
     answer: str | None
     clips: tuple[ExportedClip, ...]
     labels: tuple[AnnotatorLabels, ...] = ()
+    given: tuple[GivenAnswer, ...] = ()
 
     @property
     def media_name(self) -> str:
@@ -72,6 +83,7 @@ class ExportedCohort:
     construct: str  # that is scored: A/H
     questions: tuple[AskedQuestion, ...]  # further ones
     contrasts: tuple[str, ...]
+    labelled_questions: tuple[AskedQuestion, ...]  # further ones that people answered
     model: str  # its name without its folder
     made_by: str  # name and version of this program
     scored_at: datetime  # the newest row

@@ -6,6 +6,7 @@
     model contrast face-voice               how differently two questions were answered
     A/H, A/H of the video                   what all annotators agreed on
     A/H@NAME, A/H of the video@NAME         what one annotator said
+    face, face of the video                 what people answered to a further question
 
 Tools show one value at a time in a tier, so spans that overlap are given to further layers.
 """
@@ -135,6 +136,20 @@ def label_tiers(recording: Recording, cohort: ExportedCohort) -> Iterator[Tier]:
             values=(YES, NO),
             spans=whole and (_span(*whole, answer_word(bool(one.label))),),
         )
+    for question in cohort.labelled_questions:
+        yield from _given_tiers(question, recording)
+
+
+def _given_tiers(question: AskedQuestion, recording: Recording) -> Iterator[Tier]:
+    """Yield what people answered to a further question: in stretches, and about the whole."""
+    given = [one for one in recording.given if one.question == question.name]
+    parts = [(one.start_s, one.end_s or recording.duration_s, one.answer) for one in given]
+    spans = [_span(a, b, text) for a, b, text in parts if a is not None and b is not None]
+    whole = _whole(recording)
+    wholes = [_span(*whole, one.answer) for one in given if one.start_s is None and whole]
+    name, values = question.name, question.answers
+    yield Tier(kind=name, spans=tuple(spans), values=values, question=name)
+    yield Tier(kind=name + OF_VIDEO, spans=tuple(wholes), values=values, question=name)
 
 
 def split_layers(spans: Iterable[Span]) -> list[tuple[Span, ...]]:

@@ -16,6 +16,7 @@ name of Label Studio's control; `value` is the text of the annotation, the modif
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
@@ -144,20 +145,36 @@ class Vocabulary(FrozenModel):
         return self.model_copy(update={"annotations": self.annotations + other.annotations})
 
 
-def own_vocabulary(tool: Tool, construct: str = DEFAULT_CONSTRUCT) -> Vocabulary:
-    """Return the words of our own exports for a tool."""
+def given_control(question: str) -> str:
+    """Return the control of Label Studio in which people answer a further question."""
+    return f"{LABEL_CONTROL}_{question}"
+
+
+def own_vocabulary(
+    tool: Tool, construct: str = DEFAULT_CONSTRUCT, questions: Iterable[str] = ()
+) -> Vocabulary:
+    """Return the words of our own exports for a tool; `questions` are those people answered."""
     if tool is Tool.LABEL_STUDIO:
         part, whole = LABEL_CONTROL, VIDEO_CONTROL
         ignored = [f"{BY_MODEL.strip()}_*", ANNOTATOR_CONTROL]
+        of_video = VIDEO_CONTROL.removeprefix(LABEL_CONTROL)
+        asked = [(given_control(name), name) for name in questions]
     else:
         part, whole = construct, construct + OF_VIDEO
         ignored = [f"{BY_MODEL}*"]
+        of_video = OF_VIDEO
+        asked = [(name, name) for name in questions]
     meant = ((YES, Meaning.YES), (NO, Meaning.NO))
     return Vocabulary(
         annotations=(
             *(Entry(tier=tier, label=Meaning.IGNORED) for tier in ignored),
             *(Entry(tier=part, value=value, label=label) for value, label in meant),
             *(Entry(tier=whole, value=value, label=label, whole=True) for value, label in meant),
+            *(Entry(tier=one, question=name, answer=ANY) for one, name in asked),
+            *(
+                Entry(tier=one + of_video, question=name, answer=ANY, whole=True)
+                for one, name in asked
+            ),
         )
     )
 

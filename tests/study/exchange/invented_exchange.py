@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ from invented_rows import make_output, scoring, why_profile
 from ah_ray.errors import ErrorKind
 from ah_ray.study.exchange.export import Exported, export
 from ah_ray.study.exchange.settings import export_settings
-from ah_ray.study.labelled_manifest import LABELLED_VIDEOS, WINDOWS, write_labels
+from ah_ray.study.labelled_manifest import ANSWERS, LABELLED_VIDEOS, WINDOWS, write_labels
 
 SCORES = {"aaaa1": [0.9, 0.2, 0.7], "bbbb2": [0.1, ErrorKind.DECODE], "cccc3": ErrorKind.UNREADABLE}
 PARTICIPANT = "Jörg Łuk"
@@ -31,8 +31,13 @@ def mark(annotator: str | None, start_s: float, end_s: float) -> dict:
     return {"annotator": annotator, **times, "certainty": None, "cues": []}
 
 
-def make_labels(folder: Path, videos: Mapping[str, dict], **about: object) -> str:
-    """A labelled manifest of these videos: what each row has beside its id."""
+def make_labels(
+    folder: Path, videos: Mapping[str, dict], answers: Sequence[dict] = (), **about: object
+) -> str:
+    """A labelled manifest of these videos: what each row has beside its id.
+
+    `answers`: rows of its answers to a profile's questions.
+    """
     same = {"duration_s": 15.0, "split": "train", "segments": []}
     rows = [
         {
@@ -47,7 +52,9 @@ def make_labels(folder: Path, videos: Mapping[str, dict], **about: object) -> st
     out = str(folder / "labels")
     description = {"data_fingerprint": KEY, "pseudonyms": True, **about}
     table = pa.Table.from_pylist(rows, LABELLED_VIDEOS)
-    write_labels(out, WINDOWS.empty_table(), table, description)
+    same = {"weight": 1.0, "participant_id": "p", "split": "train"}
+    given = pa.Table.from_pylist([{**same, **one} for one in answers], ANSWERS)
+    write_labels(out, WINDOWS.empty_table(), table, description, answers=given)
     return out
 
 

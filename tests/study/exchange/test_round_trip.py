@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from study.exchange.invented_exchange import make_labels, make_scores, mark, run_export
 
@@ -70,16 +70,20 @@ def place(tmp_path_factory) -> Iterator[Path]:
 
 
 def go_round(
-    place: Path, tool: str, rows: dict[str, dict], **settings: object
+    place: Path,
+    tool: str,
+    rows: dict[str, dict],
+    answers: Sequence[dict] = (),
+    **more: object,
 ) -> list[LabelledVideo]:
     for name in ("files", "labels"):
         shutil.rmtree(place / name, ignore_errors=True)
-    labels = make_labels(place, rows)
+    labels = make_labels(place, rows, answers)
     run_export(str(place / "scores"), tool, place / "files", labels=labels)
     for name in VIDEOS:
         (place / "files" / f"{name}.mp4").touch()
     source = {tool.replace("-", "_"): str(place / "files")}
-    given_settings = prepare_settings(out="-", plain_participants=True, **source, **settings)
+    given_settings = prepare_settings(out="-", plain_participants=True, **source, **more)
     faults = Faults()
     found = read_annotated(given_settings, None, faults, defaultdict(float))
     assert not faults.found
@@ -94,6 +98,7 @@ def of_annotators(row: dict) -> dict[str, list[tuple[float, float]]]:
 
 
 @pytest.mark.parametrize("tool", TICKS)
+@settings(max_examples=settings.default.max_examples // 2)  # each is a whole export
 @given(data=st.data())
 def test_labels_come_back_as_they_were(place, tool, data):
     rows = data.draw(label_rows(TICKS[tool]))
@@ -150,3 +155,45 @@ def test_the_written_vocabulary_reads_them_too(place, tool):
     shutil.copy(place / "files" / "vocabulary.yaml", file)
     named = go_round(place, tool, rows, vocabulary=file)
     assert [one.label for one in named] == [one.label for one in plain] == [0] * 4
+
+
+ANSWERS = [
+    ("v0", "face", "neutral", 0.0, 4.0),
+    ("v0", "face", "positive", 4.0, 5.4),
+    ("v0", "mood", "low, or so", None, None),
+    ("v1", "face", "negative", None, None),
+]
+
+
+@pytest.mark.parametrize("tool", TICKS)
+def test_answers_to_further_questions_come_back(place, tool):
+    names = ("video_id", "question", "answer", "start_s", "end_s")
+    rows = {name: {"label": 0} for name in VIDEOS}
+    given_answers = [dict(zip(names, one, strict=True)) for one in ANSWERS]
+    file = place / "vocabulary.yaml"
+    tiers = [("{}", ""), ("label_{}", ""), ("{} of the video", ", whole: true"),
+             ("label_{}_of_video", ", whole: true")]  # fmt: skip
+    entries = "\n".join(
+        f"  - {{tier: '{tier.format(question)}', question: {question}, answer: '*'{whole}}}"
+        for question in ("face", "mood")
+        for tier, whole in tiers
+    )
+    file.write_text(f"annotations:\n{entries}\n")
+    found = go_round(place, tool, rows, given_answers, vocabulary=str(file))
+    back = [
+        (one.video_id, each.question, each.answer, *_times(each))
+        for one in found
+        for each in one.answers
+    ]
+    comma = "low_ or so" if tool == "boris" else "low, or so"  # BORIS has no commas in modifiers
+    assert sorted(back, key=str) == sorted(
+        [(*one[:2], one[2].replace("low, or so", comma), *one[3:]) for one in ANSWERS], key=str
+    )
+    written = str(place / "files" / "vocabulary.yaml")
+    shutil.copy(written, file)
+    again = go_round(place, tool, rows, given_answers, vocabulary=str(file))
+    assert [one.answers for one in again] == [one.answers for one in found]
+
+
+def _times(answer) -> tuple[float | None, float | None]:
+    return (None, None) if answer.is_whole else (answer.start_s, answer.end_s)
