@@ -135,8 +135,11 @@ def download(
     etag: str | None,
     size_bytes: int | None,
     max_bytes: int | None = None,
+    n_streams: int = 1,
 ) -> None:
     """Stream one object to the local file `path`, and verify its length.
+
+    On S3, a large object is read by `n_streams` streams at most, each a range of it at a time.
 
     Raise ObjectChanged if the object does not have this etag and size, and VideoError(REFUSED),
     before reading, if it is larger than `max_bytes`. For local files, `local_path` avoids the copy.
@@ -151,6 +154,8 @@ def download(
     store = _store(uri)
     # Only objects of other stores may be longer than their listing says.
     more = {} if scheme(uri) in _SIZES_ARE_EXACT else {"max_bytes": max_bytes}
+    if scheme(uri) == "s3":
+        more = {"n_streams": n_streams}
     with full_disk_named(path):
         store.download(uri, path, etag=etag, size_bytes=size_bytes, **more)
 

@@ -148,16 +148,17 @@ def open_read(uri: str) -> BinaryIO:
     )
 
 
-def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
+def download(
+    uri: str, path: Path, *, etag: str | None, size_bytes: int | None, n_streams: int = 1
+) -> None:
     if etag is None or size_bytes is None:
         entry = stat(uri)
         etag = etag or entry.etag or ""
         size_bytes = (entry.size_bytes or 0) if size_bytes is None else size_bytes
     bucket, key = _bucket_and_key(uri)
-    with path.open("wb") as file:
-        download_version(
-            bucket, key, file, size_bytes, partial(_send_if_match, uri, "get_object", etag)
-        )
+    matching = partial(_send_if_match, uri, "get_object", etag)
+    with path.open("wb", buffering=0) as file:
+        download_version(bucket, key, file.fileno(), size_bytes, matching, n_streams)
 
 
 def write_whole(uri: str, data: bytes) -> None:
