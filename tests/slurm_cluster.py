@@ -1,5 +1,7 @@
 """A Slurm of its own for a test: munged, a controller and two node daemons on this machine.
 
+Its nodes claim the sizes that jobs/slurm.sbatch asks for, and `b` a GPU, which is /dev/null.
+
 All daemons listen on 127.0.0.1 alone, on free ports, with a key, a configuration and a state of
 their own, in one folder, and are stopped by their own process ids. No service of the system is
 used. Any user may start it; jobs then are that user's.
@@ -58,8 +60,9 @@ JobRequeue=1
 KillWait=20
 ReturnToService=2
 SlurmdParameters=config_overrides
-NodeName=a NodeHostname={host} NodeAddr=127.0.0.1 Port={port_a} CPUs=4 RealMemory=8000 State=UNKNOWN
-NodeName=b NodeHostname={host} NodeAddr=127.0.0.1 Port={port_b} CPUs=4 RealMemory=8000 State=UNKNOWN
+GresTypes=gpu
+NodeName=a NodeHostname={host} NodeAddr=127.0.0.1 Port={port_a} CPUs=16 RealMemory=131072
+NodeName=b NodeHostname={host} NodeAddr=127.0.0.1 Port={port_b} CPUs=16 RealMemory=131072 Gres=gpu:1
 PartitionName=all Nodes=a,b Default=YES MaxTime=INFINITE State=UP
 PartitionName=cpu Nodes=a MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=b MaxTime=INFINITE State=UP
@@ -68,9 +71,12 @@ PartitionName=gpu Nodes=b MaxTime=INFINITE State=UP
 
 def find_missing() -> str | None:
     """Return the first program of Slurm that is not installed, or None."""
-    # Debian has the daemons where only root's PATH looks.
-    path = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
-    return next((name for name in PROGRAMS if shutil.which(name, path=path) is None), None)
+    return next((name for name in PROGRAMS if shutil.which(name, path=daemon_path()) is None), None)
+
+
+def daemon_path() -> str:
+    """Return a PATH with the folders where Debian has daemons, which only root's PATH names."""
+    return f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +111,7 @@ def slurm_cluster() -> Iterator[Slurm]:
     """Start the cluster; stop it with all its jobs."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # sockets' names must be short
     folder.chmod(0o755)  # munged refuses a socket that others cannot reach
-    path = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
-    environment = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": path}
+    environment = {"SLURM_CONF": str(folder / "slurm.conf")}
     (folder / "slurm.conf").write_text(
         CONFIGURATION.format(
             folder=folder,
@@ -118,6 +123,7 @@ def slurm_cluster() -> Iterator[Slurm]:
             first_job=1 + secrets.randbelow(50_000),
         )
     )
+    (folder / "gres.conf").write_text("NodeName=b Name=gpu File=/dev/null\n")
     (folder / "state").mkdir()
     for name in NODES:
         (folder / f"spool-{name}").mkdir()
@@ -156,7 +162,11 @@ def _daemon(
 ) -> Iterator[subprocess.Popen]:
     with (folder / "daemons.log").open("a") as log:
         process = subprocess.Popen(
-            command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
+            command,
+            env=os.environ | environment | {"PATH": daemon_path()},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         yield process
