@@ -18,7 +18,6 @@ from pathlib import Path
 import boto3
 import pytest
 import requests
-from azure.storage.blob import BlobServiceClient
 from ceph_gateway import run_ceph
 from ports import free_port, wait_for_port
 
@@ -118,6 +117,8 @@ def make_bucket(request, monkeypatch) -> Callable[[str], str]:
     def make(store: str) -> str:
         name = f"test-{uuid.uuid4().hex[:20]}"
         if store == "azurite":
+            from azure.storage.blob import BlobServiceClient  # takes a second, in every session
+
             connection = request.getfixturevalue("azurite")
             monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
             BlobServiceClient.from_connection_string(connection).create_container(name)

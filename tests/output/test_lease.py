@@ -150,6 +150,20 @@ def test_a_holder_that_cannot_renew_gives_up_before_others_may_take_over(bucket,
     lease.release()
 
 
+def test_an_error_that_nobody_expects_is_a_loss_and_not_the_silent_end_of_renewals(
+    tmp_path, monkeypatch
+):
+    with Lease.acquire(str(tmp_path), "mine", stale_s=1) as lease:
+
+        def fail(*_: object) -> str:
+            raise RuntimeError("of a driver")
+
+        monkeypatch.setattr("ah_ray.storage.replace_if", fail)
+        assert lease.lost.wait(10)
+        with pytest.raises(StorageError, match=r"could not be renewed: RuntimeError\('of a driver"):
+            lease.check()
+
+
 def test_a_renewal_whose_answer_was_lost_is_no_loss(out):
     with Lease.acquire(out, "mine", stale_s=1) as lease:
         ours = replace(lease.holder, renewed_at="written, but the answer never came")
