@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -132,6 +133,12 @@ def test_files_stay_small(path):
 def test_folders_stay_small(folder):
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= MOST_MODULES
+
+
+def test_names_of_test_files_are_unique():
+    """pytest imports them by their names, since tests are no packages."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py")]
+    assert {name for name, n in Counter(names).items() if n > 1} <= {"conftest.py"}
 
 
 def test_no_module_depends_on_itself():

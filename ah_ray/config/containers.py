@@ -50,6 +50,14 @@ DEMUXERS = ",".join(container.demuxer for container in CONTAINERS)
 VIDEO_ENDINGS = tuple(ending for container in CONTAINERS for ending in container.endings)
 """Endings of names that count as video by default."""
 
+MIME_TYPES = {
+    ".mkv": "video/x-matroska",
+    ".ts": "video/mp2t",
+    ".mts": "video/mp2t",
+    ".m2ts": "video/mp2t",
+}
+"""Types by the ending, where Python's `mimetypes` knows none or takes it for something else."""
+
 
 def find_container(format_name: str) -> Container:
     """Return the container of a libav format, such as `mov,mp4,m4a,3gp,3g2,mj2`.

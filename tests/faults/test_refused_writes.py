@@ -73,6 +73,7 @@ def test_tables_that_are_refused_are_reported(out, proxy, missing, name):
     assert len(verdicts(out)) == 3
 
 
+@pytest.mark.slow
 def test_a_full_temporary_disk_costs_the_tables_alone(out, missing, full_disk):
     filling = full_disk / "filling"
     os.truncate(filling, filling.stat().st_size - 8192)  # else Python takes another folder
@@ -96,6 +97,7 @@ def test_an_output_whose_disk_is_full_is_one_sentence(missing, small_disk):
 
 
 @pytest.mark.parametrize("n_runs", [1, pytest.param(3, marks=pytest.mark.heavy)])
+@pytest.mark.slow
 def test_removals_that_are_refused_are_reported(out, proxy, missing, n_runs):
     """Of rows that are written again, since it may pass, and of those that stay as they are."""
     for _ in range(n_runs):

@@ -144,6 +144,7 @@ def test_the_plan_does_nothing(cohort, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_night_with_nothing_pending_starts_no_ray(cohort, tmp_path):
     out = tmp_path / "out"
     settings = ("--videos", cohort, "--out", out, "--model", "tiny", "--max-failed", 1)

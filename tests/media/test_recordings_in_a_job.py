@@ -11,6 +11,8 @@ from recording_cases import FOLDER, Case, load_cases
 
 import ah_ray
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     "colour_mp4_709_tv_tagged.mp4",
     "fmp4_two_joined.mp4",

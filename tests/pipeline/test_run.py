@@ -111,6 +111,7 @@ def test_the_same_rows_from_a_bucket(scored, whole_cohort, demo_out, bucket, s3_
     assert f"s3://{bucket}/study a/visit-02/answer 2 50%.mp4" in uris
 
 
+@pytest.mark.slow
 def test_names_are_taken_as_they_are(
     scored_without_model, small_cohort, tmp_path, bucket, s3_client
 ):
@@ -263,6 +264,7 @@ def test_hidden_names_are_nowhere(scored_without_model, small_cohort, tmp_path, 
         scored_without_model(f"s3://{bucket}/jane-doe", out, **settings)
 
 
+@pytest.mark.slow
 def test_a_model_in_a_bucket_is_copied_once_and_gives_the_same(
     scored, first_night, tmp_path, bucket, s3_client
 ):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 ABSENT = (
     "ray", "s3fs", "aiobotocore", "botocore", "boto3", "aiohttp", "yarl", "grpc", "tensorboardX",
@@ -37,6 +39,7 @@ def run_lean(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=250, env=path, cwd="/")
 
 
+@pytest.mark.slow
 def test_scorer_and_benchmarks_need_none_of_them():
     ran = run_lean("""
 from drawn_clips import draw_clip

@@ -41,6 +41,9 @@ def with_others(*extras: str) -> set[str]:
     return found
 
 
+pytestmark = pytest.mark.slow  # it builds environments
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel of ah-ray-light, built from a copy of the tracked files."""

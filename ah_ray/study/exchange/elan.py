@@ -8,6 +8,7 @@ from itertools import count
 from mimetypes import guess_type
 from xml.etree import ElementTree
 
+from ah_ray.config.containers import MIME_TYPES
 from ah_ray.study.exchange.clean_text import clean_text
 from ah_ray.study.exchange.recording import ExportedCohort, Recording
 from ah_ray.study.exchange.tiers import (
@@ -25,7 +26,6 @@ _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _TEXT_TYPE = "text"
 _LANGUAGE = "und"
-_MIME_TYPES = {".mkv": "video/x-matroska", ".mts": "video/mp2t", ".m2ts": "video/mp2t"}
 Fields = dict[str, str]
 
 
@@ -202,4 +202,4 @@ def _date(moment: datetime) -> str:
 
 def _mime_type(name: str) -> str:
     ending = "." + name.rpartition(".")[2].lower()
-    return _MIME_TYPES.get(ending) or guess_type("x" + ending)[0] or "video/*"
+    return MIME_TYPES.get(ending) or guess_type("x" + ending)[0] or "video/*"
