@@ -58,6 +58,7 @@ def test_a_row_that_is_refused_costs_its_video_alone(out, proxy, missing):
 @pytest.mark.parametrize(
     "name", ["verdicts.parquet", pytest.param("clips.parquet", marks=pytest.mark.heavy)]
 )
+@pytest.mark.slow
 def test_tables_that_are_refused_are_reported(out, proxy, missing, name):
     refuse(proxy, "PUT", name)
     job = run_score("--out", out, *missing(3))

@@ -8,6 +8,7 @@ from invented_rows import why_profile
 import ah_ray
 
 
+@pytest.mark.slow
 def test_the_verdict_stays_and_the_answers_have_a_table(scored, first_night, tmp_path):
     profile = tmp_path / "why.yaml"
     profile.write_text(why_profile().model_dump_json(by_alias=True))
