@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -55,6 +56,15 @@ class _Ranged(io.RawIOBase):
 def open_ranged(read_range: ReadRange, size_bytes: int) -> BinaryIO:
     """Return a file of `size_bytes` that calls `read_range(start, stop)` to read."""
     return io.BufferedReader(_Ranged(read_range, size_bytes), _BUFFER_BYTES)
+
+
+def open_version(found: Entry, read_range: Callable[..., bytes]) -> BinaryIO:
+    """Return a file that reads ranges of the version that was found.
+
+    `read_range(uri, start, stop, etag=…)` is the store's own.
+    """
+    read = partial(read_range, found.uri, etag=found.etag)
+    return open_ranged(read, found.size_bytes or 0)
 
 
 def copy_version(

@@ -1,4 +1,4 @@
-"""Removes many objects at once, from stores that remove one with each request."""
+"""Removes objects from stores that remove one with each request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from ah_ray.errors import ObjectMissing
+from ah_ray.errors import ObjectMissing, PreconditionFailed
 from ah_ray.storage import retry
+from ah_ray.storage.entry import Entry
 
 _AT_ONCE = 16
 
@@ -22,3 +23,12 @@ def remove_each(delete: Callable[[str], None], uris: Iterable[str]) -> None:
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(remove_one, uris))
+
+
+def remove_version(uri: str, delete: Callable[[str], None], stat: Callable[[str], Entry]) -> None:
+    """Call `delete(uri)`, which has a condition. Raise ObjectMissing if there is no object."""
+    try:
+        delete(uri)
+    except PreconditionFailed:
+        stat(uri)  # raises ObjectMissing if there is none
+        raise

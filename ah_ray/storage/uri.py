@@ -45,8 +45,7 @@ _TO_MOUNT = {"ftp", "sftp", "smb", "ssh"}
 """Servers of files that tell no version of a file, and that a machine can mount as a folder."""
 
 _OF_HOSTS = {
-    "arrow_hdfs", "ftp", "gist", "git", "github", "hdfs", "http", "https", "root", "sftp", "smb",
-    "ssh", "webdav", "webhdfs",
+    "arrow_hdfs", "gist", "git", "github", "hdfs", "http", "https", "root", "webdav", "webhdfs",
 }  # fmt: skip
 """Protocols whose URL names the host. For others, the machine's settings name it."""
 

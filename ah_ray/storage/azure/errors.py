@@ -9,18 +9,11 @@ import requests
 from azure.core import exceptions as azure
 from urllib3.exceptions import HTTPError
 
-from ah_ray.errors import (
-    ObjectChanged,
-    ObjectDenied,
-    ObjectMissing,
-    PreconditionFailed,
-    StorageError,
-)
-from ah_ray.escaping import escape_text
-from ah_ray.naming import hide_paths, name_in_message
+from ah_ray.errors import ObjectDenied, ObjectMissing, StorageError
+from ah_ray.naming import name_in_message
+from ah_ray.storage.responses import describe_error, may_pass, translate_status
 from ah_ray.storage.retry import Transient
 
-_PASSING_STATUS = {408, 429}
 _LOST_CODES = {"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet"}
 _CREDENTIAL_CODES = {
     "AuthenticationFailed",
@@ -43,28 +36,28 @@ def translate_errors(doing: str, uri: str) -> Iterator[None]:
         raise _translate_response(what, error) from error
     except (azure.ServiceRequestError, azure.ServiceResponseError) as error:
         raise Transient(
-            f"{_describe(error)} (check the network, and the account's name)"
+            f"{describe_error(error)} (check the network, and the account's name)"
         ) from error
     except (requests.RequestException, HTTPError, ConnectionError, TimeoutError) as error:
-        raise Transient(_describe(error)) from error
+        raise Transient(describe_error(error)) from error
     except UnicodeEncodeError as error:
         raise ObjectMissing(f"{what}: Azure allows no such name") from error
     except (azure.AzureError, OSError, ValueError) as error:
-        raise StorageError(f"{what}: {_describe(error)}") from error
+        raise StorageError(f"{what}: {describe_error(error)}") from error
 
 
 def _translate_response(what: str, error: azure.HttpResponseError) -> Exception:
     status = error.status_code
     code = getattr(error, "error_code", None)  # text, or a value of Azure's list of these
     code = str(getattr(code, "value", code) or status or "")
-    text = f"{code} {_describe(error)}".strip()
+    text = f"{code} {describe_error(error)}".strip()
     if isinstance(error, azure.DecodeError):  # of a body that was cut short, for one
         return Transient(text)
     if status is None and isinstance(error, azure.ClientAuthenticationError):  # no store was asked
         return StorageError(f"{what}: no credentials were found; {_CREDENTIALS}")
     if status is None:
         return StorageError(f"{what}: {text}")
-    if status in _PASSING_STATUS or (status >= 500 and status != 501):
+    if may_pass(status):
         return Transient(text)
     if code in ("BlobArchived", "BlobBeingRehydrated"):
         return ObjectDenied(
@@ -78,18 +71,10 @@ def _translate_response(what: str, error: azure.HttpResponseError) -> Exception:
             f"{what}: {text}; give the job's identity the role Storage Blob Data Contributor, or "
             "Reader where it only reads"
         )
-    if status == 404:
-        return ObjectMissing(f"{what}: {text}")
-    if code in _LOST_CODES or (status == 412 and "Lease" not in code):
-        if what.startswith("reading"):
-            return ObjectChanged(f"{what}: it is no longer the object that was listed")
-        return PreconditionFailed(f"{what}: another writer was first")
+    if code in _LOST_CODES:  # 409, if there is a blob that was not to be there
+        status = 412
+    elif status == 412 and "Lease" in code:
+        return StorageError(f"{what}: {text}")
     if status == 400 and code in ("InvalidResourceName", "InvalidUri", "OutOfRangeInput"):
         return ObjectMissing(f"{what}: Azure allows no such name")
-    return StorageError(f"{what}: {text}")
-
-
-def _describe(error: Exception) -> str:
-    """Return the first line of a message. Azure's own go on with identifiers and advice."""
-    first = str(error).strip().partition("\n")[0]
-    return hide_paths(escape_text(first))[:300] or type(error).__name__
+    return translate_status(what, status, text)

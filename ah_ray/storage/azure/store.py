@@ -14,15 +14,15 @@ from typing import Any, BinaryIO, TypeVar
 from azure.core import MatchConditions
 from azure.storage.blob import BlobPrefix, BlobProperties
 
-from ah_ray.errors import ObjectMissing, PreconditionFailed
+from ah_ray.errors import ObjectMissing
 from ah_ray.naming import name_in_message
 from ah_ray.storage import retry
 from ah_ray.storage.azure.client import blob, container_and_key, time_limits
 from ah_ray.storage.azure.errors import translate_errors
+from ah_ray.storage.conditional_writes import write_or_recognise
 from ah_ray.storage.entry import Entry
-from ah_ray.storage.own_writes import write_or_recognise
-from ah_ray.storage.ranged import copy_version, open_ranged
-from ah_ray.storage.removal import remove_each
+from ah_ray.storage.ranged import copy_version, open_version
+from ah_ray.storage.removal import remove_each, remove_version
 from ah_ray.storage.uri import as_folder, parent
 
 T = TypeVar("T")
@@ -149,8 +149,7 @@ def _matching(etag: str | None) -> dict[str, Any]:
 
 def open_read(uri: str) -> BinaryIO:
     """Open a file that reads ranges of the version that is there now."""
-    found = stat(uri)
-    return open_ranged(partial(read_range, uri, etag=found.etag), found.size_bytes or 0)
+    return open_version(stat(uri), read_range)
 
 
 def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
@@ -200,11 +199,7 @@ def _upload(uri: str, data: bytes | BinaryIO, **options: Any) -> str:
 
 
 def remove_if(uri: str, etag: str) -> None:
-    try:
-        _delete(uri, **_matching(etag))
-    except PreconditionFailed:
-        stat(uri)  # raises ObjectMissing if there is none
-        raise
+    remove_version(uri, lambda it: _delete(it, **_matching(etag)), stat)
 
 
 def remove(uris: Iterable[str]) -> None:

@@ -11,15 +11,9 @@ from google.auth import exceptions as auth
 from google.cloud.storage.exceptions import DataCorruption
 from urllib3.exceptions import HTTPError
 
-from ah_ray.errors import (
-    ObjectChanged,
-    ObjectDenied,
-    ObjectMissing,
-    PreconditionFailed,
-    StorageError,
-)
-from ah_ray.escaping import escape_text
-from ah_ray.naming import hide_paths, name_in_message
+from ah_ray.errors import ObjectDenied, ObjectMissing, StorageError
+from ah_ray.naming import name_in_message
+from ah_ray.storage.responses import describe_error, may_pass, translate_status
 from ah_ray.storage.retry import Transient
 
 _PASSING = (
@@ -29,7 +23,6 @@ _PASSING = (
     ConnectionError,
     TimeoutError,
 )
-_PASSING_STATUS = {408, 429}
 _CREDENTIALS = (
     "give the machine a service account, run `gcloud auth application-default login`, or set "
     "GOOGLE_APPLICATION_CREDENTIALS to the file of a key"
@@ -48,20 +41,20 @@ def translate_errors(doing: str, uri: str) -> Iterator[None]:
         raise StorageError(f"{what}: no credentials were found; {_CREDENTIALS}") from error
     except auth.GoogleAuthError as error:
         if error.retryable or isinstance(error, auth.TransportError):
-            raise Transient(_describe(error)) from error
-        raise StorageError(f"{what}: {_describe(error)}; {_CREDENTIALS}") from error
+            raise Transient(describe_error(error)) from error
+        raise StorageError(f"{what}: {describe_error(error)}; {_CREDENTIALS}") from error
     except _PASSING as error:
-        raise Transient(_describe(error)) from error
+        raise Transient(describe_error(error)) from error
     except UnicodeEncodeError as error:
         raise ObjectMissing(f"{what}: Google allows no such name") from error
     except (OSError, ValueError) as error:
-        raise StorageError(f"{what}: {_describe(error)}") from error
+        raise StorageError(f"{what}: {describe_error(error)}") from error
 
 
 def _translate_response(what: str, error: GoogleAPICallError) -> Exception:
     status = int(error.code or 0)
-    text = f"{status} {_describe(error)}"
-    if status in _PASSING_STATUS or (status >= 500 and status != 501):
+    text = f"{status} {describe_error(error, error.message)}"
+    if may_pass(status):
         return Transient(text)
     if status == 401:
         return StorageError(f"{what}: {text}; {_CREDENTIALS}")
@@ -70,17 +63,4 @@ def _translate_response(what: str, error: GoogleAPICallError) -> Exception:
             f"{what}: {text}; give the job's service account the role Storage Object User, or "
             "Viewer where it only reads"
         )
-    if status == 404:
-        return ObjectMissing(f"{what}: {text}")
-    if status == 412 and what.startswith("reading"):
-        return ObjectChanged(f"{what}: it is no longer the object that was listed")
-    if status == 412:
-        return PreconditionFailed(f"{what}: another writer was first")
-    return StorageError(f"{what}: {text}")
-
-
-def _describe(error: Exception) -> str:
-    """Return the first line of a message, without the request that led to it."""
-    text = getattr(error, "message", None) or str(error)
-    first = str(text).strip().partition("\n")[0]
-    return hide_paths(escape_text(first))[:300] or type(error).__name__
+    return translate_status(what, status, text)

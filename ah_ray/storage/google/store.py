@@ -14,15 +14,15 @@ from typing import Any, BinaryIO, TypeVar
 
 from google.cloud.storage import Blob
 
-from ah_ray.errors import ObjectChanged, ObjectMissing, PreconditionFailed
+from ah_ray.errors import ObjectChanged, ObjectMissing
 from ah_ray.naming import name_in_message
 from ah_ray.storage import retry
+from ah_ray.storage.conditional_writes import check_present, write_or_recognise
 from ah_ray.storage.entry import Entry
 from ah_ray.storage.google.client import bucket_of, object_at, one_request
 from ah_ray.storage.google.errors import translate_errors
-from ah_ray.storage.own_writes import write_or_recognise
-from ah_ray.storage.ranged import copy_version, open_ranged
-from ah_ray.storage.removal import remove_each
+from ah_ray.storage.ranged import copy_version, open_version
+from ah_ray.storage.removal import remove_each, remove_version
 from ah_ray.storage.uri import as_folder, parent
 
 T = TypeVar("T")
@@ -146,8 +146,7 @@ def _matching(etag: str | None) -> dict[str, int]:
 
 def open_read(uri: str) -> BinaryIO:
     """Open a file that reads ranges of the version that is there now."""
-    found = stat(uri)
-    return open_ranged(partial(read_range, uri, etag=found.etag), found.size_bytes or 0)
+    return open_version(stat(uri), read_range)
 
 
 def download(uri: str, path: Path, *, etag: str | None, size_bytes: int | None) -> None:
@@ -165,17 +164,8 @@ def write_file(uri: str, path: Path) -> None:
 
 
 def replace_file(uri: str, path: Path, etag: str | None) -> None:
-    _check_present(uri, etag)  # some servers ignore the condition of a large upload
+    check_present(uri, etag, stat)  # some servers ignore the condition of a large upload
     _upload(uri, path, **_matching(_ABSENT if etag is None else etag))
-
-
-def _check_present(uri: str, etag: str | None) -> None:
-    try:
-        now = stat(uri).etag
-    except ObjectMissing:
-        now = None
-    if now != etag:
-        raise PreconditionFailed(f"writing {name_in_message(uri)}: another writer was first")
 
 
 def create_exclusive(uri: str, data: bytes) -> str:
@@ -207,11 +197,7 @@ def _upload(uri: str, data: bytes | Path, **condition: int) -> str:
 
 
 def remove_if(uri: str, etag: str) -> None:
-    try:
-        _delete(uri, **_matching(etag))
-    except PreconditionFailed:
-        stat(uri)  # raises ObjectMissing if there is none
-        raise
+    remove_version(uri, lambda it: _delete(it, **_matching(etag)), stat)
 
 
 def remove(uris: Iterable[str]) -> None:

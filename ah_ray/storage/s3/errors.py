@@ -10,15 +10,10 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 from fsspec.exceptions import FSTimeoutError
 
-from ah_ray.errors import (
-    ObjectChanged,
-    ObjectDenied,
-    ObjectMissing,
-    PreconditionFailed,
-    StorageError,
-)
+from ah_ray.errors import ObjectDenied, ObjectMissing, StorageError
 from ah_ray.escaping import escape_text
 from ah_ray.naming import hide_paths, name_in_message
+from ah_ray.storage.responses import translate_status
 from ah_ray.storage.retry import Transient
 
 _PASSING = (
@@ -86,15 +81,9 @@ def _translate_answer(what: str, error: boto.ClientError) -> Exception:
         return StorageError(f"{what}: {text}; set AWS_REGION to the bucket's region")
     if status in (401, 403):
         return ObjectDenied(f"{what}: {text}; give the job's role access, or check AWS_PROFILE")
-    if status == 404:
-        return ObjectMissing(f"{what}: {text}")
-    if status == 412 and what.startswith("reading"):
-        return ObjectChanged(f"{what}: it is no longer the object that was listed")
-    if status == 412:
-        return PreconditionFailed(f"{what}: another writer was first")
     if status == 501:
         return StorageError(f"{what}: {text}; this store lacks what S3 has had since 2024")
-    return StorageError(f"{what}: {text}")
+    return translate_status(what, status, text)
 
 
 def _describe_fault(error: Exception) -> str:

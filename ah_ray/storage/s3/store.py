@@ -13,12 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from ah_ray.errors import ObjectMissing, PreconditionFailed, StorageError
+from ah_ray.errors import ObjectMissing, StorageError
 from ah_ray.naming import name_in_message
 from ah_ray.storage import retry
+from ah_ray.storage.conditional_writes import check_present, write_or_recognise
 from ah_ray.storage.entry import Entry
-from ah_ray.storage.own_writes import write_or_recognise
-from ah_ray.storage.ranged import open_ranged
+from ah_ray.storage.ranged import open_version
 from ah_ray.storage.s3.client import Response, run_coroutine, send_once, send_request
 from ah_ray.storage.s3.download import download_version
 from ah_ray.storage.s3.etags import send_if_match
@@ -141,11 +141,7 @@ def _send_if_match(uri: str, operation: str, etag: str, send: Callable[[str], T]
 
 def open_read(uri: str) -> BinaryIO:
     """Open a file that reads ranges of the version that is there now."""
-    entry = stat(uri)
-    size_bytes = entry.size_bytes or 0
-    return open_ranged(
-        lambda start, stop: read_range(uri, start, stop, etag=entry.etag), size_bytes
-    )
+    return open_version(stat(uri), read_range)
 
 
 def download(
@@ -176,7 +172,7 @@ def write_file(uri: str, path: Path) -> None:
 
 def replace_file(uri: str, path: Path, etag: str | None) -> None:
     if path.stat().st_size > PART_BYTES:
-        _check_present(uri, etag)  # some stores ignore the condition of a write in parts
+        check_present(uri, etag, stat)  # some stores ignore the condition of a write in parts
 
     def write(**condition: str) -> None:
         bucket, key = _bucket_and_key(uri)
@@ -190,15 +186,6 @@ def replace_file(uri: str, path: Path, etag: str | None) -> None:
         write(IfNoneMatch="*")
     else:
         _send_if_match(uri, "put_object", etag, lambda value: write(IfMatch=value))
-
-
-def _check_present(uri: str, etag: str | None) -> None:
-    try:
-        now = stat(uri).etag
-    except ObjectMissing:
-        now = None
-    if now != etag:
-        raise PreconditionFailed(f"writing {name_in_message(uri)}: another writer was first")
 
 
 def create_exclusive(uri: str, data: bytes) -> str:

@@ -1,10 +1,12 @@
-"""A conditional write whose response was lost: the object that is there may be ours."""
+"""Writes on a condition, where a response is lost or a server ignores the condition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ah_ray.errors import PreconditionFailed
+from ah_ray.errors import ObjectMissing, PreconditionFailed
+from ah_ray.naming import name_in_message
+from ah_ray.storage.entry import Entry
 
 
 def write_or_recognise(
@@ -23,3 +25,13 @@ def write_or_recognise(
         if present != data:
             raise
         return etag
+
+
+def check_present(uri: str, etag: str | None, stat: Callable[[str], Entry]) -> None:
+    """Raise PreconditionFailed if the object has another etag, or for None if there is one."""
+    try:
+        now = stat(uri).etag
+    except ObjectMissing:
+        now = None
+    if now != etag:
+        raise PreconditionFailed(f"writing {name_in_message(uri)}: another writer was first")
