@@ -124,3 +124,8 @@ class PreconditionFailed(StorageError):
 
 class LeaseLost(StorageError):
     """The run no longer holds the lease of its output, and writes nothing more there."""
+
+
+def get_first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type if it has no message."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -73,8 +73,7 @@ class Bench:
 
     def choose_experts(self) -> None:
         """Choose how experts are computed, as loading a model does: on a CPU by torch."""
-        if self.device.type == "cuda":
-            self.run_experts = choose_experts(self.model, print)
+        self.run_experts = choose_experts(self.model, print)
 
     def make_clips(self, size: str, n: int) -> list:
         return make_clips(n, *self.setup.profiles[size][1:])

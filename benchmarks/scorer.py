@@ -30,7 +30,7 @@ from ah_ray.interfaces.scorer import CALLS_AT_ONCE, CLIPS_PER_GPU_CALL
 from ah_ray.omni.flops import count_clip_flops
 from ah_ray.omni.model.attention import PACKED
 from ah_ray.omni.model.capability import check_device
-from ah_ray.omni.model.experts import RunExperts, choose_experts, run_by_torch
+from ah_ray.omni.model.experts import RunExperts, choose_experts
 from ah_ray.omni.model.loading import DTYPES, prepare_model
 from ah_ray.omni.model.thinker import Thinker
 from ah_ray.omni.scorer import OmniScorer
@@ -251,8 +251,7 @@ def main() -> None:
             check_device(arithmetic, setup.device)
             model.to(DTYPES[arithmetic])
         prepare_model(model, arithmetic)
-        on_gpu = setup.device.type == "cuda"
-        run_experts = choose_experts(model, print) if on_gpu else run_by_torch
+        run_experts = choose_experts(model, print)
         peak = roofline(arithmetic, setup.device)
         print(f"\n{arithmetic}: a large matrix product runs at {peak / 1e12:.3g} TFLOP/s\n")
         print("| size | arithmetic | way | clips/s | TFLOP/s | of roofline | busy | peak GB "

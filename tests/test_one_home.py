@@ -32,6 +32,10 @@ def calls(name: str) -> list[tuple[Path, ast.Call]]:
     ]
 
 
+def _is_version(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", None) == "version"
+
+
 def test_only_one_class_says_that_settings_are_frozen():
     found = [
         path
@@ -52,6 +56,18 @@ def test_frozen_settings_do_not_change_and_know_their_names():
         reduction.threshold = 0.1
     with pytest.raises(ValidationError):
         Reduction(no_setting=0.1)
+
+
+def test_only_one_module_asks_for_the_version_of_the_package():
+    """Another distribution of the same files has another name."""
+    found = {
+        path
+        for path, _ in calls("version")
+        for node in ast.walk(ast.parse((PACKAGE / path).read_text()))
+        for name in getattr(node, "elts", getattr(node, "args", ()) if _is_version(node) else ())
+        if isinstance(name, ast.Constant) and name.value in ("ah_ray", "ah-ray")
+    }
+    assert found <= {Path("installation/__init__.py")}
 
 
 @pytest.mark.parametrize("record", ["Clip", "ClipScore"])

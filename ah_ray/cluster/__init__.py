@@ -24,7 +24,7 @@ import ray.data  # noqa: E402
 from ray.exceptions import RayError  # noqa: E402
 
 from ah_ray.cluster.address import check_address  # noqa: E402
-from ah_ray.errors import ConfigError, NoRay  # noqa: E402
+from ah_ray.errors import ConfigError, NoRay, get_first_line  # noqa: E402
 from ah_ray.escaping import escape_text  # noqa: E402
 
 OBJECT_STORE_SHARE = 0.2
@@ -110,10 +110,6 @@ def _describe_versions(versions: list[tuple[str, str]]) -> str:
     return f"it runs {named[0]}, and this process {named[-1]}"
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 def _start() -> None:
     """Start a Ray in this process and its children. Raise ConfigError or NoRay if it fails."""
     memory = psutil.virtual_memory().available
@@ -137,7 +133,7 @@ def _start() -> None:
                 "a short path"
             ) from error
         raise NoRay(
-            f"Ray does not start on this machine ({_first_line(error)}); look whether its "
+            f"Ray does not start on this machine ({get_first_line(error)}); look whether its "
             "processors are busy, or its memory or the disk of RAY_TMPDIR (/tmp) full"
         ) from error
 

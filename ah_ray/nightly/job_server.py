@@ -14,7 +14,7 @@ import requests
 from ray.exceptions import AuthenticationError, RayError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
-from ah_ray.errors import ConfigError, StorageError
+from ah_ray.errors import ConfigError, StorageError, get_first_line
 from ah_ray.ray_environment import has_token
 
 LOOK_EVERY_S = 2.0
@@ -51,12 +51,14 @@ class JobServer:
             missing = "the cluster asks for a token, and there is none here"
             raise ConfigError(
                 f"--address {address}: {wrong if has_token() else missing} "
-                f"({_first_line(error)}); set RAY_AUTH_TOKEN, or put it into ~/.ray/auth_token"
+                f"({get_first_line(error)[:300]}); set RAY_AUTH_TOKEN, or put it into "
+                "~/.ray/auth_token"
             ) from None
         except _NO_ANSWER as error:
             raise ConfigError(
-                f"--address {address}: {_first_line(error)}; give the dashboard of the head, as "
-                "http://HOST:8265, and the cluster's token (RAY_AUTH_TOKEN or ~/.ray/auth_token)"
+                f"--address {address}: {get_first_line(error)[:300]}; give the dashboard of the "
+                "head, as http://HOST:8265, and the cluster's token (RAY_AUTH_TOKEN or "
+                "~/.ray/auth_token)"
             ) from None
 
     def jobs(self) -> Iterable[JobDetails]:
@@ -92,7 +94,7 @@ class JobServer:
                 raise ConfigError(too_large(working_dir)) from None
             if self.job(job_id) is not None:
                 return False
-            raise ConfigError(f"{job_id} was not taken: {_first_line(error)}") from None
+            raise ConfigError(f"{job_id} was not taken: {get_first_line(error)[:300]}") from None
         return True
 
     def follow(self, job_id: str, say: Callable[[str], None]) -> JobDetails | None:
@@ -128,7 +130,7 @@ class JobServer:
             except _NO_ANSWER as error:
                 if time.monotonic() > until:
                     raise HeadGone(
-                        f"the head did not answer for {AWAY_S:.0f} s: {_first_line(error)}"
+                        f"the head did not answer for {AWAY_S:.0f} s: {get_first_line(error)[:300]}"
                     ) from None
                 time.sleep(LOOK_EVERY_S)
 
@@ -156,7 +158,3 @@ def is_over(job: JobDetails) -> bool:
 
 def was_stopped(job: JobDetails) -> bool:
     return job.status == JobStatus.STOPPED
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -23,8 +23,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ah_ray.cohort.identity import video_id_in
 from ah_ray.errors import ConfigError
-from ah_ray.output.embeddings.read import as_matrix, stream_embeddings
+from ah_ray.output.embeddings.read import as_matrix, list_embedded, read_files
 from ah_ray.output.embeddings.whitening import Whitening, to_unit
 from ah_ray.output.read import read_verdicts
 
@@ -99,12 +100,13 @@ def find_duplicates(
     `splits` is the split of labelled videos, by video_id. Raise ConfigError if OUT is no finished
     output, or keeps no embeddings.
     """
-    ids, means, whiten = _read_means(out)
+    names = list_embedded(out)
+    ids, means, whiten = _read_means(out, names)
     near, is_cut_off = _find_near(whiten(means), similarity * _MEANS_APART)
     aligned = [
         (one, other, best)
         for some in _in_parts(near)
-        for one, other, best in _align_all(out, [(ids[a], ids[b]) for a, b in some], whiten)
+        for one, other, best in _align_all(out, names, [(ids[a], ids[b]) for a, b in some], whiten)
         if best.similarity >= similarity
     ]
     n_clips = {
@@ -173,21 +175,22 @@ def _in_parts(pairs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]
 
 
 def _align_all(
-    out: str, pairs: Sequence[tuple[str, str]], whiten: Whitening
+    out: str, names: Sequence[str], pairs: Sequence[tuple[str, str]], whiten: Whitening
 ) -> Iterator[tuple[str, str, Aligned]]:
     involved = {video_id for pair in pairs for video_id in pair}
-    clips = {video_id: to_unit(whiten(vectors)) for video_id, vectors in _stream(out, involved)}
+    theirs = [name for name in names if video_id_in(name) in involved]
+    clips = {video_id: to_unit(whiten(vectors)) for video_id, vectors in _stream(out, theirs)}
     for one, other in pairs:
         yield one, other, align(clips[one], clips[other])
 
 
-def _read_means(out: str) -> tuple[list[str], Floats, Whitening]:
+def _read_means(out: str, names: Sequence[str]) -> tuple[list[str], Floats, Whitening]:
     """Return the ids of videos with embeddings, the mean of each [videos, D], and the whitening."""
     ids: list[str] = []
     means: list[Floats] = []
     sample: list[Floats] = []
     n_sampled = 0
-    for video_id, vectors in _stream(out, None):
+    for video_id, vectors in _stream(out, names):
         if means and len(means[0]) != vectors.shape[1]:
             raise ConfigError(f"{out} keeps embeddings of several models: score it again with one")
         ids.append(video_id)
@@ -201,10 +204,9 @@ def _read_means(out: str) -> tuple[list[str], Floats, Whitening]:
     return ids, np.stack(means), Whitening.fit(np.concatenate(sample))
 
 
-def _stream(out: str, video_ids: set[str] | None) -> Iterator[tuple[str, Floats]]:
-    for table in stream_embeddings(out, video_ids):
-        if len(table):
-            yield table["video_id"][0].as_py(), as_matrix(table)
+def _stream(out: str, names: Sequence[str]) -> Iterator[tuple[str, Floats]]:
+    for table in read_files(out, names):
+        yield table["video_id"][0].as_py(), as_matrix(table)
 
 
 def _find_near(means: Floats, least: float) -> tuple[list[tuple[int, int]], bool]:

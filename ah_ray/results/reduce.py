@@ -168,11 +168,11 @@ def _write_rows(
                 reduced.unchanged += 1
                 if copier.is_due(members[0], row):
                     under_way.append((pool.submit(copier.copy, members[0], row), None))
-                continue
-            stale = [] if before is None else [_row_name(before)]
-            row |= {"run_id": reduced.run_id}
-            under_way.append((pool.submit(_commit, copier, members[0], row, stale), row))
-            reduced.written += 1
+            else:
+                stale = [] if before is None else [_row_name(before)]
+                row |= {"run_id": reduced.run_id}
+                under_way.append((pool.submit(_commit, copier, members[0], row, stale), row))
+                reduced.written += 1
             if len(under_way) >= _UNDER_WAY:
                 _finish_writes(under_way, _UNDER_WAY // 2, spool)
         _finish_writes(under_way, 0, spool)

@@ -25,7 +25,7 @@ def assign(folder, profile: Profile) -> Assignment:
     videos = pa.Table.from_pylist([], LABELLED_VIDEOS)
     write_labels(str(folder), windows, videos, {"data_fingerprint": "f"})
     settings = settings_of(labels=str(folder))
-    rows = select_windows(windows, "train", settings)
+    rows = select_windows(windows, "train", settings, (), profile)
     machines = Machines(workers=1, gpu=False, decoders=1, decoder_cpus=1.0)
     return make_assignment(settings, find_checkpoint("tiny"), profile, windows, rows, (), machines)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -77,10 +77,17 @@ SMALL = {2: Blocks(64, 64, 64, 4, 4), 1: Blocks(64, 64, 128, 4, 4)}
 """Where experts have few rows, by the bytes of a value."""
 
 
-def choose_blocks(product: Product, n_bytes: int, rows_each: float) -> Blocks:
-    """Return the blocks of the table for values of `n_bytes` and `rows_each` rows of an expert."""
+def choose_blocks(
+    product: Product, n_bytes: int, rows_each: float, large: Mapping[Product, Blocks] | None = None
+) -> Blocks:
+    """Return the blocks for values of `n_bytes` and `rows_each` rows of an expert.
+
+    They are those of the table, or for many rows those that were found to be `large`.
+    """
     n_bytes = min(n_bytes, 2)  # float32, which only tests compute in, uses what bf16 does
-    return LARGE[product, n_bytes][0] if rows_each >= MANY_ROWS else SMALL[n_bytes]
+    if rows_each < MANY_ROWS:
+        return SMALL[n_bytes]
+    return (large or {}).get(product, LARGE[product, n_bytes][0])
 
 
 def search_blocks(

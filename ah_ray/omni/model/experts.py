@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
+from ah_ray.errors import get_first_line
 from ah_ray.interfaces.callbacks import MessageCallback
 from ah_ray.omni.kernels.blocks import (
     LARGE,
@@ -41,16 +40,15 @@ _BY_TORCH = "Experts: torch's grouped products"
 
 
 def run_by_torch(
-    experts: nn.Module, x: torch.Tensor, shares: torch.Tensor, chosen: torch.Tensor
+    experts: Any, x: torch.Tensor, shares: torch.Tensor, chosen: torch.Tensor
 ) -> torch.Tensor:
     """Compute experts as `RunExperts` says, each step a kernel of torch over all experts."""
-    choice, place, ends = sort_by_expert(chosen, _count_experts(experts))
+    choice, place, ends = sort_by_expert(chosen, len(_get_gate_up(experts)))
     token = choice // chosen.shape[1]
     if isinstance(experts, Fp8Experts):
         return combine(experts(x, token, ends), place, shares)
-    weights: Any = experts
-    gate_up = F.grouped_mm(x[token], weights.gate_up_proj.mT, offs=ends)
-    return combine(F.grouped_mm(gate(gate_up), weights.down_proj.mT, offs=ends), place, shares)
+    gate_up = F.grouped_mm(x[token], experts.gate_up_proj.mT, offs=ends)
+    return combine(F.grouped_mm(gate(gate_up), experts.down_proj.mT, offs=ends), place, shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +58,22 @@ class KernelExperts:
     large: dict[Product, Blocks]
 
     def __call__(
-        self, experts: nn.Module, x: torch.Tensor, shares: torch.Tensor, chosen: torch.Tensor
+        self, experts: Any, x: torch.Tensor, shares: torch.Tensor, chosen: torch.Tensor
     ) -> torch.Tensor:
         """Compute experts as `RunExperts` says."""
         kernels = load_kernels()
         assert kernels is not None  # `choose_experts` has asked
-        weights: Any = experts
-        n_experts = _count_experts(experts)
-        choice, _, ends = sort_by_expert(chosen, n_experts)
-        at = partial(self._choose, _get_bytes(experts), chosen.numel() / n_experts)
+        gate_up = _get_gate_up(experts)
+        choice, _, ends = sort_by_expert(chosen, len(gate_up))
+        rows_each = chosen.numel() / len(gate_up)
+
+        def at(product: Product) -> Blocks:
+            return choose_blocks(product, gate_up.element_size(), rows_each, self.large)
+
         if isinstance(experts, Fp8Experts):
             tokens, scale = quantise(x)
             inner = kernels.multiply_gate_up(
-                tokens, experts.gate_up, choice, ends, at(Product.GATE_UP),
+                tokens, gate_up, choice, ends, at(Product.GATE_UP),
                 (scale, experts.gate_up_scale),
             )  # fmt: skip
             rows, row_scale = quantise(inner)
@@ -81,19 +82,12 @@ class KernelExperts:
                 (row_scale, experts.down_scale),
             )  # fmt: skip
         else:
-            inner = kernels.multiply_gate_up(
-                x, weights.gate_up_proj, choice, ends, at(Product.GATE_UP)
-            )
+            inner = kernels.multiply_gate_up(x, gate_up, choice, ends, at(Product.GATE_UP))
             weighted = kernels.multiply_down(
-                inner, weights.down_proj, choice, ends, shares, at(Product.DOWN)
+                inner, experts.down_proj, choice, ends, shares, at(Product.DOWN)
             )
         summed: torch.Tensor = kernels.sum_choices(weighted, x.dtype)
         return summed
-
-    def _choose(self, n_bytes: int, rows_each: float, product: Product) -> Blocks:
-        blocks = choose_blocks(product, n_bytes, rows_each)
-        is_large = blocks == choose_blocks(product, n_bytes, float("inf"))
-        return self.large.get(product, blocks) if is_large else blocks
 
 
 def choose_experts(
@@ -109,14 +103,17 @@ def choose_experts(
     of our kernels are searched before that, unless this card's are known. A kernel that cannot be
     used here, or whose result differs, is reported and not used.
     """
-    layers = [layer.mlp for layer in model.model.language_model.layers]
-    experts = next((mlp.experts for mlp in layers if hasattr(mlp, "experts")), None)
-    if experts is None or _get_bytes(experts) == 4 or load_kernels() is None:
+    layers = (layer.mlp for layer in model.model.language_model.layers)
+    sparse = next((mlp for mlp in layers if hasattr(mlp, "experts")), None)
+    if sparse is None or load_kernels() is None:
+        return run_by_torch
+    gate_up = _get_gate_up(sparse.experts)
+    if gate_up.element_size() == 4 or (measure_ms is None and gate_up.device.type != "cuda"):
         return run_by_torch
     try:
-        way, message = _compare_ways(experts, layers, measure_ms or _measure_on_gpu, n_tokens)
+        way, message = _compare_ways(sparse, measure_ms or _measure_on_gpu, n_tokens)
     except Exception as error:  # compilers and drivers have many kinds; none may end the run
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = get_first_line(error)
         way, message = run_by_torch, f"{_BY_TORCH}; our kernel cannot be used: {reason}"
     if torch.cuda.is_available():
         torch.cuda.empty_cache()  # the budget is measured next, by what is free
@@ -125,14 +122,12 @@ def choose_experts(
 
 
 @torch.inference_mode()
-def _compare_ways(
-    experts: nn.Module, layers: list[Any], measure_ms: MeasureMs, n_tokens: int
-) -> tuple[RunExperts, str]:
-    trial = _draw_trial(experts, layers, n_tokens)
+def _compare_ways(sparse: Any, measure_ms: MeasureMs, n_tokens: int) -> tuple[RunExperts, str]:
+    experts, trial = sparse.experts, _draw_trial(sparse.gate, n_tokens)
     kernel = KernelExperts(_search_tiles(experts, trial, measure_ms))
     expected, found = run_by_torch(experts, *trial), kernel(experts, *trial)
     apart = float((found.float() - expected.float()).norm() / expected.float().norm())
-    if not apart <= _LARGEST_DIFFERENCE[_get_bytes(experts)]:
+    if not apart <= _LARGEST_DIFFERENCE[_get_gate_up(experts).element_size()]:
         return run_by_torch, f"{_BY_TORCH}; our kernel differs by {apart:.1%} on this card"
     torch_ms = measure_ms(lambda: run_by_torch(experts, *trial))
     kernel_ms = measure_ms(lambda: kernel(experts, *trial))
@@ -141,34 +136,35 @@ def _compare_ways(
     return run_by_torch, f"{_BY_TORCH}, {torch_ms:.2f} ms a layer; our kernel {kernel_ms:.2f} ms"
 
 
-def _draw_trial(
-    experts: nn.Module, layers: list[Any], n_tokens: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _draw_trial(router: Any, n_tokens: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return random tokens, with shares and experts as a router gives them."""
-    router = next(mlp.gate for mlp in layers if hasattr(mlp, "experts"))
     device, dtype = router.weight.device, router.weight.dtype
     generator = torch.Generator(device).manual_seed(0)
     x = torch.randn(n_tokens, router.weight.shape[1], generator=generator, device=device)
-    logits = torch.randn(n_tokens, _count_experts(experts), generator=generator, device=device)
+    logits = torch.randn(n_tokens, len(router.weight), generator=generator, device=device)
     shares, chosen = logits.softmax(-1).topk(router.top_k, dim=-1)
     return x.to(dtype), (shares / shares.sum(-1, keepdim=True)).to(dtype), chosen
 
 
 def _search_tiles(
-    experts: nn.Module,
+    experts: Any,
     trial: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
     measure_ms: MeasureMs,
 ) -> dict[Product, Blocks]:
-    """Return the best tiles of each product on this card; the other product keeps its own."""
-    found: dict[Product, Blocks] = {}
-    n_bytes = _get_bytes(experts)
+    """Return the best tiles of each product on this card.
+
+    A product that was not searched yet takes the smallest tiles, which every card can launch.
+    """
+    gate_up = _get_gate_up(experts)
+    n_bytes = gate_up.element_size()
+    found = {product: LARGE[product, n_bytes][-1] for product in Product}
     for product in Product:
 
         def measure(blocks: Blocks, product: Product = product) -> float:
             run = KernelExperts({**found, product: blocks})
             return measure_ms(lambda: run(experts, *trial))
 
-        key = f"{_describe_card(trial[0].device)}, {product}, {_describe_sizes(experts)}"
+        key = f"{_describe_card(trial[0].device)}, {product}, {_describe_sizes(gate_up)}"
         found[product] = search_blocks(LARGE[product, n_bytes], measure, key, find_cache())
     return found
 
@@ -180,10 +176,8 @@ def _describe_card(device: torch.device) -> str:
     return f"{name}, triton {version}"
 
 
-def _describe_sizes(experts: nn.Module) -> str:
-    weights: Any = experts
-    sizes = weights.gate_up if isinstance(experts, Fp8Experts) else weights.gate_up_proj
-    return f"{'×'.join(map(str, sizes.shape))} {str(sizes.dtype).removeprefix('torch.')}"
+def _describe_sizes(weights: torch.Tensor) -> str:
+    return f"{'×'.join(map(str, weights.shape))} {str(weights.dtype).removeprefix('torch.')}"
 
 
 def _measure_on_gpu(run: Callable[[], object]) -> float:
@@ -192,14 +186,8 @@ def _measure_on_gpu(run: Callable[[], object]) -> float:
     return float(do_bench(run, warmup=10, rep=50, return_mode="median"))
 
 
-def _count_experts(experts: nn.Module) -> int:
-    weights: Any = experts
-    return len(weights.gate_up if isinstance(experts, Fp8Experts) else weights.gate_up_proj)
-
-
-def _get_bytes(experts: nn.Module) -> int:
-    """Return the bytes of a weight: 1 in fp8, 2 in bf16, 4 in float32."""
-    weights: Any = experts
-    if isinstance(experts, Fp8Experts):
-        return 1
-    return int(weights.gate_up_proj.element_size())
+def _get_gate_up(experts: Any) -> torch.Tensor:
+    """Return the weights of the experts' first product [experts, 2·inner, D]."""
+    weights: torch.Tensor
+    weights = experts.gate_up if isinstance(experts, Fp8Experts) else experts.gate_up_proj
+    return weights

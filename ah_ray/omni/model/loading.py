@@ -18,7 +18,7 @@ from transformers import Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForCondit
 from transformers.utils import logging
 
 from ah_ray.config import FP8_KINDS, Arithmetic
-from ah_ray.errors import ConfigError
+from ah_ray.errors import ConfigError, get_first_line
 from ah_ray.interfaces.callbacks import MessageCallback
 from ah_ray.omni.inputs import audio, vision
 from ah_ray.omni.inputs.config_parts import get_audio_config, get_text_config, get_vision_config
@@ -104,9 +104,7 @@ def _load_weights(
             problem = "cannot be loaded"
             if isinstance(error, torch.OutOfMemoryError):
                 problem = f"does not fit on {', '.join(map(str, set(places.values())))}"
-            raise ConfigError(
-                f"--model {checkpoint} {problem}: {_get_first_line(error)}"
-            ) from error
+            raise ConfigError(f"--model {checkpoint} {problem}: {get_first_line(error)}") from error
     model: Qwen3OmniMoeThinkerForConditionalGeneration = loaded[0]
     if several:
         remove_hook_from_submodules(model)  # the pass itself moves data between GPUs
@@ -190,10 +188,6 @@ def check_architecture(checkpoint: Path, config: Qwen3OmniMoeThinkerConfig) -> N
             f"{text.hidden_act}, attention_bias {text.attention_bias}, sliding_window "
             f"{text.sliding_window})"
         )
-
-
-def _get_first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @contextmanager

@@ -72,8 +72,6 @@ class Thinker:
     ) -> Thinker:
         """Load the thinker of a checkpoint. Raise ConfigError as `load_model` does."""
         model = load_model(checkpoint, arithmetic, devices, adapters, on_message)
-        if devices[0].type != "cuda":
-            return cls(model)
         return cls(model, choose_experts(model, on_message))
 
     def stage(

@@ -8,7 +8,7 @@ videos beyond the id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -81,7 +81,11 @@ def remove_embeddings(out: str, row: Row, *, guard: LeaseGuard | None = None) ->
 
 def kept_names(out: str) -> set[str]:
     """Return the names of rows whose embeddings are kept, whether or not these rows are there."""
-    return set(_list_names(out))
+    try:
+        pages = storage.list_pages(embeddings_folder(out))
+        return {entry.key for page in pages for entry in page if video_id_in(entry.key)}
+    except ObjectMissing:
+        return set()
 
 
 def remove_orphans(out: str, confirm: Callable[[], None]) -> None:
@@ -92,14 +96,6 @@ def remove_orphans(out: str, confirm: Callable[[], None]) -> None:
     if orphans := sorted(kept - rows):
         confirm()
         storage.remove(storage.join(embeddings_folder(out), name) for name in orphans)
-
-
-def _list_names(out: str) -> Iterator[str]:
-    try:
-        for page in storage.list_pages(embeddings_folder(out)):
-            yield from (entry.key for entry in page if video_id_in(entry.key))
-    except ObjectMissing:
-        return
 
 
 def name_of(row: Row) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -35,24 +36,49 @@ def read_embeddings(out: str, video_ids: Collection[str] | None = None) -> pa.Ta
 def stream_embeddings(out: str, video_ids: Collection[str] | None = None) -> Iterator[pa.Table]:
     """Yield the same, the clips of one video after another. Raise the same errors.
 
-    A file that is damaged, or belongs to another row than its name says, counts as missing.
+    Videos none of whose clips has an embedding are passed over. A file that is damaged, or belongs
+    to another row than its name says, counts as missing.
+    """
+    names = list_embedded(out)
+    if video_ids is not None:
+        wanted = set(video_ids)
+        names = [name for name in names if video_id_in(name) in wanted]
+    yield from read_files(out, names)
+
+
+def list_embedded(out: str) -> list[str]:
+    """Return the names of the rows whose embeddings are kept, in the order of video_id.
+
+    Raise ConfigError if there are none.
     """
     out = storage.normalise(out)
-    try:
+    with _unreadable_as_config_error(out):
         kept = kept_names(out)
         names = [name for name in _current_names(out) if name in kept]
-        if not names:
-            raise ConfigError(
-                f"{out} keeps no embeddings: run its score.py again with --keep-embeddings, which "
-                "scores the videos again that have none"
-            )
-        if video_ids is not None:
-            wanted = set(video_ids)
-            names = [name for name in names if video_id_in(name) in wanted]
-        with ThreadPoolExecutor(READERS, thread_name_prefix="embeddings") as pool:
-            for start in range(0, len(names), _AT_ONCE):
-                found = pool.map(partial(read_file, out), names[start : start + _AT_ONCE])
-                yield from (table for table in found if table is not None)
+    if not names:
+        raise ConfigError(
+            f"{out} keeps no embeddings: run its score.py again with --keep-embeddings, which "
+            "scores the videos again that have none"
+        )
+    return names
+
+
+def read_files(out: str, names: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the embeddings of rows as `stream_embeddings` does."""
+    out = storage.normalise(out)
+    with (
+        _unreadable_as_config_error(out),
+        ThreadPoolExecutor(READERS, thread_name_prefix="embeddings") as pool,
+    ):
+        for start in range(0, len(names), _AT_ONCE):
+            found = pool.map(partial(read_file, out), names[start : start + _AT_ONCE])
+            yield from (table for table in found if table is not None and len(table))
+
+
+@contextmanager
+def _unreadable_as_config_error(out: str) -> Iterator[None]:
+    try:
+        yield
     except StorageError as error:
         raise ConfigError(f"{out} cannot be read: {error}") from None
 

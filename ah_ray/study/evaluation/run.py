@@ -45,7 +45,7 @@ def run_evaluation(settings: EvaluateSettings, console: Console) -> Evaluation:
         require_config(storage.normalise(out))
     plan = None if settings.plan is None else read_plan(settings.plan)
     if plan is not None and settings.question is None:
-        settings = settings.model_copy(update={"question": plan.question})
+        settings = _take_question(settings, plan)
     _check_replaceable(settings)
     _check_writable(settings.folder)
     split = _split(settings, plan)
@@ -105,6 +105,20 @@ def _split(settings: EvaluateSettings, plan: Plan | None) -> str:
             f"--split {settings.split} is not the split of --plan ({plan.split}): leave --split out"
         )
     return plan.split
+
+
+def _take_question(settings: EvaluateSettings, plan: Plan) -> EvaluateSettings:
+    """Return the settings with the plan's question.
+
+    Raise ConfigError if they ask for something that is about verdicts.
+    """
+    for name in ("protocol", "write_calibration"):
+        if plan.question is not None and getattr(settings, name) is not None:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is about verdicts, and --plan about the question "
+                f"{plan.question}: leave one of them out"
+            )
+    return settings.model_copy(update={"question": plan.question})
 
 
 def _find_question(settings: EvaluateSettings, plan: Plan | None) -> JudgedQuestion | None:

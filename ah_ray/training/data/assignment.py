@@ -15,6 +15,7 @@ import ray
 
 from ah_ray.config import Arithmetic, Limits
 from ah_ray.errors import ConfigError
+from ah_ray.installation import ah_ray_version
 from ah_ray.omni.weights.adapter_base import describe_base
 from ah_ray.omni.weights.checkpoint import name_model
 from ah_ray.output.lease_guard import LeaseGuard
@@ -68,8 +69,8 @@ def select_windows(
     labels: pa.Table,
     split: str,
     settings: TrainSettings,
-    answers: Sequence[Row] = (),
-    profile: Profile | None = None,
+    answers: Sequence[Row],
+    profile: Profile,
 ) -> tuple[LabelledWindow, ...]:
     """Return the windows of a split that have a label; with `--balance weights`, with its weights.
 
@@ -91,7 +92,7 @@ def select_windows(
         for row in labels.to_pylist()
         if row["split"] == split
     ]
-    rows = [row for _, row in named] if profile is None else add_answers(named, answers, profile)
+    rows = add_answers(named, answers, profile)
     rows = [row for row in rows if row.label is not None or row.answers]
     if settings.balance is Balance.WEIGHTS and split == "train":
         no, yes = compute_label_weights(make_order_windows(rows))
@@ -99,9 +100,9 @@ def select_windows(
     return tuple(rows)
 
 
-def _multiply_weight(row: LabelledWindow, factor: float, profile: Profile | None) -> LabelledWindow:
+def _multiply_weight(row: LabelledWindow, factor: float, profile: Profile) -> LabelledWindow:
     """Return a window whose label of the first question counts by a factor more."""
-    first = profile and profile.complete_questions[0].name
+    first = profile.complete_questions[0].name
     answers = tuple(
         replace(one, weight=one.weight * factor) if one.question == first else one
         for one in row.answers
@@ -209,7 +210,8 @@ def make_assignment(
                 "longest_window_s": max(row.end_s - row.start_s for row in train_rows),
             },
             "versions": {
-                name: version(name) for name in ("ah_ray", "torch", "transformers", "peft", "ray")
+                "ah_ray": ah_ray_version(),
+                **{name: version(name) for name in ("torch", "transformers", "peft", "ray")},
             },
         },
         journal=None,

@@ -8,6 +8,7 @@ import torch
 from random_experts import Experts, draw
 from torch import nn
 
+from ah_ray.omni.kernels.blocks import Product
 from ah_ray.omni.model import experts as module
 from ah_ray.omni.model.experts import KernelExperts, choose_experts, run_by_torch
 
@@ -55,6 +56,28 @@ def test_the_tiles_that_were_found_are_used():
     way, _ = choose(make_model(), [3.0, 1.0, 2.0, 4.0, 9.0, 8.0, 7.0, 6.0, 2.5, 2.0])
     assert [blocks.rows for blocks in way.large.values()] == [128, 64]
     assert [blocks.columns for blocks in way.large.values()] == [64, 64]
+
+
+def test_a_product_is_searched_beside_tiles_that_every_card_can_launch():
+    """As on a card on which the first tiles of the second product need too much shared memory."""
+    used, largest = [], module.LARGE[Product.DOWN, 2][0]
+    real = KernelExperts.__call__
+
+    def call(self, *arguments):
+        used.append(self.large)
+        if self.large[Product.DOWN] == largest:
+            raise RuntimeError("out of resource: shared memory")
+        return real(self, *arguments)
+
+    def measure_ms(run) -> float:
+        run()
+        return 1.0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KernelExperts, "__call__", call)
+        way = choose_experts(make_model(), print, measure_ms=measure_ms, n_tokens=3)
+    assert way is run_by_torch, "it is not faster on this clock"
+    assert used[-1][Product.DOWN] not in (None, largest), "the search has found other tiles"
 
 
 def test_a_kernel_that_differs_is_not_used(monkeypatch):

@@ -489,6 +489,14 @@ class TestPlans:
         _, analysis = look(question="face")
         assert (analysis["kind"], analysis["look"]) == ("unplanned", 1)
 
+    @pytest.mark.parametrize("flag", ["protocol", "write_calibration"])
+    def test_its_question_excludes_what_is_about_verdicts(self, look, tmp_path, flag):
+        value = "bah" if flag == "protocol" else str(tmp_path / "calibration.json")
+        words = f"--{flag.replace('_', '-')} is about verdicts, and --plan about the question seen"
+        with pytest.raises(ConfigError, match=words):
+            look("seen", **{flag: value})
+        assert not list((tmp_path / "scores").rglob("look-*.json")), "no look is counted"
+
     def test_it_covers_no_other(self, look, tmp_path):
         words = "--plan is about the question seen, and covers no other question: give --question s"
         with pytest.raises(ConfigError, match=words):

@@ -99,6 +99,11 @@ def _measure_answers(
     for out in outs:
         output = answer_output(out, {video["video_id"] for video in reported}, labels.question)
         given = output.answer_videos(reported, labels.answer).without_unanswered()
+        if not len(given):
+            raise ConfigError(
+                f"{output.scored.out} has no answer to {labels.question.name} in any video with a "
+                "label of the whole video, so the plan cannot be measured: score these videos"
+            )
         figures = measure_answers(given, labels.question, level)
         figures = figures if selection is None else without_intervals(figures)
         found.append(

@@ -210,7 +210,7 @@ def _read_vectors(
     wanted = {*keys, *judged}
     found: dict[_Key, NDArray[np.float32]] = {}
     for table in stream_embeddings(out, {video_id for video_id, _ in wanted}):
-        video_id = table["video_id"][0].as_py() if len(table) else ""
+        video_id = table["video_id"][0].as_py()
         for index, vector in zip(table["clip_index"].to_pylist(), as_matrix(table), strict=True):
             if (video_id, index) in wanted:
                 found[video_id, index] = vector

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ah_ray.output.embeddings.whitening import to_unit
+
 Floats = NDArray[np.float64]
 _SAME_S = 0.001  # clips that share less than this do not overlap
 
@@ -50,9 +52,9 @@ def choose(
     unit = None
     if pool.vectors is not None and len(pool):
         centre = pool.vectors.mean(axis=0)
-        unit = _to_unit(pool.vectors - centre)
+        unit = to_unit(pool.vectors - centre)
         if judged is not None and len(judged):
-            nearest = _nearest(unit, _to_unit(judged - centre))
+            nearest = _nearest(unit, to_unit(judged - centre))
     free = np.ones(len(pool), np.bool_)
     of_person = np.zeros(int(pool.person.max()) + 1 if len(pool) else 0)
     chosen: list[int] = []
@@ -96,11 +98,6 @@ def _overlaps(pool: Pool, place: int) -> NDArray[np.bool_]:
         pool.start_s, pool.start_s[place]
     )
     return np.asarray((pool.video == pool.video[place]) & (shared > _SAME_S))
-
-
-def _to_unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 def _distances(unit: NDArray[np.float32], one: NDArray[np.float32]) -> Floats:

@@ -38,14 +38,16 @@ def out(tmp_path) -> str:
     return place
 
 
-def keep(out: str, kinds: dict[str, list[int]]) -> None:
-    """Embeddings: clips of a kind have nearly the same one."""
+def keep(out: str, kinds: dict[str, list[int | None]]) -> None:
+    """Embeddings: clips of a kind have nearly the same one, and those of none have none."""
     for video_id, of_clips in kinds.items():
         random = np.random.default_rng([ord(letter) for letter in video_id])
         clips = [
             replace(
                 clip,
-                embedding=(np.eye(4)[kind] + random.normal(0, 0.01, 4)).astype("<f2").tobytes(),
+                embedding=None
+                if kind is None
+                else (np.eye(4)[kind] + random.normal(0, 0.01, 4)).astype("<f2").tobytes(),
             )
             for clip, kind in zip(scored(video_id, VIDEOS[video_id]).clips, of_clips, strict=True)
         ]
@@ -149,6 +151,9 @@ def test_without_embeddings_it_says_how_to_have_them(out):
 
 def test_clips_without_an_embedding_are_counted(out):
     keep(out, {"a1": [0, 0, 0], "b1": [0, 1]})
+    found = choose_clips(out, Wish(top=9, doubtful=True, diverse=True))
+    assert len(found.moments) == 5 and found.n_without_embedding == 4
+    keep(out, {"c1": [None, None]})  # its row was scored by another model of an ensemble
     found = choose_clips(out, Wish(top=9, doubtful=True, diverse=True))
     assert len(found.moments) == 5 and found.n_without_embedding == 4
 
