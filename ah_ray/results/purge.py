@@ -78,9 +78,9 @@ def purge_videos(out: str, manifest: str, *, id_key: bytes | None = None) -> Pur
                 purged.unknown.append(one.uri)
             words |= {one.uri, *(i for i in (one.video_id, *found) if len(i) >= _LONG_ENOUGH)}
         lease.confirm()
-        gone = [name for video_id in purged.video_ids for name in names.pop(video_id)]
+        gone = {name for video_id in purged.video_ids for name in names.pop(video_id)}
         purged.rows = len(gone)
-        gone += (name for name in kept_names(out) if video_id_in(name) in purged.sought_ids)
+        gone |= {name for name in kept_names(out) if video_id_in(name) in purged.sought_ids}
         storage.remove(files_of_rows(out, gone))
         storage.remove(entry.uri for entry in _list_entries(out) if _is_unfinished(entry))
         tables = write_tables(out, _current_rows(out, names), confirm=lease.confirm)

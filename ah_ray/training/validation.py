@@ -133,7 +133,7 @@ class Validator:
             logits = self._learner.model(on_device.inputs, on_device.reads)
             if number >= len(packs):
                 continue
-            log_p = _pick_log_probabilities(logits, on_device.inputs.layout)
+            log_p = _pick_log_probabilities(logits, on_device.inputs.layout).cpu()
             parts = log_p.split([len(clip.layout.picks) for clip in pack])
             for clip, its in zip(pack, parts, strict=True):
                 found[id(clip)] = _read_answers(questionnaires[id(clip)], its)

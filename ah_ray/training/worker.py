@@ -173,12 +173,9 @@ class Worker:
         )
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        settings = self._settings
+        seed, dropout = self._settings.seed, self._settings.modality_dropout
         looks = [
-            replace(clip, sees=draw_modality(settings.seed, epoch, clip.window, dropout))
-            if (dropout := settings.modality_dropout)
-            else clip
-            for clip in clips
+            replace(clip, sees=draw_modality(seed, epoch, clip.window, dropout)) for clip in clips
         ]
         given = self._step_kind.add_gradients(looks, self._progress.step)
         total = clip_grad_norm_(self._learner.parameters, self._settings.clip_norm)

@@ -9,6 +9,7 @@ from labelled_clips import label_drawing
 from ah_ray.config import Arithmetic
 from ah_ray.omni.inputs.tokenizer import load_tokenizer
 from ah_ray.omni.scorer import OmniScorer
+from ah_ray.profile import YES
 from ah_ray.training.data.questions import Questions
 
 
@@ -28,7 +29,7 @@ def test_positions_of_training_are_those_of_scoring(tiny, profile, times, second
     scorer = OmniScorer.load(tiny, profile=profile, arithmetic=Arithmetic.FLOAT32, device="cpu")
     questions = Questions(profile, load_tokenizer(tiny), 13)
     scored = scorer._prepare(clip).layout
-    taught = questions.lay_out(clip, None, questions.target(True))
+    taught = questions.lay_out(clip, None, questions.spell(questions.first, YES))
     shared = min(scored.n_tokens, taught.n_tokens)
     assert np.array_equal(scored.positions[:, :shared], taught.positions[:, :shared])
     step = np.diff(scored.positions[0, scored.video]).max()

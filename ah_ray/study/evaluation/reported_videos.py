@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -64,22 +64,27 @@ def labelled_videos(table: pa.Table, split: str) -> list[Row]:
 def baseline_videos(table: pa.Table, split: str, reported: Sequence[Row]) -> tuple[str, list[Row]]:
     """Return the split that baselines are fitted on, and its labelled videos; [] if there is none.
 
-    It is train, or val where train has no labels. Videos of participants who are reported are left
-    out, since a rule may not have seen them either.
+    It is train, or val where train has no labels.
+    """
+    for name, videos in videos_of_strangers(table, split, reported):
+        if len({video["label"] for video in videos}) == 2:
+            return name, videos
+    return TRAIN, []
+
+
+def videos_of_strangers(
+    table: pa.Table, split: str, reported: Sequence[Row]
+) -> Iterator[tuple[str, list[Row]]]:
+    """Yield train and val, if not reported, each with the labelled videos that a rule may know.
+
+    Videos of participants who are reported are left out, since a rule may not have seen them
+    either, and so are selected ones.
     """
     whose = {video["participant_id"] for video in reported}
     for name in (TRAIN, FIT_ON):
-        videos = [
-            video
-            for video in table.to_pylist()
-            if video["split"] == name
-            and video["label"] is not None
-            and video["selection"] is None
-            and video["participant_id"] not in whose
-        ]
-        if split not in (ALL, name) and len({video["label"] for video in videos}) == 2:
-            return name, videos
-    return TRAIN, []
+        if split not in (ALL, name):
+            videos = unselected(labelled_videos(table, name))
+            yield name, [video for video in videos if video["participant_id"] not in whose]
 
 
 def describe_split(split: str, n_participants: int) -> list[str]:

@@ -83,7 +83,7 @@ def gather(settings: ExportSettings, id_key: bytes | None) -> ExportedCohort:
             )
             for row in verdicts.to_pylist()
         ),
-        construct=" + ".join(dict.fromkeys(one.construct_name for one in config.profiles)),
+        construct=config.construct_name,
         questions=questions,
         contrasts=contrasts,
         labelled_questions=_labelled_questions(given, questions),

@@ -87,9 +87,3 @@ class ExportedCohort:
     model: str  # its name without its folder
     made_by: str  # name and version of this program
     scored_at: datetime  # the newest row
-
-    @property
-    def annotators(self) -> list[str]:
-        """Return all annotators by name."""
-        found = {one.annotator for each in self.recordings for one in each.labels}
-        return sorted(name for name in found if name is not None)

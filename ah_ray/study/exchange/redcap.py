@@ -160,7 +160,7 @@ def _recording_values(one: Recording) -> dict[str, Cell]:
         "rec_duration_s": one.duration_s,
         "rec_p": one.p,
         "rec_answer": _code(one.answer, _YES_NO),
-        "rec_label": None if label is None else label,
+        "rec_label": label,
     }
 
 

@@ -6,6 +6,7 @@ segment ─┬─ cut every window_s ─ tail under min_tail_s: dropped, kept, o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ def _windows_of_answers(
             new = []
             for gap in _gaps(start_s, end_s, within):
                 is_counted = any(a <= gap[0] and gap[1] <= b for a, b in marked)
-                counts: LeftOut = {} if is_counted else left_out
+                counts: LeftOut = defaultdict(float) if is_counted else left_out
                 new += _cut_gap(*gap, None, settings, counts)
         asked += [(one.start_s, one.end_s) for one in new]
         added += new
@@ -107,7 +108,7 @@ def _cut_gap(
 ) -> list[CutWindow]:
     """Return the windows of a part between others, which is a tail if it is short."""
     if end_s - start_s < settings.min_tail_s - TOLERANCE_S and settings.tail is not Tail.KEEP:
-        left_out[SHORT_TAILS] = left_out.get(SHORT_TAILS, 0) + end_s - start_s
+        left_out[SHORT_TAILS] += end_s - start_s
         return []
     return [
         CutWindow(start_s=start, end_s=end, label=label, question=None)
@@ -123,13 +124,13 @@ def _cut(
         first_s, last_s = start_s + piece.start_s, min(start_s + piece.end_s, end_s)
         covered_s = last_s
         if piece.seconds < settings.min_window_s - TOLERANCE_S:
-            left_out[SHORT_WINDOWS] = left_out.get(SHORT_WINDOWS, 0) + 1
+            left_out[SHORT_WINDOWS] += 1
         else:
             first_s = max(start_s, round(first_s, _DIGITS))
             longest_s = round(first_s + settings.window_s, _DIGITS)
             yield first_s, min(end_s, round(last_s, _DIGITS), longest_s)
     if end_s - covered_s > TOLERANCE_S:
-        left_out[SHORT_TAILS] = left_out.get(SHORT_TAILS, 0) + end_s - covered_s
+        left_out[SHORT_TAILS] += end_s - covered_s
 
 
 def unmarked(

@@ -22,16 +22,9 @@ from ah_ray.study.labelled_manifest import SPLITS
 from ah_ray.study.labelled_video import LabelledVideo, Marked, MarkedAnswer, Person
 from ah_ray.study.participants import check_splits
 from ah_ray.study.prepare.bah.dataset import NO_CONSENT, relative_key
-from ah_ray.study.prepare.named_answers import ANSWER_COLUMNS, named_answers
-from ah_ray.study.prepare.settings import LeftOut, PrepareSettings
+from ah_ray.study.prepare.named_answers import named_answers
+from ah_ray.study.prepare.settings import KNOWN, NEEDED, LeftOut, PrepareSettings
 from ah_ray.study.table_rows import Row, read_rows
-
-NEEDED = ("uri", "label", "participant")
-KNOWN = (
-    *("start_s", "end_s", "split", "question", "video_id"),
-    *("age", "gender", "ethnicity", "language"),
-    *ANSWER_COLUMNS,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

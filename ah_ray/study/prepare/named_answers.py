@@ -17,7 +17,6 @@ from ah_ray.study.label_errors import Place
 from ah_ray.study.labelled_video import MarkedAnswer
 from ah_ray.study.table_rows import Row
 
-ANSWER_COLUMNS = ("answer", "weight")
 _MOST_CHARACTERS = 100
 
 

@@ -24,11 +24,12 @@ LeftOut = MutableMapping[str, float]
 """What was left out, and how much of it: videos, windows, seconds."""
 SWIFT_VERSION = "4.6.0"
 """Of ms-swift, for an export where none is named: the newest that was tried."""
-COLUMNS = frozenset(
-    {"uri", "label", "participant", "start_s", "end_s", "split", "question", "answer", "weight"}
-    | {"video_id", "age", "gender", "ethnicity", "language"}
+NEEDED = ("uri", "label", "participant")
+KNOWN = (
+    *("start_s", "end_s", "split", "question", "video_id"),
+    *("age", "gender", "ethnicity", "language", "answer", "weight"),
 )
-"""Of a table, by the names that each data set's is read by."""
+"""Columns of a table of labels; those of `NEEDED` must be there."""
 
 
 class Negatives(StrEnum):
@@ -336,7 +337,7 @@ class PrepareSettings(
                     f"--label-columns {name}: the name of a question begins with a letter, and has "
                     "letters, digits, - and _"
                 )
-            if column in COLUMNS:
+            if column in (*NEEDED, *KNOWN):
                 raise ValueError(
                     f"--label-columns {name}: the column {column} has a meaning of its own"
                 )

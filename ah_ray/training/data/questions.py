@@ -95,10 +95,6 @@ class Questions:
         """Return the question that verdicts are made of."""
         return self.profile.complete_questions[0]
 
-    def target(self, label: bool) -> tuple[int, ...]:
-        """Return the tokens of the first question's answer for a label."""
-        return self.spell(self.first, answer_of_label(self.first, label))
-
     def spell(self, question: Question, answer: str) -> tuple[int, ...]:
         """Return the tokens of an answer, with the one that ends the turn."""
         return self._encode(question.answer_text(answer))

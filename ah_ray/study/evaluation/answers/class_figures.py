@@ -31,8 +31,8 @@ from ah_ray.study.evaluation.figures.intervals import (
     LEVEL,
     Interval,
     most_effective,
+    paired_difference,
     share_interval,
-    symmetrical,
 )
 from ah_ray.study.evaluation.figures.student import Floats
 
@@ -84,15 +84,8 @@ def paired_class_intervals(
     a, b = (class_intervals(counts, level) for counts in (first, second))
     n_videos = first.sum(axis=(-1, -2, -3))
     return {
-        name: symmetrical(
-            getattr(b, name).value - getattr(a, name).value,
-            getattr(b, name).influence - getattr(a, name).influence,
-            np.minimum(getattr(a, name).df, getattr(b, name).df),
-            np.minimum(getattr(a, name).n_people, getattr(b, name).n_people),
-            n_videos,
-            level,
-        )
-        for name in ("accuracy", "macro_f1")
+        "accuracy": paired_difference(a.accuracy, b.accuracy, n_videos, level),
+        "macro_f1": paired_difference(a.macro_f1, b.macro_f1, n_videos, level),
     }
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from itertools import combinations
 
 import pyarrow as pa
 
 from ah_ray.errors import ConfigError
+from ah_ray.installation import ah_ray_version
 from ah_ray.provenance.learned_from import LearnedFrom
 from ah_ray.study.evaluation.answers.answer_comparison import (
     compare_answers,
@@ -47,15 +47,14 @@ from ah_ray.study.evaluation.figures.bootstrap import Bootstrap
 from ah_ray.study.evaluation.figures.intervals import CLIP_CORRELATION
 from ah_ray.study.evaluation.predictions import measure
 from ah_ray.study.evaluation.reported_videos import (
-    FIT_ON,
     TRAIN,
     describe_split,
     labelled_videos,
     split_videos,
+    videos_of_strangers,
 )
 from ah_ray.study.evaluation.schema import SCHEMA_VERSION, Evaluation
 from ah_ray.study.evaluation.scored_output import Row, check_same_content
-from ah_ray.study.evaluation.settings import ALL
 from ah_ray.study.evaluation.validity.leaks import check_headline, find_leaks, leak_notes
 from ah_ray.study.evaluation.validity.selection import (
     selection_notes,
@@ -135,7 +134,7 @@ def evaluate_question(
         answers, comparisons = without_intervals(answers), without_intervals(comparisons)
     return Evaluation(
         schema_version=SCHEMA_VERSION,
-        ah_ray_version=version("ah_ray"),
+        ah_ray_version=ah_ray_version(),
         bootstrap=bootstrap,
         labels=describe_labels(labels, found.videos, split, reported, selection, found),
         outputs=(),
@@ -161,18 +160,9 @@ def _labels_of_another_split(
     found: QuestionLabels, split: str, reported: Sequence[Row]
 ) -> tuple[str, list[str]]:
     """Return the labels of train, or of val, of people who are not reported."""
-    whose = {video["participant_id"] for video in reported}
-    for name in (TRAIN, FIT_ON):
-        labels = [
-            found.answer[video["video_id"]]
-            for video in found.videos.to_pylist()
-            if video["split"] == name
-            and video["video_id"] in found.answer
-            and video["selection"] is None
-            and video["participant_id"] not in whose
-        ]
-        if labels and split not in (ALL, name):
-            return name, labels
+    for name, videos in videos_of_strangers(found.videos, split, reported):
+        if videos:
+            return name, [found.answer[video["video_id"]] for video in videos]
     return TRAIN, []
 
 
@@ -261,10 +251,6 @@ def _add_clips(evaluation: Evaluation, question: JudgedQuestion, labelled: _Labe
         clips = None
         if labelled.labels.intervals and (selection is None or selection.kind != DRAWN):
             output = answer_output(one.out, _ids(labelled.reported), question)
-            leaks = find_leaks(
-                (*output.scored.config.learned_from, *labelled.trained_on), labelled.reported
-            )
-            check_headline(one.out, labelled.split, leaks)
             clips = measure_clips(output, labelled.reported, labelled.labels, labelled.level)
         if selection is not None and clips is not None:
             clips = without_intervals(clips)

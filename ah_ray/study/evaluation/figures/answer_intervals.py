@@ -18,9 +18,9 @@ from ah_ray.study.evaluation.figures.intervals import (
     divide,
     effective_number,
     most_effective,
+    paired_difference,
     ratio_influence,
     share_interval,
-    symmetrical,
     wilson,
 )
 from ah_ray.study.evaluation.figures.measures import Labels
@@ -131,17 +131,7 @@ def paired_intervals(first: Floats, second: Floats, level: float = LEVEL) -> dic
         }
         for counts in (first, second)
     )
-    return {
-        name: symmetrical(
-            b[name].value - a[name].value,
-            b[name].influence - a[name].influence,
-            np.minimum(a[name].df, b[name].df),
-            np.minimum(a[name].n_people, b[name].n_people),
-            n_videos,
-            level,
-        )
-        for name in a
-    }
+    return {name: paired_difference(a[name], b[name], n_videos, level) for name in a}
 
 
 def macro_f1_over_questions(counts: Floats, level: float = LEVEL) -> Interval:

@@ -107,6 +107,20 @@ def symmetrical(
     )
 
 
+def paired_difference(
+    first: Interval, second: Interval, n_videos: Floats, level: float = LEVEL
+) -> Interval:
+    """Return second − first of a figure of the same videos, with its interval."""
+    return symmetrical(
+        second.value - first.value,
+        second.influence - first.influence,
+        np.minimum(first.df, second.df),
+        np.minimum(first.n_people, second.n_people),
+        n_videos,
+        level,
+    )
+
+
 def average_interval(first: Interval, second: Interval) -> Interval:
     """Return the mean of two figures of the same participants, with its interval by MOVER.
 
