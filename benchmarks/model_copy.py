@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -91,12 +90,6 @@ def serve(folder: str, port: str) -> None:
     ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def write_model(folder: Path, gigabytes: float, n_files: int) -> int:
     """Write files of the size of weights beside a tiny model's config and tokenizer."""
     from ah_ray.omni.weights.checkpoint import find_checkpoint
@@ -144,7 +137,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    from ports import wait_for_port
+    from ports import free_port, wait_for_port
 
     with (
         tempfile.TemporaryDirectory(prefix="ah_ray-store-", dir="/dev/shm") as store,

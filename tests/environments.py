@@ -47,7 +47,7 @@ def build_wheel(source: Path, folder: Path) -> Path:
     return folder / done.stdout.split()[-1]
 
 
-def make_environment(place: Path, wheel: Path, distributions: Iterable[str]) -> Path:
+def make_environment(place: Path, wheel: Path | None, distributions: Iterable[str]) -> Path:
     """Make an environment that has a wheel and these distributions of ours; return its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
     (packages,) = place.glob("lib/python*/site-packages")
@@ -57,7 +57,8 @@ def make_environment(place: Path, wheel: Path, distributions: Iterable[str]) -> 
         for top in tops - {"..", "__pycache__"}:
             if not (packages / top).exists() and (ours / top).exists():
                 (packages / top).symlink_to(ours / top)
-    ZipFile(wheel).extractall(packages)
+    if wheel is not None:
+        ZipFile(wheel).extractall(packages)
     return place / "bin" / "python"
 
 

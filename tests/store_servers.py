@@ -9,17 +9,15 @@ ceph      S3's protocol, as Ceph's gateway speaks it
 from __future__ import annotations
 
 import shutil
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
 import pytest
 import requests
 from ceph_gateway import run_ceph
-from ports import free_port, wait_for_port
+from ports import free_port, run_server
 
 SERVERS = Path(__file__).parents[1] / ".servers"
 NODE_MODULES = "node_modules/.bin"
@@ -40,22 +38,6 @@ def find_program(path: str) -> str:
     if not found:
         pytest.skip(f".servers/{path} is not installed: run `bash .ci/servers`")
     return str(found[0])
-
-
-@contextmanager
-def run_server(command: list[str], port: int, **options) -> Iterator[None]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, **quiet, **options)
-    try:
-        wait_for_port(port, server)
-        yield
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,11 @@ a GPU has. The second, of another Python, is installed by `bash .ci/servers lean
 import os
 import subprocess
 import sys
-import venv
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 from drawn_clips import draw_clip
-from packaging.requirements import Requirement
+from environments import closure, make_environment
 
 from ah_ray.config import Arithmetic
 from ah_ray.omni.scorer import OmniScorer
@@ -55,39 +53,10 @@ print(*sys.version_info[:2], scorer.score([draw_clip(0)])[0].p_ah)
 pytestmark = pytest.mark.servers
 
 
-def list_requirements(names) -> dict[str, metadata.Distribution]:
-    """Return the distributions of these names, and of all that they require here."""
-    found: dict[str, metadata.Distribution] = {}
-    left = list(names)
-    while left:
-        name = left.pop().lower().replace("_", "-")
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:  # optional, or for another system
-            continue
-        if name in found:
-            continue
-        found[name] = distribution
-        for text in distribution.requires or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                left.append(requirement.name)
-    return found
-
-
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory) -> Path:
-    """The Python of a new environment, with a link to each file or folder of a lean package."""
-    place = tmp_path_factory.mktemp("lean")
-    venv.create(place, symlinks=True)
-    (packages,) = place.glob("lib/python*/site-packages")
-    for distribution in list_requirements(LEAN).values():
-        tops = {path.parts[0] for path in distribution.files or () if path.parts[0] != ".."}
-        for top in tops:
-            there = Path(str(distribution.locate_file(top)))
-            if there.exists() and not (packages / top).exists():
-                (packages / top).symlink_to(there)
-    return place / "bin" / "python"
+    """The Python of a new environment with the lean packages of this one."""
+    return make_environment(tmp_path_factory.mktemp("lean") / "env", None, closure(LEAN))
 
 
 def run_lean(python: Path) -> tuple[str, float]:
