@@ -74,6 +74,23 @@ class Faults:
         if participant is not None:
             self.participants.add(normal_form(participant))
 
+    def add_error(
+        self,
+        place: Place,
+        error: ConfigError,
+        *,
+        video: str,
+        part: str | None = None,
+        remedy: str = "",
+    ) -> None:
+        """Add what an error says, "problem; remedy", of the file or of a part of it.
+
+        `remedy` is that of an error which names none.
+        """
+        problem, _, advice = str(error).partition("; ")
+        problem = problem if part is None else f"{part}: {problem}"
+        self.add(place, problem, advice or remedy, video=video)
+
     def concern(self, video: str, participant: str | None = None) -> bool:
         """Return whether this video cannot be used; it then counts as left out."""
         if participant is not None and normal_form(participant) in self.participants:

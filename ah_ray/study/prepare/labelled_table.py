@@ -62,9 +62,7 @@ def read_table(
             try:
                 uri = resolve_uri(row.get("uri"), storage.parent(source))
             except ConfigError as error:
-                problem, _, remedy = str(error).partition("; ")
-                remedy = remedy or "give the URI of a video"
-                faults.add(place, problem, remedy, video=str(place))
+                faults.add_error(place, error, video=str(place), remedy="give the URI of a video")
                 continue
             if not _consents(row, uri, place, settings.consent, faults):
                 refused.add(uri)

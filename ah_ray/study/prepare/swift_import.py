@@ -74,8 +74,7 @@ def _lines(file: str, data: bytes, faults: Faults) -> Iterator[SwiftLine]:
             problem = f"it is not JSON: {error.msg}"
             faults.add(place, problem, "write one object per line", video=str(place))
         except ConfigError as error:
-            problem, _, remedy = str(error).partition("; ")
-            faults.add(place, problem, remedy or "correct the line", video=str(place))
+            faults.add_error(place, error, video=str(place), remedy="correct the line")
 
 
 def _line(fields: dict[str, Any], file: str, place: Place) -> SwiftLine:

@@ -44,8 +44,7 @@ def read_boris(
         if "behaviors_conf" not in project or not isinstance(project.get("observations"), dict):
             raise ConfigError("it has no behaviors_conf and observations; give a project of BORIS")
     except ConfigError as error:
-        problem, _, remedy = str(error).partition("; ")
-        faults.add(Place(file=file), problem, remedy, video=file)
+        faults.add_error(Place(file=file), error, video=file)
         return
     behaviours = [fields_of(one) for one in fields_of(project["behaviors_conf"]).values()]
     kinds = {text_of(one.get("code")): text_of(one.get("type")) for one in behaviours}
@@ -54,8 +53,8 @@ def read_boris(
         try:
             yield _video(name, fields_of(observation), kinds, vocabulary, place)
         except ConfigError as error:
-            problem, _, remedy = str(error).partition("; ")
-            faults.add(place, f"observation {name!r}: {problem}", remedy, video=f"{file}\0{name}")
+            part = f"observation {name!r}"
+            faults.add_error(place, error, video=f"{file}\0{name}", part=part)
 
 
 def _video(

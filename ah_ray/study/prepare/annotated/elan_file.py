@@ -32,8 +32,7 @@ def read_elan(file: str, data: bytes, faults: Faults) -> Iterator[CodedVideo]:
         root = parse_xml(data)
         yield from _Document(file, root, faults).read()
     except ConfigError as error:
-        problem, _, remedy = str(error).partition("; ")
-        faults.add(Place(file=file), problem, remedy, video=file)
+        faults.add_error(Place(file=file), error, video=file)
 
 
 class _Document:

@@ -42,8 +42,7 @@ def read_label_studio(
         if any("data" not in one for one in tasks):
             raise ConfigError("its tasks have no `data`; export as JSON, not as JSON-MIN")
     except ConfigError as error:
-        problem, _, remedy = str(error).partition("; ")
-        faults.add(place, problem, remedy, video=file)
+        faults.add_error(place, error, video=file)
         return
     for number, task in enumerate(tasks, 1):
         name = f"task {text_of(task.get('id')) or number}"
@@ -55,8 +54,7 @@ def read_label_studio(
             try:
                 yield _video(fields, fields_of(task["data"]), part, vocabulary, place)
             except ConfigError as error:
-                problem, _, remedy = str(error).partition("; ")
-                faults.add(place, f"{part}: {problem}", remedy, video=f"{file}\0{part}")
+                faults.add_error(place, error, video=f"{file}\0{part}", part=part)
 
 
 def _video(
