@@ -93,6 +93,7 @@ def test_the_summary_is_written(demo_out):
     assert summary["versions"]["ray"]
 
 
+@pytest.mark.slow
 def test_the_same_rows_from_a_bucket(scored, whole_cohort, demo_out, bucket, s3_client):
     for path in whole_cohort.rglob("*.*"):
         key = f"study a/{path.relative_to(whole_cohort)}"
